@@ -1,0 +1,70 @@
+//! Batched matrix products through the crate `gemm`.
+
+use super::Strided;
+use crate::platform::{for_each_chunk, parallelism};
+
+/// `out[i] = alpha * a[i] x b[i] + bias`, shapes `[b, m, k] x [b, k, n] -> [b, m, n]`, any strides.
+pub(super) fn matmul(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, bias: Option<&[f32]>, alpha: f32) {
+    let (&[batch, m, k], &[_, _, n]) = (a.shape, b.shape) else { unreachable!("products have three axes") };
+    let product = |i: usize, out: &mut [f32], spread| {
+        if let Some(bias) = bias {
+            out.chunks_mut(n).for_each(|row| row.copy_from_slice(bias));
+        }
+        let lhs = Matrix { data: &a.data[i * a.strides[0]..], strides: [a.strides[1], a.strides[2]] };
+        let rhs = Matrix { data: &b.data[i * b.strides[0]..], strides: [b.strides[1], b.strides[2]] };
+        gemm([m, k, n], out, lhs, rhs, alpha, bias.is_some(), spread);
+    };
+    if batch == 1 {
+        product(0, out, parallelism());
+    } else {
+        for_each_chunk(out, m * n, |i, out| product(i, out, gemm::Parallelism::None));
+    }
+}
+
+struct Matrix<'a> {
+    data: &'a [f32],
+    strides: [usize; 2],
+}
+
+/// `out = alpha * lhs x rhs`, added to what `out` holds if `accumulate`.
+fn gemm(
+    [m, k, n]: [usize; 3],
+    out: &mut [f32],
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    alpha: f32,
+    accumulate: bool,
+    spread: gemm::Parallelism,
+) {
+    let last = |rows: usize, columns: usize, [row, column]: [usize; 2]| {
+        rows.saturating_sub(1) * row + columns.saturating_sub(1) * column
+    };
+    assert!(out.len() >= m * n, "the output holds m n elements");
+    assert!(k == 0 || last(m, k, lhs.strides) < lhs.data.len(), "the left matrix lies within its slot");
+    assert!(k == 0 || last(k, n, rhs.strides) < rhs.data.len(), "the right matrix lies within its slot");
+    #[expect(unsafe_code, reason = "gemm takes pointers; the asserts above are its conditions")]
+    // SAFETY: every element that gemm reads or writes lies inside the slices, by the asserts above.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            accumulate,
+            lhs.data.as_ptr(),
+            lhs.strides[1] as isize,
+            lhs.strides[0] as isize,
+            rhs.data.as_ptr(),
+            rhs.strides[1] as isize,
+            rhs.strides[0] as isize,
+            1.0,
+            alpha,
+            false,
+            false,
+            false,
+            spread,
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! From a step of a plan to the kernel that does it, its parameters and its grid.
+
+use super::pipelines::{BINARY, GATHER, LAYER_NORM, MATMUL, PAD, REDUCE, SOFTMAX, Source, UNARY, Variant};
+use crate::engine::layout::collapse;
+use crate::engine::plan::{Kernel, Step};
+use crate::engine::{EngineError, Operand};
+use crate::tensor::size;
+
+/// Axes that the kernels can walk.
+const AXES: usize = 8;
+/// Threads in a workgroup of every kernel that walks elements or rows.
+const GROUP: usize = 64;
+/// Workgroups along one dimension of a grid, on every device.
+const GRID: usize = 65535;
+/// Numbers of the operations that follow the recording's functions in `unary.wgsl`.
+const COPY: u32 = 11;
+const GELU: u32 = 12;
+
+/// One dispatch.
+pub(super) struct Launch {
+    /// What runs.
+    pub(super) variant: Variant,
+    /// Slots that it reads.
+    pub(super) inputs: Vec<usize>,
+    /// Slot that it writes.
+    pub(super) output: usize,
+    /// The kernel's `Params`, word by word.
+    pub(super) params: Vec<u32>,
+    /// Workgroups.
+    pub(super) grid: [u32; 3],
+}
+
+impl Launch {
+    /// How a device does `step`; on a `software` one the threads of a workgroup do not work together.
+    pub(super) fn new(step: &Step, software: bool) -> Result<Self, EngineError> {
+        let it = match &step.kernel {
+            Kernel::Copy => unary(step, COPY),
+            Kernel::Unary(f) => unary(step, *f as u32),
+            Kernel::Gelu => unary(step, GELU),
+            Kernel::Binary(f) => binary(step, *f as u32),
+            Kernel::Reduce(f) => reduce(step, *f as u32, software),
+            Kernel::Matmul { alpha, gelu } => matmul(step, *alpha, *gelu),
+            Kernel::Gather => Some(gather(step)),
+            Kernel::Pad { axis, before, value } => pad(step, *axis, *before, *value),
+            Kernel::Softmax => Some(softmax(step, software)),
+            Kernel::LayerNorm { eps } => Some(layer_norm(step, *eps, software)),
+        };
+        it.ok_or_else(|| EngineError::Refused {
+            what: describe(step),
+            reason: format!("kernels walk {AXES} axes and {GRID} products at most"),
+        })
+    }
+
+    fn of(step: &Step, source: Source, constants: &[(&'static str, u32)], params: Params, grid: [u32; 3]) -> Self {
+        Self {
+            variant: Variant { source, constants: constants.to_vec() },
+            inputs: step.inputs.iter().map(|it| it.slot).collect(),
+            output: step.output.slot,
+            params: params.0,
+            grid,
+        }
+    }
+}
+
+/// What a step makes, in words.
+pub(super) fn describe(step: &Step) -> String {
+    format!("a {:?} result of shape {:?}", step.kernel, step.output.shape)
+}
+
+/// A kernel's `Params` under construction.
+#[derive(Default)]
+struct Params(Vec<u32>);
+
+impl Params {
+    /// `array<vec4<u32>, 2>`; a tensor without axes has one of length 1. `None` if there are too many.
+    fn axes(mut self, values: &[usize], fill: u32) -> Option<Self> {
+        let unused = AXES.checked_sub(values.len())?;
+        self.0.extend(values.iter().map(|it| *it as u32));
+        self.0.extend(std::iter::repeat_n(fill, unused));
+        Some(self)
+    }
+
+    fn shape(self, shape: &[usize]) -> Option<Self> {
+        self.axes(shape, 1)
+    }
+
+    fn strides(self, strides: &[usize]) -> Option<Self> {
+        self.axes(strides, 0)
+    }
+
+    /// `u32`s.
+    fn words(mut self, values: &[usize]) -> Self {
+        self.0.extend(values.iter().map(|it| *it as u32));
+        self
+    }
+
+    fn float(mut self, value: f32) -> Self {
+        self.0.push(value.to_bits());
+        self
+    }
+}
+
+/// A grid of at least `groups` workgroups.
+fn linear(groups: usize) -> [u32; 3] {
+    let rows = groups.div_ceil(GRID).max(1);
+    [groups.div_ceil(rows) as u32, rows as u32, 1]
+}
+
+fn unary(step: &Step, op: u32) -> Option<Launch> {
+    let [x] = &step.inputs[..] else { unreachable!("{step:?} has one input") };
+    let len = size(&x.shape);
+    let params = Params::default().shape(&x.shape)?.strides(&x.strides)?;
+    let params = params.words(&[x.shape.len().max(1), x.offset, len]);
+    Some(Launch::of(step, UNARY, &[("OP", op)], params, linear(len.div_ceil(GROUP))))
+}
+
+fn binary(step: &Step, op: u32) -> Option<Launch> {
+    let [a, b] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let len = size(&a.shape);
+    let params = Params::default().shape(&a.shape)?.strides(&a.strides)?.strides(&b.strides)?;
+    let params = params.words(&[a.shape.len().max(1), a.offset, b.offset, len]);
+    Some(Launch::of(step, BINARY, &[("OP", op)], params, linear(len.div_ceil(GROUP))))
+}
+
+fn pad(step: &Step, axis: usize, before: usize, value: f32) -> Option<Launch> {
+    let ([x], y) = (&step.inputs[..], &step.output) else { unreachable!("{step:?} has one input") };
+    let len = size(&y.shape);
+    let params = Params::default().shape(&y.shape)?.strides(&x.strides)?;
+    let params = params.words(&[y.shape.len(), x.offset, len, axis, before, x.shape[axis]]).float(value);
+    Some(Launch::of(step, PAD, &[], params, linear(len.div_ceil(GROUP))))
+}
+
+fn gather(step: &Step) -> Launch {
+    let [table, ids] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let ([v, d], [row, column]) = (&table.shape[..], &table.strides[..]) else {
+        unreachable!("{step:?} has a table of two axes")
+    };
+    let len = size(&step.output.shape);
+    let params = Params::default().words(&[table.offset, *row, *column, *v, *d, ids.offset, len]);
+    Launch::of(step, GATHER, &[], params, linear(len.div_ceil(GROUP)))
+}
+
+fn reduce(step: &Step, op: u32, software: bool) -> Option<Launch> {
+    let [x] = &step.inputs[..] else { unreachable!("{step:?} has one input") };
+    let (mut rows, last) = (x.clone(), x.shape.len() - 1);
+    let (n, stride) = (x.shape[last], x.strides[last]);
+    rows.shape.truncate(last);
+    rows.strides.truncate(last);
+    collapse([&mut rows].into_iter());
+    let count = size(&rows.shape);
+    let together = together(count, n, software);
+    let params = Params::default().shape(&rows.shape)?.strides(&rows.strides)?;
+    let params = params.words(&[rows.shape.len().max(1), x.offset, count, n, stride]);
+    Some(Launch::of(step, REDUCE, &[("OP", op), cooperate(together)], params, by_row(count, together)))
+}
+
+fn softmax(step: &Step, software: bool) -> Launch {
+    let [x] = &step.inputs[..] else { unreachable!("{step:?} has one input") };
+    let (rows, n) = by_last_axis(x);
+    let together = together(rows, n, software);
+    let params = Params::default().words(&[x.offset, rows, n]);
+    Launch::of(step, SOFTMAX, &[cooperate(together)], params, by_row(rows, together))
+}
+
+fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
+    let [x, gamma, beta, residual @ ..] = &step.inputs[..] else { unreachable!("{step:?} has three inputs") };
+    let (rows, n) = by_last_axis(x);
+    let together = together(rows, n, software);
+    let constants = [cooperate(together), ("RESIDUAL", residual.len() as u32)];
+    let residual = residual.first().unwrap_or(x);
+    let offsets = [x.offset, gamma.offset, beta.offset, residual.offset];
+    let params = Params::default().words(&offsets).words(&[rows, n]).float(eps);
+    let inputs = [x, gamma, beta, residual].map(|it| it.slot).to_vec();
+    Launch { inputs, ..Launch::of(step, LAYER_NORM, &constants, params, by_row(rows, together)) }
+}
+
+/// Rows and their length.
+fn by_last_axis(x: &Operand) -> (usize, usize) {
+    let n = x.shape.last().copied().unwrap_or(1);
+    (size(&x.shape) / n.max(1), n)
+}
+
+/// Whether a workgroup shares a row, instead of each thread walking one: in hardware where rows are long enough to have
+/// something for everybody, in software only where there are too few rows to go round.
+fn together(rows: usize, n: usize, software: bool) -> bool {
+    if software { n >= 1024 && rows < GROUP } else { n >= GROUP }
+}
+
+fn cooperate(together: bool) -> (&'static str, u32) {
+    ("COOPERATE", u32::from(together))
+}
+
+fn by_row(rows: usize, together: bool) -> [u32; 3] {
+    linear(if together { rows } else { rows.div_ceil(GROUP) })
+}
+
+fn matmul(step: &Step, alpha: f32, gelu: bool) -> Option<Launch> {
+    let [a, w, bias @ ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let ([batch, m, k], n) = (a.shape[..], w.shape[2]) else { unreachable!("{step:?} has three axes") };
+    let w_rows = if w.strides[1] == 1 && vectors(w, 1) {
+        2
+    } else {
+        u32::from(w.strides[2] == 1 && vectors(w, 2))
+    };
+    let constants = [
+        ("A_ROWS", u32::from(a.strides[2] == 1 && vectors(a, 2))),
+        ("W_ROWS", w_rows),
+        ("BIAS", bias.len() as u32),
+        ("GELU", u32::from(gelu)),
+    ];
+    let params = Params::default().words(&[m, k, n]).float(alpha);
+    let params = params.words(&[a.offset]).words(&a.strides).words(&[w.offset]).words(&w.strides);
+    let params = params.words(&[bias.first().map_or(0, |it| it.offset)]);
+    let grid = [n.div_ceil(32) as u32, m.div_ceil(32) as u32, batch as u32];
+    let inputs = [a, w, bias.first().unwrap_or(a)].map(|it| it.slot).to_vec();
+    (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, MATMUL, &constants, params, grid) })
+}
+
+/// Whether every four neighbours along `axis`, whose stride is 1, make an aligned vec4.
+fn vectors(x: &Operand, axis: usize) -> bool {
+    let others = (0..x.shape.len()).filter(|it| *it != axis && x.shape[*it] > 1);
+    x.shape[axis].is_multiple_of(4) && x.offset.is_multiple_of(4) && others.into_iter().all(|it| x.strides[it].is_multiple_of(4))
+}

@@ -1,0 +1,235 @@
+//! The same plans on a GPU: WebGPU in the browser; Vulkan, Metal or DX12 natively.
+//!
+//! A recording's plan becomes a [`Program`]: pipelines, buffers and bind groups that are made once per structure and
+//! replayed for new inputs. A run is cut into slices of some milliseconds, so that what else the GPU has to draw gets its
+//! turn and a cancelled run ends soon. Nothing the driver refuses goes unnoticed: everything is made within error scopes.
+
+mod context;
+mod launch;
+mod pipelines;
+mod program;
+mod signal;
+mod tensor;
+
+use std::sync::Arc;
+
+use web_time::Instant;
+
+use self::context::{Checks, Context, Lease};
+use self::pipelines::Pipelines;
+use self::program::{Program, Uploads};
+use self::signal::{Receiver, signal};
+pub use self::tensor::DeviceTensor;
+use super::{Cancel, EngineError};
+use crate::graph::Recording;
+use crate::platform;
+use crate::trace::{Kept, Stats, Storage, Trace};
+
+/// Programs kept ready: as many structures as one screen shows, and a few more.
+const PROGRAMS: usize = 8;
+/// Seconds that a slice should take.
+const SLICE: f64 = 0.015;
+
+/// A GPU that runs recordings.
+pub struct Gpu {
+    context: Arc<Context>,
+    name: String,
+    pipelines: Pipelines,
+    uploads: Uploads,
+    /// By structure, the last used first.
+    programs: Vec<(u64, Program)>,
+    compiles: usize,
+    /// Cost of a slice, learnt from those that ran.
+    budget: usize,
+}
+
+/// What a device is asked for: all the memory that `adapter` can give to one tensor, otherwise the defaults.
+pub fn device_descriptor(adapter: &wgpu::Adapter) -> wgpu::DeviceDescriptor<'static> {
+    let own = adapter.limits();
+    let required_limits = wgpu::Limits {
+        max_buffer_size: own.max_buffer_size,
+        max_storage_buffer_binding_size: own.max_storage_buffer_binding_size,
+        max_compute_workgroup_size_x: own.max_compute_workgroup_size_x,
+        max_compute_workgroup_size_y: own.max_compute_workgroup_size_y,
+        max_compute_workgroup_size_z: own.max_compute_workgroup_size_z,
+        max_compute_invocations_per_workgroup: own.max_compute_invocations_per_workgroup,
+        max_compute_workgroup_storage_size: own.max_compute_workgroup_storage_size,
+        max_texture_dimension_2d: own.max_texture_dimension_2d.min(8192),
+        ..wgpu::Limits::default()
+    };
+    wgpu::DeviceDescriptor { label: Some("vitrine"), required_limits, ..Default::default() }
+}
+
+impl Gpu {
+    /// A device of its own, without a window. Natively `WGPU_BACKEND` and `WGPU_POWER_PREF` choose among several.
+    pub async fn new() -> Result<Self, EngineError> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let power_preference =
+            wgpu::PowerPreference::from_env().unwrap_or(wgpu::PowerPreference::HighPerformance);
+        let options = wgpu::RequestAdapterOptions { power_preference, ..Default::default() };
+        let adapter =
+            instance.request_adapter(&options).await.map_err(|error| EngineError::NoGpu(error.to_string()))?;
+        let device = adapter.request_device(&device_descriptor(&adapter)).await;
+        let (device, queue) = device.map_err(|error| EngineError::NoGpu(error.to_string()))?;
+        Ok(Self::shared(&adapter, device, queue))
+    }
+
+    /// A device that somebody else draws with, made by `adapter`. Its uncaptured errors and its loss are recorded from
+    /// here on.
+    pub fn shared(adapter: &wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        let info = adapter.get_info();
+        let software = info.device_type == wgpu::DeviceType::Cpu;
+        Self {
+            context: Context::new(device, queue, software),
+            name: name(&info, software),
+            pipelines: Pipelines::default(),
+            uploads: Uploads::default(),
+            programs: vec![],
+            compiles: 0,
+            budget: 1 << 24,
+        }
+    }
+
+    /// The device, for the badge: "Vulkan: NVIDIA H100", "WebGPU, software".
+    pub fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    /// How many plans were compiled so far.
+    pub fn compiles(&self) -> usize {
+        self.compiles
+    }
+
+    /// How many pipelines there are: variants of kernels that some plan used.
+    pub fn pipelines(&self) -> usize {
+        self.pipelines.len()
+    }
+
+    /// Why the device went away, if it did. It does not come back: make another.
+    pub fn lost(&self) -> Option<String> {
+        self.context.lost()
+    }
+
+    /// Runs `recording`: compiles its plan if the structure is new, then replays it on the recording's inputs.
+    pub async fn run(&mut self, recording: &Recording, cancel: &Cancel) -> Result<Trace, EngineError> {
+        let start = Instant::now();
+        cancel.check()?;
+        self.context.healthy()?;
+        self.make_ready(recording).await?;
+        let program = &self.programs[0].1;
+        let context = &self.context;
+        let mut checks = Checks::default();
+        let kept: Vec<Lease> = program
+            .keeps
+            .iter()
+            .map(|(name, it)| context.lease(name, it.shape.iter().product(), &mut checks))
+            .collect::<Result<_, _>>()?;
+        checks.pass(context).await?;
+        program.write(&context.queue, recording);
+        self.budget = replay(context, program, &kept, self.budget, cancel).await?;
+        context.healthy()?;
+        let tensors = program.keeps.iter().zip(kept).map(|((name, it), lease)| {
+            let tensor = DeviceTensor::new(lease, it.shape.iter().product());
+            (name.clone(), Kept::new(&it.shape, Storage::Device(tensor)))
+        });
+        let seconds = start.elapsed().as_secs_f64();
+        let stats = Stats { device: self.name.clone(), dispatches: program.len(), seconds };
+        Ok(Trace { tensors: tensors.collect(), stats })
+    }
+
+    /// Brings the program of `recording` to the front.
+    async fn make_ready(&mut self, recording: &Recording) -> Result<(), EngineError> {
+        let structure = recording.structure();
+        if let Some(i) = self.programs.iter().position(|(it, _)| *it == structure) {
+            self.programs[..=i].rotate_right(1);
+            return Ok(());
+        }
+        let Self { context, pipelines, uploads, .. } = self;
+        let program = Program::compile(context, pipelines, uploads, recording).await?;
+        self.compiles += 1;
+        self.programs.truncate(PROGRAMS - 1);
+        self.programs.insert(0, (structure, program));
+        Ok(())
+    }
+}
+
+/// A slice on its way through the device.
+struct Flight {
+    done: Receiver<()>,
+    submission: wgpu::SubmissionIndex,
+    checks: Checks,
+    cost: usize,
+}
+
+/// Runs all dispatches, then copies what is kept. The next slice is submitted before the last is done, so that the device
+/// never waits. Returns the cost that a slice should have from what was measured.
+async fn replay(
+    context: &Context,
+    program: &Program,
+    kept: &[Lease],
+    mut budget: usize,
+    cancel: &Cancel,
+) -> Result<usize, EngineError> {
+    let mut last: Option<Flight> = None;
+    let mut landed = Instant::now();
+    let mut next = 0;
+    loop {
+        cancel.check()?;
+        let flight = (next < program.len() || last.is_none()).then(|| {
+            let (slice, cost) = program.slice(next, budget);
+            next = slice.end;
+            submit(context, cost, |encoder| {
+                program.encode(encoder, slice);
+                if next == program.len() {
+                    (0..kept.len()).for_each(|i| program.encode_keep(encoder, i, &kept[i]));
+                }
+            })
+        });
+        let over = flight.is_none();
+        if let Some(Flight { done, submission, checks, cost }) = std::mem::replace(&mut last, flight) {
+            platform::settle(&context.device, submission);
+            if done.await.is_none() {
+                context.healthy()?;
+            }
+            checks.pass(context).await?;
+            let seconds = std::mem::replace(&mut landed, Instant::now()).elapsed().as_secs_f64();
+            budget = learn(budget, cost, seconds);
+        }
+        if over {
+            return Ok(budget);
+        }
+    }
+}
+
+fn submit(context: &Context, cost: usize, encode: impl FnOnce(&mut wgpu::CommandEncoder)) -> Flight {
+    let mut checks = Checks::default();
+    let submission = checks.watch(&context.device, "a command", || {
+        let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encode(&mut encoder);
+        context.queue.submit([encoder.finish()])
+    });
+    let (sender, done) = signal();
+    context.queue.on_submitted_work_done(move || sender.send(()));
+    Flight { done, submission, checks, cost }
+}
+
+/// The cost of a slice of [`SLICE`] seconds, given what one took. Short slices say little: they do not lower it.
+fn learn(budget: usize, cost: usize, seconds: f64) -> usize {
+    let fitting = (cost as f64 * SLICE / seconds.max(1e-6)) as usize;
+    if fitting < budget && cost < budget / 2 { budget } else { fitting.clamp(budget / 4, budget * 4).max(1 << 20) }
+}
+
+/// "Vulkan: llvmpipe (LLVM 15.0.6), software".
+fn name(info: &wgpu::AdapterInfo, software: bool) -> String {
+    let api = match info.backend {
+        wgpu::Backend::Vulkan => "Vulkan",
+        wgpu::Backend::Metal => "Metal",
+        wgpu::Backend::Dx12 => "DX12",
+        wgpu::Backend::BrowserWebGpu => "WebGPU",
+        wgpu::Backend::Gl => "OpenGL",
+        wgpu::Backend::Noop => "no GPU",
+    };
+    // Browsers do not tell everybody what GPU it is.
+    let adapter = if info.name.is_empty() { String::new() } else { format!(": {}", info.name) };
+    format!("{api}{adapter}{}", if software { ", software" } else { "" })
+}

@@ -1,0 +1,206 @@
+//! A plan made ready for the device: buffers, bind groups and parameters, made once and replayed for new inputs.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Weak};
+
+use super::context::{Checks, Context, Lease};
+use super::launch::{Launch, describe};
+use super::pipelines::Pipelines;
+use crate::engine::plan::{Fill, Plan, Slot, Step};
+use crate::engine::{EngineError, Operand};
+use crate::graph::Recording;
+use crate::platform;
+
+/// Elements uploaded before the interface gets a chance to draw.
+const BREATH: usize = 4 << 20;
+
+/// Weights on the device by file and name, for as long as a program uses them.
+pub(super) type Uploads = BTreeMap<(u64, String), Weak<Lease>>;
+
+/// A plan on the device.
+pub(super) struct Program {
+    slots: Vec<Arc<Lease>>,
+    /// Which input of the recording goes to which slot.
+    inputs: Vec<(usize, usize)>,
+    dispatches: Vec<Dispatch>,
+    /// What comes back: name and contiguous operand.
+    pub(super) keeps: Vec<(String, Operand)>,
+}
+
+struct Dispatch {
+    pipeline: wgpu::ComputePipeline,
+    bindings: wgpu::BindGroup,
+    grid: [u32; 3],
+    cost: usize,
+}
+
+impl Program {
+    /// Makes everything that running `recording` takes.
+    pub(super) async fn compile(
+        context: &Arc<Context>,
+        pipelines: &mut Pipelines,
+        uploads: &mut Uploads,
+        recording: &Recording,
+    ) -> Result<Self, EngineError> {
+        let plan = Plan::compile(recording);
+        let mut checks = Checks::default();
+        let mut inputs = vec![];
+        let mut slots: Vec<Arc<Lease>> = vec![];
+        let mut uploaded = 0;
+        uploads.retain(|_, it| it.strong_count() > 0);
+        for (i, slot) in plan.slots.iter().enumerate() {
+            let lease = match &slot.fill {
+                Fill::Weight { set, name } => {
+                    let key = (recording.weights[*set].id(), name.clone());
+                    if let Some(known) = uploads.get(&key).and_then(Weak::upgrade) {
+                        known
+                    } else {
+                        let lease = Arc::new(lease(context, &plan, i, &mut checks)?);
+                        uploads.insert(key, Arc::downgrade(&lease));
+                        upload(&lease, recording, *set, name);
+                        uploaded += slot.len;
+                        lease
+                    }
+                }
+                _ => Arc::new(lease(context, &plan, i, &mut checks)?),
+            };
+            match slot.fill {
+                Fill::Input(input) => inputs.push((input, i)),
+                Fill::Const(value) => context.queue.write_buffer(&lease.buffer, 0, bytemuck::bytes_of(&value)),
+                Fill::Scratch | Fill::Weight { .. } => {}
+            }
+            slots.push(lease);
+            if uploaded > BREATH {
+                uploaded = 0;
+                platform::breathe().await;
+            }
+        }
+        let dispatches = dispatches(context, pipelines, &plan.steps, &slots, &mut checks);
+        let passed = checks.pass(context).await;
+        if passed.is_err() {
+            pipelines.clear();
+            uploads.clear();
+        }
+        passed?;
+        Ok(Self { slots, inputs, dispatches: dispatches?, keeps: plan.keeps })
+    }
+
+    /// Number of kernel runs.
+    pub(super) fn len(&self) -> usize {
+        self.dispatches.len()
+    }
+
+    /// Uploads the recording's inputs.
+    pub(super) fn write(&self, queue: &wgpu::Queue, recording: &Recording) {
+        for (input, slot) in &self.inputs {
+            let bytes = bytemuck::cast_slice(&recording.inputs[*input].data);
+            queue.write_buffer(&self.slots[*slot].buffer, 0, bytes);
+        }
+    }
+
+    /// The dispatches from `start` whose cost adds up to `budget`, at least one if there is one; and their cost.
+    pub(super) fn slice(&self, start: usize, budget: usize) -> (Range<usize>, usize) {
+        let mut end = start;
+        let mut cost = 0;
+        while end < self.len() && (end == start || cost + self.dispatches[end].cost <= budget) {
+            cost += self.dispatches[end].cost;
+            end += 1;
+        }
+        (start..end, cost)
+    }
+
+    /// Encodes a slice of the dispatches as one pass.
+    pub(super) fn encode(&self, encoder: &mut wgpu::CommandEncoder, slice: Range<usize>) {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for it in &self.dispatches[slice] {
+            let [x, y, z] = it.grid;
+            pass.set_pipeline(&it.pipeline);
+            pass.set_bind_group(0, &it.bindings, &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
+
+    /// Encodes the copy of kept tensor `i` to `to`.
+    pub(super) fn encode_keep(&self, encoder: &mut wgpu::CommandEncoder, i: usize, to: &Lease) {
+        let Operand { slot, offset, shape, .. } = &self.keeps[i].1;
+        let bytes = 4 * shape.iter().product::<usize>() as u64;
+        if bytes > 0 {
+            encoder.copy_buffer_to_buffer(&self.slots[*slot].buffer, 4 * *offset as u64, &to.buffer, 0, bytes);
+        }
+    }
+}
+
+/// A buffer for slot `i`, which errors name by what it holds.
+fn lease(context: &Arc<Context>, plan: &Plan, i: usize, checks: &mut Checks) -> Result<Lease, EngineError> {
+    let Slot { len, fill } = &plan.slots[i];
+    let what = match fill {
+        Fill::Weight { name, .. } => format!("weight {name}"),
+        Fill::Input(input) => format!("input {input}"),
+        Fill::Const(value) => format!("constant {value}"),
+        Fill::Scratch => {
+            let writers = plan.steps.iter().filter(|it| it.output.slot == i);
+            let largest = writers.max_by_key(|it| it.output.shape.iter().product::<usize>());
+            largest.map_or_else(|| "an empty tensor".to_owned(), describe)
+        }
+    };
+    context.lease(&what, *len, checks)
+}
+
+fn upload(lease: &Lease, recording: &Recording, set: usize, name: &str) {
+    let Some(tensor) = recording.weights[set].read(name) else { panic!("recorded weight {name} is gone") };
+    lease.context.queue.write_buffer(&lease.buffer, 0, bytemuck::cast_slice(&tensor.data));
+}
+
+fn dispatches(
+    context: &Context,
+    pipelines: &mut Pipelines,
+    steps: &[Step],
+    slots: &[Arc<Lease>],
+    checks: &mut Checks,
+) -> Result<Vec<Dispatch>, EngineError> {
+    let launches: Vec<Launch> =
+        steps.iter().map(|it| Launch::new(it, context.software)).collect::<Result<_, _>>()?;
+    let align = context.limits.min_uniform_buffer_offset_alignment as usize;
+    let mut words: Vec<u32> = vec![];
+    let mut places = vec![];
+    for launch in &launches {
+        // A uniform buffer is read in vec4s.
+        let size = (4 * launch.params.len()).next_multiple_of(16);
+        places.push((4 * words.len(), size));
+        words.extend(&launch.params);
+        words.resize((4 * words.len()).next_multiple_of(align) / 4, 0);
+    }
+    let params = checks.watch(&context.device, "the kernels' parameters", || {
+        let size = 4 * words.len().max(4) as u64;
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let label = Some("parameters");
+        context.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
+    });
+    context.queue.write_buffer(&params, 0, bytemuck::cast_slice(&words));
+    let dispatches = launches.iter().zip(steps).zip(places).map(|((launch, step), (offset, size))| {
+        let pipeline = pipelines.get(context, &launch.variant, launch.inputs.len(), checks);
+        let own = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: &params,
+            offset: offset as u64,
+            size: wgpu::BufferSize::new(size as u64),
+        });
+        let used = launch.inputs.iter().chain([&launch.output]).map(|it| slots[*it].buffer.as_entire_binding());
+        let entries: Vec<_> = std::iter::once(own)
+            .chain(used)
+            .enumerate()
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
+            .collect();
+        let bindings = checks.watch(&context.device, &describe(step), || {
+            let layout = &pipeline.get_bind_group_layout(0);
+            context.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
+        });
+        Dispatch { pipeline, bindings, grid: launch.grid, cost: cost(step) }
+    });
+    Ok(dispatches.collect())
+}
+
+/// What a step costs in units of a product's operation: moving an element costs as much as some 16 of these.
+fn cost(step: &Step) -> usize {
+    step.flops() + 16 * step.output.shape.iter().product::<usize>()
+}

@@ -1,0 +1,60 @@
+// binary: y = f(a, b), with f chosen by OP
+//
+// a, b: equal shapes of at most 8 axes, any strides (0 repeats). y: the same shape, rows.
+// Cost: two reads and one write an element.
+
+struct Params {
+    shape: array<vec4<u32>, 2>,
+    a_strides: array<vec4<u32>, 2>,
+    b_strides: array<vec4<u32>, 2>,
+    rank: u32,
+    a_offset: u32,
+    b_offset: u32,
+    len: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+override OP: u32 = 0u;
+
+// Where element `index` of y, counted in rows, lies in a and in b.
+fn place(index: u32) -> vec2<u32> {
+    var rest = index;
+    var at = vec2<u32>(params.a_offset, params.b_offset);
+    for (var axis = params.rank - 1u; axis > 0u; axis -= 1u) {
+        let len = params.shape[axis / 4u][axis % 4u];
+        let strides = vec2<u32>(params.a_strides[axis / 4u][axis % 4u], params.b_strides[axis / 4u][axis % 4u]);
+        at += (rest % len) * strides;
+        rest /= len;
+    }
+    return at + rest * vec2<u32>(params.a_strides[0].x, params.b_strides[0].x);
+}
+
+// In the order of the recording's functions.
+fn f(a: f32, b: f32) -> f32 {
+    switch (OP) {
+        case 0u: { return a + b; }
+        case 1u: { return a - b; }
+        case 2u: { return a * b; }
+        case 3u: { return a / b; }
+        case 4u: { return max(a, b); }
+        case 5u: { return min(a, b); }
+        default: { return select(0.0, 1.0, a < b); }
+    }
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = (group.y * groups.x + group.x) * 64u + lane;
+    if (index < params.len) {
+        let at = place(index);
+        y[index] = f(a[at.x], b[at.y]);
+    }
+}

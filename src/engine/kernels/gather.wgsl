@@ -1,0 +1,34 @@
+// gather: y[i, j] = table[ids[i], j]
+//
+// table: [v, d], any strides. ids: [n], rows, whole numbers; what lies outside the table is clamped to it.
+// y: [n, d], rows. Cost: two reads and one write an element.
+
+struct Params {
+    offset: u32,
+    row_stride: u32,
+    stride: u32,
+    v: u32,
+    d: u32,
+    ids_offset: u32,
+    len: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> table: array<f32>;
+@group(0) @binding(2) var<storage, read> ids: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = (group.y * groups.x + group.x) * 64u + lane;
+    if (index < params.len) {
+        let i = index / params.d;
+        let j = index % params.d;
+        let id = u32(clamp(ids[params.ids_offset + i], 0.0, f32(params.v - 1u)));
+        y[index] = table[params.offset + id * params.row_stride + j * params.stride];
+    }
+}

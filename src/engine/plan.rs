@@ -1,0 +1,452 @@
+//! From a recording to a plan: a list of kernel steps over numbered slots, the same for every device.
+//!
+//! Views cost nothing: an [`Operand`] is a slot seen through strides, and only where a kernel needs contiguous rows is
+//! a copy made. Nodes that nothing kept depends on are left out. Where nobody looks at the tensors in between, a
+//! product takes its scale, bias and GELU along, and a layer norm its residual sum.
+
+use std::collections::BTreeMap;
+
+use super::layout::{Operand, collapse};
+use crate::graph::{Binary, Def, Node, Op, Recording, Reduce, Unary, View};
+use crate::tensor::size;
+
+/// One kernel run: reads `inputs`, writes `output` (contiguous from the start of its slot).
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What runs.
+    pub kernel: Kernel,
+    /// What it reads.
+    pub inputs: Vec<Operand>,
+    /// What it writes.
+    pub output: Operand,
+}
+
+/// The kernels that a device has. Each input is strided; *rows* means contiguous.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kernel {
+    /// `y = x`
+    Copy,
+    /// `y = f(x)`
+    Unary(Unary),
+    /// `y = gelu(x)`
+    Gelu,
+    /// `y = f(a, b)`, equal shapes
+    Binary(Binary),
+    /// Reduces the last axis.
+    Reduce(Reduce),
+    /// `y[b] = act(alpha * a[b] x b[b] + bias)`: inputs `[b, m, k]`, `[b, k, n]` and, if there is one, bias `[n]` rows.
+    Matmul {
+        /// Factor of the product.
+        alpha: f32,
+        /// Whether GELU follows.
+        gelu: bool,
+    },
+    /// Inputs: table `[v, d]` and ids `[n]` rows.
+    Gather,
+    /// `value` around the input `x` along `axis`.
+    Pad {
+        /// Which axis.
+        axis: usize,
+        /// How many before.
+        before: usize,
+        /// With what.
+        value: f32,
+    },
+    /// Softmax of rows.
+    Softmax,
+    /// Layer norm of rows: `x`, `gamma`, `beta` and, if there is a fourth, a residual that is added to `x` first.
+    LayerNorm {
+        /// Added to the variance.
+        eps: f32,
+    },
+}
+
+/// What a slot holds when a run starts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fill {
+    /// Nothing: written by steps, reused when free.
+    Scratch,
+    /// Data of the recording's input.
+    Input(usize),
+    /// A tensor of the recording's weights.
+    Weight {
+        /// Which file.
+        set: usize,
+        /// Which tensor.
+        name: String,
+    },
+    /// A number.
+    Const(f32),
+}
+
+/// Storage that steps read and write.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// Number of f32 elements.
+    pub len: usize,
+    /// What it holds when a run starts.
+    pub fill: Fill,
+}
+
+/// A compiled recording.
+pub struct Plan {
+    /// Storage.
+    pub slots: Vec<Slot>,
+    /// Kernel runs, in order.
+    pub steps: Vec<Step>,
+    /// What comes back: name and contiguous operand.
+    pub keeps: Vec<(String, Operand)>,
+}
+
+impl Plan {
+    /// Compiles `recording`.
+    pub fn compile(recording: &Recording) -> Self {
+        let mut compiler = Compiler::new(recording);
+        for id in 0..recording.nodes.len() {
+            if compiler.uses[id] > 0 {
+                compiler.node(id);
+            }
+        }
+        let keeps = recording.keeps.iter();
+        let keeps = keeps.map(|(name, id)| (name.clone(), compiler.rows(*id))).collect();
+        let Compiler { slots, steps, .. } = compiler;
+        let mut plan = Self { slots, steps, keeps };
+        plan.share_scratch();
+        plan
+    }
+
+    /// Lets steps reuse scratch slots whose contents nobody reads any more.
+    fn share_scratch(&mut self) {
+        let mut last_use = vec![0; self.slots.len()];
+        for (i, step) in self.steps.iter().enumerate() {
+            for operand in step.inputs.iter().chain([&step.output]) {
+                last_use[operand.slot] = i;
+            }
+        }
+        for (_, operand) in &self.keeps {
+            last_use[operand.slot] = usize::MAX;
+        }
+        let mut slots: Vec<Slot> = vec![];
+        let mut place: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut free: Vec<usize> = vec![];
+        let mut settle = |slot: usize, slots: &mut Vec<Slot>, free: &mut Vec<usize>| {
+            *place.entry(slot).or_insert_with(|| {
+                let Slot { len, fill } = &self.slots[slot];
+                let fits = |it: &usize| slots[*it].len >= *len;
+                let best = free.iter().copied().filter(fits).min_by_key(|it| slots[*it].len);
+                match best.filter(|_| *fill == Fill::Scratch) {
+                    Some(reused) => {
+                        free.retain(|it| *it != reused);
+                        reused
+                    }
+                    None => {
+                        slots.push(Slot { len: *len, fill: fill.clone() });
+                        slots.len() - 1
+                    }
+                }
+            })
+        };
+        for (i, step) in self.steps.iter_mut().enumerate() {
+            let mut dying = vec![];
+            for operand in step.inputs.iter_mut().chain([&mut step.output]) {
+                let slot = operand.slot;
+                operand.slot = settle(slot, &mut slots, &mut free);
+                if last_use[slot] == i && self.slots[slot].fill == Fill::Scratch {
+                    dying.push(operand.slot);
+                }
+            }
+            dying.sort_unstable();
+            dying.dedup();
+            free.extend(dying);
+        }
+        for (_, operand) in &mut self.keeps {
+            operand.slot = settle(operand.slot, &mut slots, &mut free);
+        }
+        self.slots = slots;
+    }
+}
+
+impl Step {
+    /// Floating-point operations, roughly: what long runs are sliced by.
+    pub fn flops(&self) -> usize {
+        let len = size(&self.output.shape);
+        match self.kernel {
+            Kernel::Matmul { .. } => 2 * len * self.inputs[0].shape[2],
+            Kernel::Reduce(_) => size(&self.inputs[0].shape),
+            Kernel::Softmax | Kernel::LayerNorm { .. } | Kernel::Gelu => 8 * len,
+            _ => len,
+        }
+    }
+}
+
+struct Compiler<'r> {
+    nodes: &'r [Node],
+    /// How often a node is read by live nodes, keeps included.
+    uses: Vec<usize>,
+    /// The only reader of a node, if it has one and nobody keeps it.
+    reader: Vec<Option<usize>>,
+    /// Products that end at a node, and layer norms that swallow a sum.
+    products: BTreeMap<usize, Product>,
+    absorbed: Vec<bool>,
+    operands: Vec<Option<Operand>>,
+    slots: Vec<Slot>,
+    steps: Vec<Step>,
+}
+
+/// `gelu?(alpha * (root) + bias?)`, as found in the recording.
+#[derive(Clone, Copy)]
+struct Product {
+    root: usize,
+    alpha: f32,
+    bias: Option<usize>,
+    gelu: bool,
+}
+
+impl<'r> Compiler<'r> {
+    fn new(recording: &'r Recording) -> Self {
+        let nodes = &recording.nodes[..];
+        let mut uses = vec![0; nodes.len()];
+        let mut reader = vec![None; nodes.len()];
+        for (_, id) in &recording.keeps {
+            uses[*id] += 2; // a kept tensor is never swallowed
+        }
+        for id in (0..nodes.len()).rev() {
+            if uses[id] > 0 {
+                for &input in &nodes[id].inputs {
+                    uses[input] += 1;
+                    reader[input] = Some(id);
+                }
+            }
+        }
+        for id in 0..nodes.len() {
+            if uses[id] != 1 {
+                reader[id] = None;
+            }
+        }
+        let n = nodes.len();
+        let mut it = Self {
+            nodes,
+            uses,
+            reader,
+            products: BTreeMap::new(),
+            absorbed: vec![false; n],
+            operands: vec![None; n],
+            slots: vec![],
+            steps: vec![],
+        };
+        it.fuse();
+        it
+    }
+
+    /// Finds what products and layer norms can take along.
+    fn fuse(&mut self) {
+        for root in 0..self.nodes.len() {
+            if self.uses[root] == 0 {
+                continue;
+            }
+            if self.nodes[root].op == Op::Matmul {
+                self.fuse_product(root);
+            }
+            if let Op::Def(Def::LayerNorm { .. }) = self.nodes[root].op {
+                let sum = self.nodes[root].inputs[0];
+                let is_sum = self.nodes[sum].op == Op::Binary(Binary::Add);
+                self.absorbed[sum] = is_sum && self.reader[sum] == Some(root) && !self.products.contains_key(&sum);
+            }
+        }
+    }
+
+    fn fuse_product(&mut self, root: usize) {
+        let mut it = Product { root, alpha: 1.0, bias: None, gelu: false };
+        let mut end = root;
+        while let Some(next) = self.reader[end] {
+            let node = &self.nodes[next];
+            let other = node.inputs.iter().copied().find(|input| *input != end);
+            match (&node.op, other) {
+                (Op::Binary(Binary::Mul), Some(other)) if it.bias.is_none() && !it.gelu => {
+                    let Some(factor) = self.scalar(other) else { break };
+                    it.alpha *= factor;
+                }
+                (Op::Binary(Binary::Div), Some(other))
+                    if it.bias.is_none() && !it.gelu && node.inputs[0] == end =>
+                {
+                    let Some(divisor) = self.scalar(other) else { break };
+                    it.alpha /= divisor;
+                }
+                (Op::Binary(Binary::Add), Some(other)) if it.bias.is_none() && !it.gelu => {
+                    let Some(bias) = self.row_vector(other) else { break };
+                    it.bias = Some(bias);
+                }
+                (Op::Def(Def::Gelu), None) if !it.gelu => it.gelu = true,
+                _ => break,
+            }
+            self.absorbed[end] = true;
+            end = next;
+        }
+        self.products.insert(end, it);
+    }
+
+    /// The number that `id` repeats everywhere, if it is a constant behind views.
+    fn scalar(&self, id: usize) -> Option<f32> {
+        match &self.nodes[id].op {
+            Op::Const(value) => Some(value.get()),
+            Op::View(View::Reshape | View::Broadcast) => self.scalar(self.nodes[id].inputs[0]),
+            _ => None,
+        }
+    }
+
+    /// The vector that `id` repeats along every axis but the last, if it is one weight or input behind views.
+    fn row_vector(&self, id: usize) -> Option<usize> {
+        let node = &self.nodes[id];
+        match &node.op {
+            Op::Weight { .. } | Op::Input { .. } if node.shape.len() == 1 => Some(id),
+            Op::View(View::Reshape | View::Broadcast) => {
+                let vector = self.row_vector(node.inputs[0])?;
+                let last = *node.shape.last()?;
+                (self.nodes[vector].shape[0] == last).then_some(vector)
+            }
+            _ => None,
+        }
+    }
+
+    /// Emits what `id` needs, and remembers where its result lies.
+    fn node(&mut self, id: usize) {
+        if self.absorbed[id] {
+            return;
+        }
+        if let Some(product) = self.products.get(&id).copied() {
+            return self.product(id, product);
+        }
+        let nodes = self.nodes;
+        let Node { op, inputs, shape } = &nodes[id];
+        match op {
+            Op::Input { slot } => self.leaf(id, Fill::Input(*slot)),
+            Op::Weight { set, name } => self.leaf(id, Fill::Weight { set: *set, name: name.clone() }),
+            Op::Const(value) => self.leaf(id, Fill::Const(value.get())),
+            Op::View(view) => self.view(id, view, inputs[0], shape),
+            Op::Unary(f) => self.pointwise(id, Kernel::Unary(*f), &[inputs[0]]),
+            Op::Binary(f) => self.pointwise(id, Kernel::Binary(*f), &[inputs[0], inputs[1]]),
+            Op::Def(Def::Gelu) => self.pointwise(id, Kernel::Gelu, &[inputs[0]]),
+            Op::Reduce(f, axis) => {
+                let x = self.operand(inputs[0]).last(*axis);
+                self.emit(id, Kernel::Reduce(*f), vec![x]);
+            }
+            Op::Gather => {
+                let table = self.operand(inputs[0]);
+                let ids = self.rows(inputs[1]).flat();
+                self.emit(id, Kernel::Gather, vec![table, ids]);
+            }
+            Op::Def(Def::Softmax) => {
+                let x = self.rows(inputs[0]);
+                self.emit(id, Kernel::Softmax, vec![x]);
+            }
+            Op::Def(Def::LayerNorm { eps }) => self.layer_norm(id, eps.get()),
+            Op::Matmul => unreachable!("every product is in `products`"),
+        }
+    }
+
+    fn product(&mut self, id: usize, Product { root, alpha, bias, gelu }: Product) {
+        let [a, b] = self.nodes[root].inputs[..] else { unreachable!("a product has two inputs") };
+        let mut inputs = vec![self.batched(a), self.batched(b)];
+        inputs.extend(bias.map(|bias| self.operand(bias)));
+        self.emit(id, Kernel::Matmul { alpha, gelu }, inputs);
+    }
+
+    fn layer_norm(&mut self, id: usize, eps: f32) {
+        let [x, gamma, beta] = self.nodes[id].inputs[..] else { unreachable!("layer norm has three inputs") };
+        let (x, residual) = if self.absorbed[x] {
+            (self.nodes[x].inputs[0], Some(self.nodes[x].inputs[1]))
+        } else {
+            (x, None)
+        };
+        let mut inputs = vec![self.rows(x), self.rows(gamma), self.rows(beta)];
+        inputs.extend(residual.map(|it| self.rows(it)));
+        self.emit(id, Kernel::LayerNorm { eps }, inputs);
+    }
+
+    fn view(&mut self, id: usize, view: &View, input: usize, shape: &[usize]) {
+        let x = self.operand(input);
+        let seen = match view {
+            View::Reshape => x.reshape(shape),
+            View::Permute(order) => Some(x.permute(order)),
+            View::Slice { axis, start, step } => Some(x.slice(*axis, *start, shape[*axis], *step)),
+            View::Broadcast => Some(x.broadcast(shape)),
+            View::Window { axis, size, stride } => Some(x.window(*axis, *size, *stride)),
+            View::Pad { axis, before, value } => {
+                let kernel = Kernel::Pad { axis: *axis, before: *before, value: value.get() };
+                return self.emit(id, kernel, vec![x]);
+            }
+        };
+        let seen = seen.unwrap_or_else(|| {
+            let copy = self.rows(input);
+            copy.reshape(shape).unwrap_or_else(|| unreachable!("contiguous rows take any shape"))
+        });
+        self.operands[id] = Some(seen);
+    }
+
+    fn pointwise(&mut self, id: usize, kernel: Kernel, inputs: &[usize]) {
+        let inputs = inputs.iter().map(|it| self.operand(*it)).collect();
+        self.emit(id, kernel, inputs);
+    }
+
+    fn leaf(&mut self, id: usize, fill: Fill) {
+        let shape = &self.nodes[id].shape;
+        let slot = self.slot(size(shape), fill);
+        self.operands[id] = Some(Operand::rows(slot, shape));
+    }
+
+    fn slot(&mut self, len: usize, fill: Fill) -> usize {
+        self.slots.push(Slot { len, fill });
+        self.slots.len() - 1
+    }
+
+    /// Where the result of `id` lies.
+    fn operand(&self, id: usize) -> Operand {
+        self.operands[id].clone().unwrap_or_else(|| unreachable!("node {id} is read before it is computed"))
+    }
+
+    /// The result of `id` as contiguous rows, copied if it is not.
+    fn rows(&mut self, id: usize) -> Operand {
+        let x = self.operand(id);
+        if x.is_rows() {
+            return x;
+        }
+        let rows = self.copy(x);
+        self.operands[id] = Some(rows.clone());
+        rows
+    }
+
+    /// The result of `id` as `[batch, rows, columns]`.
+    fn batched(&mut self, id: usize) -> Operand {
+        let x = self.operand(id);
+        let shape = [size(&x.shape[..x.shape.len() - 2]), x.shape[x.shape.len() - 2], x.shape[x.shape.len() - 1]];
+        x.reshape(&shape).unwrap_or_else(|| {
+            let rows = self.copy(x);
+            rows.reshape(&shape).unwrap_or_else(|| unreachable!("contiguous rows take any shape"))
+        })
+    }
+
+    fn copy(&mut self, x: Operand) -> Operand {
+        let slot = self.slot(size(&x.shape), Fill::Scratch);
+        let output = Operand::rows(slot, &x.shape);
+        self.step(Kernel::Copy, vec![x], output.clone());
+        output
+    }
+
+    fn emit(&mut self, id: usize, kernel: Kernel, inputs: Vec<Operand>) {
+        let shape = &self.nodes[id].shape;
+        let slot = self.slot(size(shape), Fill::Scratch);
+        let output = Operand::rows(slot, shape);
+        self.operands[id] = Some(output.clone());
+        self.step(kernel, inputs, output);
+    }
+
+    fn step(&mut self, kernel: Kernel, mut inputs: Vec<Operand>, mut output: Operand) {
+        if size(&output.shape) == 0 {
+            return;
+        }
+        if matches!(kernel, Kernel::Copy | Kernel::Unary(_) | Kernel::Binary(_) | Kernel::Gelu) {
+            collapse(inputs.iter_mut().chain([&mut output]));
+        }
+        self.steps.push(Step { kernel, inputs, output });
+    }
+}

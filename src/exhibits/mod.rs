@@ -1,0 +1,126 @@
+//! The exhibits: one file each, and one line in [`all`].
+
+pub mod attention;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::focus::Focus;
+use crate::graph::Graph;
+use crate::models::Zoo;
+use crate::trace::Trace;
+
+/// The label on the wall.
+#[derive(Debug)]
+pub struct Card {
+    /// Kebab-case name, stable: links and the command line use it.
+    pub id: &'static str,
+    /// What it is called.
+    pub title: &'static str,
+    /// One sentence that a student understands.
+    pub claim: &'static str,
+    /// The formula in TeX; its typeset picture is `assets/formulas/{id}.png`.
+    pub formula: &'static str,
+    /// Authors, title, year.
+    pub paper: &'static str,
+    /// Year of the paper.
+    pub year: u16,
+    /// arXiv id or DOI.
+    pub reference: &'static str,
+    /// Family of mechanisms, for the gallery.
+    pub family: &'static str,
+    /// A few more paragraphs, folded away: how to read the picture, what differs from the paper.
+    pub more: &'static str,
+}
+
+/// What all tiles look at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Inputs {
+    /// The sentence.
+    pub text: String,
+    /// Id of the model in the zoo.
+    pub model: String,
+}
+
+impl Default for Inputs {
+    fn default() -> Self {
+        Self {
+            text: "The animal didn't cross the street because it was too tired.".to_owned(),
+            model: "minilm".to_owned(),
+        }
+    }
+}
+
+/// What an exhibit shows in one frame.
+pub struct Scene<'a> {
+    /// The latest trace of this tile (or its recorded one).
+    pub trace: &'a Trace,
+    /// The shared cursor.
+    pub focus: &'a mut Focus,
+    /// Colours and sizes.
+    pub style: &'a crate::ui::Style,
+}
+
+/// A live picture of one mechanism. Its state is the struct that implements it: serde, with defaults.
+pub trait Exhibit {
+    /// Title, claim, formula, paper, family.
+    fn card(&self) -> &'static Card;
+
+    /// What to compute. Pure, called every frame; an equal recording is not run again. `None`: a model is still missing.
+    fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph>;
+
+    /// The trace that is shown before anything was computed, if one is recorded for these inputs.
+    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>>;
+
+    /// Knobs. They change `self`, hence the next recording.
+    fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>);
+
+    /// What to show. `None`: the trace lacks a tap, and the tile says so.
+    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()>;
+
+    /// The picture as a figure for papers, in words, numbers and cells; `None` while nothing is at hand.
+    fn figure(&self, scene: &Scene<'_>) -> Option<crate::ui::Figure>;
+
+    /// The claims as measurements.
+    fn checks(&self) -> Vec<Check>;
+
+    /// The non-default state, for links and undo.
+    fn state(&self) -> serde_json::Value;
+}
+
+/// A claim as a measurement: a number that must not exceed the tolerance.
+pub struct Check {
+    /// Short name.
+    pub name: &'static str,
+    /// What is measured, in words.
+    pub claim: &'static str,
+    /// Largest value that passes.
+    pub tolerance: f32,
+    /// Why the tolerance is what it is.
+    pub because: &'static str,
+    /// How it is measured.
+    pub measure: Measure,
+}
+
+/// How a check is measured. `None` from the recording: its model is not loaded.
+pub enum Measure {
+    /// The recording keeps a scalar under the name `error`.
+    Scalar(fn(&Zoo) -> Option<Graph>),
+    /// The largest difference between CPU and GPU over all tensors that the recording keeps.
+    Devices(fn(&Zoo) -> Option<Graph>),
+}
+
+/// An exhibit that can be opened.
+pub struct Entry {
+    /// The label on the wall.
+    pub card: &'static Card,
+    /// Opens it with a saved state.
+    pub open: fn(serde_json::Value) -> Result<Box<dyn Exhibit>, serde_json::Error>,
+}
+
+/// Every exhibit, in the order of the gallery.
+pub fn all() -> Vec<Entry> {
+    vec![attention::entry()]
+}

@@ -1,0 +1,77 @@
+//! Definitions: operations with a name and an expansion in primitives.
+//!
+//! An engine may have a kernel for a definition; where it has none, the expansion runs. A test holds every kernel
+//! against the expansion, so a mechanism is a formula first and fast second.
+
+use super::{F32, Graph, Op, Recording, Var};
+
+/// A named operation on a tensor (and the parameters it takes), of the same shape as the tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Def {
+    /// `softmax(x)_j = exp(x_j - max x) / sum_k exp(x_k - max x)` over the last axis.
+    Softmax,
+    /// `layer_norm(x) = (x - mean x) / sqrt(var x + eps) * gamma + beta` over the last axis (Ba et al. 2016).
+    LayerNorm {
+        /// Added to the variance.
+        eps: F32,
+    },
+    /// `gelu(x) = x/2 (1 + erf(x / sqrt 2))` (Hendrycks & Gimpel 2016).
+    Gelu,
+}
+
+impl Def {
+    /// The definition itself, on `x` and the remaining inputs.
+    pub fn expand<'g>(self, x: Var<'g>, others: &[Var<'g>]) -> Var<'g> {
+        match self {
+            Self::Softmax => {
+                let e = (x - x.max(-1)).exp();
+                e / e.sum(-1)
+            }
+            Self::LayerNorm { eps } => {
+                let [gamma, beta] = others else { panic!("layer_norm takes gamma and beta") };
+                let centred = x - x.mean(-1);
+                let var = (centred * centred).mean(-1);
+                centred / (var + eps.get()).sqrt() * *gamma + *beta
+            }
+            Self::Gelu => x * 0.5 * ((x * std::f32::consts::FRAC_1_SQRT_2).erf() + 1.0),
+        }
+    }
+}
+
+impl Recording {
+    /// The same recording in primitives only: what a kernel must equal.
+    pub fn expanded(&self) -> Self {
+        let g = Graph::default();
+        *g.inner.borrow_mut() = Self { nodes: vec![], keeps: vec![], ..self.clone() };
+        let mut vars: Vec<Var<'_>> = vec![];
+        for node in &self.nodes {
+            let inputs: Vec<Var<'_>> = node.inputs.iter().map(|i| vars[*i]).collect();
+            vars.push(match node.op {
+                Op::Def(def) => def.expand(inputs[0], &inputs[1..]),
+                _ => g.push(node.op.clone(), &inputs, node.shape.clone()),
+            });
+        }
+        for (name, id) in &self.keeps {
+            g.keep_as(vars[*id], name);
+        }
+        drop(vars);
+        g.finish()
+    }
+}
+
+impl<'g> Var<'g> {
+    /// Softmax over the last axis.
+    pub fn softmax(self) -> Self {
+        self.define(Def::Softmax, &[])
+    }
+
+    /// Layer normalisation over the last axis, with `gamma` and `beta` of its length.
+    pub fn layer_norm(self, gamma: Var<'g>, beta: Var<'g>, eps: f32) -> Self {
+        self.define(Def::LayerNorm { eps: F32::from(eps) }, &[gamma, beta])
+    }
+
+    /// The exact (erf) Gaussian error linear unit.
+    pub fn gelu(self) -> Self {
+        self.define(Def::Gelu, &[])
+    }
+}

@@ -1,0 +1,94 @@
+//! Where browser and desktop differ: the only file, besides `main`, that asks what it is compiled for.
+
+use std::future::Future;
+
+/// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn for_each_chunk(out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    use rayon::prelude::*;
+    // Below some 16k elements waking the other cores costs more than they save.
+    if out.len() < 1 << 14 {
+        out.chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
+    } else {
+        out.par_chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
+    }
+}
+
+/// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser.
+#[cfg(target_arch = "wasm32")]
+pub fn for_each_chunk(out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    out.chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
+}
+
+/// How a large product is spread over cores.
+pub fn parallelism() -> gemm::Parallelism {
+    #[cfg(not(target_arch = "wasm32"))]
+    return gemm::Parallelism::Rayon(0);
+    #[cfg(target_arch = "wasm32")]
+    return gemm::Parallelism::None;
+}
+
+/// The processor, for the badge.
+pub fn cpu_name() -> String {
+    #[cfg(not(target_arch = "wasm32"))]
+    return format!("CPU: {} threads", rayon::current_num_threads());
+    #[cfg(target_arch = "wasm32")]
+    return "CPU: wasm SIMD".to_owned();
+}
+
+/// Lets the browser draw a frame and handle input before the run goes on. Natively runs have a thread of their own.
+pub async fn breathe() {
+    #[cfg(target_arch = "wasm32")]
+    {
+        let promise = js_sys::Promise::new(&mut |resolve, _| {
+            let window = web_sys::window().expect("the app runs in a window");
+            let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, 0);
+        });
+        let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+    }
+}
+
+/// Sees to it that callbacks of work up to `submission` run: natively by waiting for it here, in a browser by itself.
+pub fn settle(device: &wgpu::Device, submission: wgpu::SubmissionIndex) {
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        let until = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+        // An error here is a lost device, which whoever waits for the callback finds out.
+        let _ = device.poll(until);
+    }
+    #[cfg(target_arch = "wasm32")]
+    let _ = (device, submission);
+}
+
+/// Runs a future beside the interface: on a thread of its own natively, in the event loop in a browser.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    std::thread::spawn(move || block_on(task));
+}
+
+/// Runs a future beside the interface: on a thread of its own natively, in the event loop in a browser.
+#[cfg(target_arch = "wasm32")]
+pub fn spawn(task: impl Future<Output = ()> + 'static) {
+    wasm_bindgen_futures::spawn_local(task);
+}
+
+/// Waits for a future. Never called by the interface.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn block_on<T>(task: impl Future<Output = T>) -> T {
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Wake, Waker};
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut task = std::pin::pin!(task);
+    loop {
+        match task.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Pictures: what every exhibit draws with, in one look.
+//!
+//! [`Style`] holds all colours and sizes. [`Maps`] paints heat maps straight from a trace's tensor, [`Axes`] one of them
+//! large with its tokens, [`Tokens`] a sentence, [`Lines`] who looks at whom, [`Legend`] what the colours say, [`card`]
+//! the label on the wall, and [`Figure`] the same picture for a paper. Whatever the pointer is on comes back as a
+//! [`Hit`].
+
+mod axes;
+mod card;
+mod figure;
+mod heatmap;
+mod hit;
+mod legend;
+mod lines;
+mod number;
+pub mod scale;
+mod style;
+mod tokens;
+
+pub use axes::Axes;
+pub use card::{Measured, badge, card, formula};
+pub use figure::{Figure, FigureError};
+pub use heatmap::{Maps, Peak};
+pub use hit::Hit;
+pub use legend::{Divided, Legend};
+pub use lines::{Lines, Strand};
+pub use number::number;
+pub use scale::{Range, Scale};
+pub use style::{Style, install_fonts};
+pub use tokens::Tokens;

@@ -1,0 +1,222 @@
+//! Every operation and every fusion of the CPU device against f64, over odd shapes.
+
+mod reference;
+
+use proptest::prelude::*;
+use vitrine::engine::{Cancel, cpu::Cpu, plan::Plan};
+use vitrine::graph::{Edit, Graph, How, Recording, Var};
+use vitrine::platform::block_on;
+use vitrine::tensor::{Tensor, size};
+
+/// Runs on the CPU and in f64; every kept tensor must agree to `tolerance`, relative to the largest element.
+#[track_caller]
+fn check(recording: &Recording, tolerance: f64) {
+    let trace = block_on(Cpu::new().run(recording, &Cancel::default())).unwrap();
+    for (name, (shape, expected)) in reference::run(recording) {
+        let got = block_on(trace.get(&name).unwrap().read()).unwrap();
+        assert_eq!(got.shape, shape, "shape of {name}");
+        let scale = expected.iter().fold(1.0, |s: f64, x| if x.is_finite() { s.max(x.abs()) } else { s });
+        for (i, (g, e)) in got.data.iter().zip(&expected).enumerate() {
+            let close = (f64::from(*g) - e).abs() <= tolerance * scale || f64::from(*g) == *e;
+            assert!(close, "{name}[{i}] is {g}, expected {e} in {:#?}", recording.nodes);
+        }
+    }
+}
+
+/// Records `f` on random tensors of `shapes` and checks it.
+#[track_caller]
+fn op(shapes: &[&[usize]], seed: u64, tolerance: f64, f: impl for<'g> Fn(&[Var<'g>]) -> Var<'g>) {
+    let g = Graph::default();
+    let xs: Vec<Var<'_>> = shapes.iter().enumerate().map(|(i, s)| g.input(&random(s, seed + i as u64))).collect();
+    f(&xs).keep("y");
+    drop(xs);
+    check(&g.finish(), tolerance);
+}
+
+/// Numbers in -2..2 from a seed (splitmix64).
+fn random(shape: &[usize], seed: u64) -> Tensor {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Tensor::from_fn(shape, |_| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z >> 40) as f32 / (1u64 << 22) as f32 - 2.0
+    })
+}
+
+/// Lengths that are not multiples of any tile: one, primes, and their like.
+fn odd() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(1), Just(2), Just(3), Just(7), Just(8), Just(13), Just(17), Just(33)]
+}
+
+/// A few units in the last place of an f32.
+const EXACT: f64 = 1e-6;
+/// Sums of up to some hundred f32 terms of size 4.
+const SUM: f64 = 1e-5;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn pointwise(a in odd(), b in odd(), c in odd(), seed: u64) {
+        let unaries: [for<'g> fn(Var<'g>) -> Var<'g>; 10] = [
+            |x| x.abs(),
+            |x| x.cos(),
+            |x| x.erf(),
+            |x| x.exp(),
+            |x| x.sign(),
+            |x| x.sin(),
+            |x| x.tanh(),
+            |x| -x,
+            |x| (x.abs() + 0.1).log(),
+            |x| (x.abs() + 0.1).recip(),
+        ];
+        for f in unaries {
+            op(&[&[a, b]], seed, EXACT, |x| f(x[0]));
+        }
+        op(&[&[a, b, c]], seed, EXACT, |x| x[0].abs().sqrt());
+        op(&[&[a, b, c], &[b, 1]], seed, EXACT, |x| x[0] + x[1]);
+        op(&[&[a, 1, c], &[b, 1]], seed, EXACT, |x| x[0] * x[1] - x[1]);
+        op(&[&[c], &[a, b, 1]], seed, EXACT, |x| x[0] / (x[1].abs() + 0.5));
+        op(&[&[a, b], &[a, b]], seed, EXACT, |x| x[0].max_with(x[1]) - x[0].min_with(x[1]) + x[0].less(x[1]));
+        op(&[&[a, b]], seed, EXACT, |x| x[0].t() * 3.0 + 1.0);
+    }
+
+    #[test]
+    fn views(a in odd(), b in odd(), c in odd(), seed: u64) {
+        op(&[&[a, b, c]], seed, 0.0, |x| x[0].permute(&[2, 0, 1]));
+        op(&[&[a, b, c]], seed, 0.0, |x| x[0].permute(&[1, 0, 2]).reshape(&[b, a * c]).t());
+        op(&[&[a, b, c]], seed, 0.0, |x| x[0].slice(1, b / 2, b - b / 2).reshape(&[(b - b / 2) * a * c]));
+        op(&[&[a, b]], seed, 0.0, |x| x[0].strided(1, 0, b.div_ceil(2), 2).abs());
+        op(&[&[a, b]], seed, 0.0, |x| x[0].pad(1, 2, 1, -7.0).pad(0, 0, 3, 0.5));
+        op(&[&[a, b]], seed, 0.0, |x| x[0].window(1, b.div_ceil(2), 1));
+        op(&[&[a, b]], seed, SUM, |x| x[0].pad(0, 1, 1, 0.0).window(0, 2, 2).sum(-1));
+        op(&[&[a, 1]], seed, 0.0, |x| x[0].broadcast(&[c, a, b]).permute(&[1, 2, 0]));
+    }
+
+    #[test]
+    fn reductions(a in odd(), b in odd(), c in odd(), seed: u64) {
+        for axis in 0..3 {
+            op(&[&[a, b, c]], seed, SUM, |x| x[0].sum(axis));
+            op(&[&[a, b, c]], seed, 0.0, |x| x[0].max(axis));
+            op(&[&[a, b, c]], seed, SUM, |x| x[0].permute(&[2, 0, 1]).mean(axis));
+        }
+    }
+
+    #[test]
+    fn products(b in odd(), m in odd(), k in odd(), n in odd(), seed: u64) {
+        op(&[&[m, k], &[k, n]], seed, SUM, |x| x[0].matmul(x[1]));
+        op(&[&[m, k], &[n, k], &[n]], seed, SUM, |x| x[0].matmul(x[1].t()) + x[2]);
+        op(&[&[m, k], &[n, k], &[n]], seed, SUM, |x| ((x[0].matmul(x[1].t()) * 0.25 + x[2]).gelu()) * 2.0);
+        op(&[&[m, k], &[n, k], &[m, n]], seed, SUM, |x| x[0].matmul(x[1].t()) / 3.0 + x[2]);
+        op(&[&[m, k], &[n, k]], seed, SUM, |x| (x[0].matmul(x[1].t()) * 0.5).keep("scaled").softmax());
+        op(&[&[m, b, k], &[n, b, k]], seed, SUM, |x| {
+            x[0].permute(&[1, 0, 2]).matmul(x[1].permute(&[1, 2, 0])) * 0.125
+        });
+        op(&[&[b, m, k], &[k, n]], seed, SUM, |x| x[0].matmul(x[1]).permute(&[1, 0, 2]).reshape(&[m, b * n]));
+        op(&[&[2, 1, m, k], &[b, k, n]], seed, SUM, |x| x[0].matmul(x[1]));
+    }
+
+    #[test]
+    fn definitions(a in odd(), b in odd(), n in odd(), seed: u64) {
+        op(&[&[a, b, n]], seed, EXACT, |x| (x[0] * 8.0).softmax());
+        op(&[&[n, b]], seed, EXACT, |x| x[0].t().softmax());
+        op(&[&[a, b]], seed, EXACT, |x| (x[0] * 3.0).gelu());
+        // With one element the variance is 0 and 1/sqrt(eps) magnifies the last bit.
+        op(&[&[a, b, n + 1], &[n + 1], &[n + 1]], seed, SUM, |x| x[0].layer_norm(x[1], x[2], 1e-5));
+        op(&[&[a, n + 1], &[a, n + 1], &[n + 1]], seed, SUM, |x| (x[0] + x[1]).layer_norm(x[2], x[2], 1e-5));
+        op(&[&[a, n + 1], &[n + 1]], seed, SUM, |x| (x[0] + x[1]).keep("sum").layer_norm(x[1], x[1], 1e-5));
+    }
+
+    #[test]
+    fn gathers(v in odd(), d in odd(), n in odd(), seed: u64) {
+        let ids = Tensor::from_fn(&[n], |at| ((seed as usize).wrapping_add(at[0] * 7) % (v + 2)) as f32);
+        let g = Graph::default();
+        g.input(&random(&[v, d], seed)).gather(g.input(&ids)).keep("rows");
+        g.input(&random(&[d, v], seed)).t().gather(g.input(&ids)).keep("columns");
+        check(&g.finish(), 0.0);
+    }
+
+    #[test]
+    fn edits(h in odd(), t in odd(), d in odd(), seed: u64) {
+        let (head, pos) = (seed as usize % h, seed as usize % t);
+        let replacement = random(&[h, t, d], seed + 9);
+        for how in [How::Zero, How::Mean, How::Scale(0.5), How::Replace(replacement.clone()), How::Add(replacement)] {
+            for select in [vec![], vec![("head".to_owned(), head)], vec![("head".into(), head), ("pos".into(), pos)]] {
+                let edit = Edit { at: "z".to_owned(), select, how: how.clone() };
+                let g = Graph::new(&["z"], &[edit]);
+                let x = g.input(&random(&[h, t, d], seed)).tap("z", "head pos d_head");
+                (x * 2.0).keep("y");
+                check(&g.finish(), SUM);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_edit_changes_what_it_selects_and_nothing_else() {
+    let x = random(&[3, 4, 5], 1);
+    let edit = Edit { at: "z".to_owned(), select: vec![("head".to_owned(), 1)], how: How::Zero };
+    let g = Graph::new(&["z"], &[edit]);
+    let _ = g.input(&x).tap("z", "head pos d_head");
+    let trace = block_on(Cpu::new().run(&g.finish(), &Cancel::default())).unwrap();
+    let z = block_on(trace.get("z").unwrap().read()).unwrap();
+    let expected = Tensor::from_fn(&[3, 4, 5], |at| if at[0] == 1 { 0.0 } else { x.at(at) });
+    assert_eq!(z, expected);
+}
+
+#[test]
+fn empty_tensors_give_empty_results() {
+    op(&[&[0, 3]], 1, 0.0, |x| (x[0] + 1.0).softmax());
+    op(&[&[4, 0], &[0, 3]], 1, 0.0, |x| x[0].matmul(x[1]));
+    op(&[&[2, 0]], 1, 0.0, |x| x[0].sum(1));
+}
+
+#[test]
+fn a_plan_fuses_what_nobody_looks_at() {
+    let record = |keep: bool| {
+        let g = Graph::new(if keep { &["pre"] } else { &[] }, &[]);
+        let [x, w, b] = [random(&[5, 4], 1), random(&[3, 4], 2), random(&[3], 3)].map(|it| g.input(&it));
+        let pre = (x.matmul(w.t()) + b).tap("pre", "pos d_mlp");
+        pre.gelu().keep("y");
+        Plan::compile(&g.finish()).steps.len()
+    };
+    assert_eq!(record(false), 1, "product, bias and GELU in one step");
+    assert_eq!(record(true), 2, "what is kept is computed on its own");
+}
+
+#[test]
+fn typing_compiles_nothing() {
+    let mut cpu = Cpu::new();
+    for value in 0..5 {
+        let g = Graph::default();
+        (g.input(&Tensor::new(&[2], [value as f32, 1.0])) * 2.0).keep("y");
+        let trace = block_on(cpu.run(&g.finish(), &Cancel::default())).unwrap();
+        let y = block_on(trace.get("y").unwrap().read()).unwrap();
+        assert_eq!(*y.data, [2.0 * value as f32, 2.0], "the new value was used");
+    }
+    assert_eq!(cpu.compiles(), 1, "one structure, one plan");
+}
+
+#[test]
+fn a_cancelled_run_gives_no_trace() {
+    let g = Graph::default();
+    (g.input(&random(&[2], 1)) * 2.0).keep("y");
+    let cancel = Cancel::default();
+    cancel.cancel();
+    assert!(block_on(Cpu::new().run(&g.finish(), &cancel)).is_err(), "cancelled");
+}
+
+#[test]
+fn plans_reuse_scratch() {
+    let g = Graph::default();
+    let mut x = g.input(&random(&[64, 64], 1));
+    for i in 0..20 {
+        x = (x + i as f32).abs();
+    }
+    x.keep("y");
+    let plan = Plan::compile(&g.finish());
+    let scratch: usize = plan.slots.iter().map(|slot| slot.len).filter(|len| *len > 1).sum();
+    assert!(scratch <= 4 * size(&[64, 64]), "{scratch} elements for a chain of equal tensors");
+}

@@ -1,0 +1,58 @@
+// A static file server: for `./run web`, and for the tests, which can make it lose or cut the weights.
+//
+//     node tests/web/server.mjs FOLDER [PORT]
+
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const TYPES = {
+  ".css": "text/css",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".mjs": "text/javascript",
+  ".png": "image/png",
+  ".svg": "image/svg+xml",
+  ".wasm": "application/wasm",
+  ".webmanifest": "application/manifest+json",
+};
+
+/// Serves `folders` (the first that has the file) at `server.origin`. While `server.fault` is "missing" the weights
+/// are not found, while it is "truncated" half of them come, as a complete file.
+export async function serve(folders, port = 0) {
+  const server = createServer(async (request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url, "http://host").pathname));
+    const fault = path.endsWith(".safetensors") ? server.fault : null;
+    const file = fault !== "missing" && await find(folders, path.endsWith("/") ? `${path}index.html` : path);
+    if (!file) return response.writeHead(404).end("not found");
+    const length = fault === "truncated" ? file.size >> 1 : file.size;
+    response.writeHead(200, {
+      "cache-control": "no-cache",
+      "content-length": length,
+      "content-type": TYPES[extname(file.path)] ?? "application/octet-stream",
+    });
+    if (request.method === "HEAD") return response.end();
+    createReadStream(file.path, { end: length - 1 }).pipe(response);
+  });
+  await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+  server.fault = null;
+  server.origin = `http://localhost:${server.address().port}`;
+  return server;
+}
+
+async function find(folders, path) {
+  for (const folder of folders) {
+    const found = join(folder, path);
+    const info = await stat(found).catch(() => null);
+    if (info?.isFile()) return { path: found, size: info.size };
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [folder, port] = process.argv.slice(2);
+  const server = await serve([folder], Number(port)).catch(() => serve([folder]));
+  console.log(`Vitrine: ${server.origin}/   (Ctrl-C stops it)`);
+}
