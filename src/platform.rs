@@ -2,6 +2,20 @@
 
 use std::future::Future;
 
+#[cfg(not(target_arch = "wasm32"))]
+mod desktop;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(target_arch = "wasm32")]
+mod page;
+#[cfg(target_arch = "wasm32")]
+mod web;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use self::{desktop as entry, native::*};
+#[cfg(target_arch = "wasm32")]
+pub use self::{page as entry, web::*};
+
 /// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn for_each_chunk(out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
@@ -48,16 +62,14 @@ pub async fn breathe() {
     }
 }
 
-/// Sees to it that callbacks of work up to `submission` run: natively by waiting for it here, in a browser by itself.
-pub fn settle(device: &wgpu::Device, submission: wgpu::SubmissionIndex) {
+/// Sees to it that the callbacks of GPU work up to `submission` run: natively by waiting for it here, in a browser by
+/// doing nothing. An error if the work will never end.
+pub fn settle(device: &wgpu::Device, submission: wgpu::SubmissionIndex) -> Result<(), wgpu::PollError> {
     #[cfg(not(target_arch = "wasm32"))]
-    {
-        let until = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
-        // An error here is a lost device, which whoever waits for the callback finds out.
-        let _ = device.poll(until);
-    }
+    device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })?;
     #[cfg(target_arch = "wasm32")]
     let _ = (device, submission);
+    Ok(())
 }
 
 /// Runs a future beside the interface: on a thread of its own natively, in the event loop in a browser.

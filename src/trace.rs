@@ -1,11 +1,13 @@
 //! What a run gave back: named tensors that never change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::engine::{EngineError, gpu::DeviceTensor};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use crate::engine::{EngineError, Weights, gpu::DeviceTensor};
 use crate::tensor::{Tensor, size};
 
 /// The kept tensors of one run, by tap name.
@@ -89,5 +91,42 @@ impl Trace {
     /// Words recorded under `name`; none if there are none.
     pub fn words(&self, name: &str) -> &[String] {
         self.labels.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Why recorded bytes are no trace.
+#[derive(Debug, thiserror::Error)]
+#[error("not a recorded trace: {0}")]
+pub struct TraceError(String);
+
+impl Trace {
+    /// Reads a trace from safetensors with f16 or f32 elements; the words are JSON in the metadata, under `labels`.
+    pub fn parse(bytes: &[u8]) -> Result<Self, TraceError> {
+        let fault = |it: &dyn std::fmt::Display| TraceError(it.to_string());
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| fault(&e))?;
+        let labels = metadata.metadata().as_ref().and_then(|it| it.get("labels"));
+        let labels = labels.map_or(Ok(BTreeMap::new()), |it| serde_json::from_str(it));
+        let labels = labels.map_err(|e| fault(&e))?;
+        let weights = Weights::parse(bytes.to_vec()).map_err(|e| fault(&e))?;
+        let kept = |name: &str| Some((name.to_owned(), Kept::from(weights.read(name)?)));
+        Ok(Self { tensors: weights.names().filter_map(kept).collect(), labels, stats: Stats::default() })
+    }
+
+    /// The trace as safetensors in f16, which is what a first picture needs.
+    pub async fn record(&self) -> Result<Vec<u8>, EngineError> {
+        let mut halves = BTreeMap::new();
+        for (name, kept) in &self.tensors {
+            let tensor = kept.read().await?;
+            let bytes: Vec<u8> =
+                tensor.data.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect();
+            halves.insert(name, (kept.shape.clone(), bytes));
+        }
+        let views = halves.iter().filter_map(|(name, (shape, bytes))| {
+            Some((name.as_str(), TensorView::new(Dtype::F16, shape.clone(), bytes).ok()?))
+        });
+        let words = serde_json::to_string(&self.labels).unwrap_or_default();
+        let metadata = HashMap::from([("labels".to_owned(), words)]);
+        // Serialising to memory fails only for tensors whose bytes do not fit their shape; these do.
+        Ok(safetensors::serialize(views, Some(metadata)).unwrap_or_default())
     }
 }

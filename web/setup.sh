@@ -5,7 +5,6 @@
 
 wasm_bindgen_version=0.2.130 # the crate's, see Cargo.toml
 trunk_version=0.21.14
-peers='numpy onnx==1.23.2 onnxruntime==1.32.0 safetensors==0.8.0 tokenizers==0.23.3'
 
 PATH=$PWD/.tools/bin:$PWD/tests/web/node_modules/.bin:$PATH
 wasm_toolchain= # set by need_wasm where the default one cannot be used
@@ -47,10 +46,10 @@ need_npm() {
 	cp "$1/package.json" "$1/node_modules/"
 }
 
-# need_python PACKAGE...: a virtual environment in .tools/py that has them
+# need_python [PIP INSTALL ARGUMENTS]: a virtual environment in .tools/py that has them
 need_python() {
 	if ! [ -x .tools/py/bin/pip ]; then
-		have python3 && python3 -c 'import ensurepip' 2>/dev/null || need_packages "python" python3-venv
+		python3 -c "import ensurepip" 2>/dev/null || need_packages "python" python3-venv
 		python3 -m venv .tools/py
 	fi
 	[ $# = 0 ] || .tools/py/bin/pip install --quiet --disable-pip-version-check "$@"

@@ -1,73 +1,121 @@
-//! Weight files: safetensors with f32, f16 or bf16 elements, checked once when they are loaded.
+//! Weight files: safetensors with f32, f16 or bf16 elements, checked once when they are loaded and held as f32.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use half::{bf16, f16};
-use safetensors::tensor::{Dtype, SafeTensors};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors};
 
 use crate::tensor::{Tensor, size};
+
+/// The tensors of one weight file, in host memory once: [`Self::read`] copies nothing.
+pub struct Weights {
+    id: u64,
+    tensors: BTreeMap<String, Tensor>,
+    /// Element types of the tensors that cannot be read, such as position ids.
+    others: BTreeMap<String, Dtype>,
+}
 
 /// Why a weight file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The bytes are not safetensors.
     #[error("this is not a safetensors file: {0}")]
-    Malformed(#[from] safetensors::SafeTensorError),
-    /// A tensor has elements that the engine does not read.
-    #[error("tensor {name} holds {dtype:?}; F32, F16 and BF16 can be read")]
+    Malformed(SafeTensorError),
+    /// Git's stand-in for a large file.
+    #[error("this is a Git LFS pointer, not the weights that it points to; `git lfs pull` fetches them")]
+    Pointer,
+    /// The file ends before its last tensor does.
+    #[error("the file stops after {:.1} of {:.1} MB", *.have as f64 / 1e6, *.need as f64 / 1e6)]
+    Truncated {
+        /// Bytes that are there.
+        have: u64,
+        /// Bytes that the header promises.
+        need: u64,
+    },
+    /// A tensor that the model needs is not in the file.
+    #[error("tensor {0} is missing")]
+    Missing(String),
+    /// A tensor that the model needs has elements that the engine does not read.
+    #[error("tensor {name} holds {dtype}; F32, F16 and BF16 can be read")]
     Dtype {
         /// The tensor.
         name: String,
         /// Its element type.
         dtype: Dtype,
     },
-}
-
-/// The tensors of one weight file, in memory as they lie on disk.
-pub struct Weights {
-    id: u64,
-    bytes: Vec<u8>,
-    entries: BTreeMap<String, Entry>,
-}
-
-struct Entry {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    range: Range<usize>,
+    /// A tensor has another shape than the model's configuration says.
+    #[error("tensor {name} has shape {found:?}; config.json asks for {wanted:?}")]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+        /// The shape that follows from the configuration.
+        wanted: Vec<usize>,
+    },
 }
 
 impl Weights {
-    /// Reads a safetensors file. Integer tensors (position ids and the like) are left out.
-    pub fn parse(bytes: Vec<u8>) -> Result<Self, WeightsError> {
-        let mut entries = BTreeMap::new();
-        for (name, view) in SafeTensors::deserialize(&bytes)?.iter() {
-            let name = name.to_owned();
-            match view.dtype() {
-                Dtype::F32 | Dtype::F16 | Dtype::BF16 => {
-                    let start = view.data().as_ptr() as usize - bytes.as_ptr() as usize;
-                    let range = start..start + view.data().len();
-                    entries.insert(name, Entry { dtype: view.dtype(), shape: view.shape().to_vec(), range });
-                }
-                Dtype::I64 | Dtype::I32 | Dtype::U8 | Dtype::BOOL => {}
-                dtype => return Err(WeightsError::Dtype { name, dtype }),
+    /// Reads a safetensors file. What has no real numbers (position ids and the like) is left out.
+    ///
+    /// Tensors are taken off the end of the file, which shrinks meanwhile: memory holds the weights once, not twice.
+    pub fn parse(mut bytes: Vec<u8>) -> Result<Self, WeightsError> {
+        let (header, metadata) = read_metadata(&bytes)?;
+        let mut weights = Self::new(BTreeMap::new());
+        for name in metadata.offset_keys().into_iter().rev() {
+            let Some(info) = metadata.info(&name) else { continue };
+            let (start, end) = info.data_offsets;
+            let data = widen(&bytes[header + start..header + end], info.dtype);
+            match data {
+                Some(data) => weights.tensors.insert(name, Tensor::new(&info.shape, data)).is_some(),
+                None => weights.others.insert(name, info.dtype).is_some(),
+            };
+            bytes.truncate(header + start);
+            if bytes.capacity() - bytes.len() > 8 << 20 {
+                bytes.shrink_to_fit();
             }
         }
-        Ok(Self { id: next_id(), bytes, entries })
+        Ok(weights)
+    }
+
+    /// Whether `bytes` are a whole safetensors file, without reading its tensors.
+    pub fn verify(bytes: &[u8]) -> Result<(), WeightsError> {
+        read_metadata(bytes).map(|_| ())
     }
 
     /// Weights from tensors made in memory.
     pub fn from_tensors(tensors: &BTreeMap<String, Tensor>) -> Self {
-        let mut bytes = vec![];
-        let entries = tensors.iter().map(|(name, tensor)| {
-            let start = bytes.len();
-            bytes.extend_from_slice(bytemuck::cast_slice(&tensor.data));
-            let entry = Entry { dtype: Dtype::F32, shape: tensor.shape.clone(), range: start..bytes.len() };
-            (name.clone(), entry)
-        });
-        let entries = entries.collect();
-        Self { id: next_id(), bytes, entries }
+        Self::new(tensors.clone())
+    }
+
+    fn new(tensors: BTreeMap<String, Tensor>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), tensors, others: BTreeMap::new() }
+    }
+
+    /// Gives every tensor the name that `canonical` makes of its own: files of different origin, one set of names.
+    #[must_use]
+    pub fn rename(mut self, canonical: impl Fn(&str) -> String) -> Self {
+        self.tensors = self.tensors.into_iter().map(|(name, it)| (canonical(&name), it)).collect();
+        self.others = self.others.into_iter().map(|(name, it)| (canonical(&name), it)).collect();
+        self
+    }
+
+    /// Whether the file holds tensor `name` in the shape that a model needs.
+    pub fn check(&self, name: &str, wanted: &[usize]) -> Result<(), WeightsError> {
+        let name = name.to_owned();
+        if let Some(&dtype) = self.others.get(&name) {
+            return Err(WeightsError::Dtype { name, dtype });
+        }
+        match self.shape(&name) {
+            None => Err(WeightsError::Missing(name)),
+            Some(found) if found != wanted => {
+                Err(WeightsError::Shape { name, found, wanted: wanted.to_vec() })
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     /// Differs between any two files loaded by this process.
@@ -77,34 +125,61 @@ impl Weights {
 
     /// Names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.keys().map(String::as_str)
+        self.tensors.keys().map(String::as_str)
     }
 
     /// Shape of a tensor, if the file holds it.
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        self.entries.get(name).map(|it| it.shape.clone())
+        self.tensors.get(name).map(|it| it.shape.clone())
     }
 
-    /// A tensor as f32.
+    /// A tensor, if the file holds it. It shares the memory of the file.
     pub fn read(&self, name: &str) -> Option<Tensor> {
-        let Entry { dtype, shape, range } = self.entries.get(name)?;
-        let bytes = &self.bytes[range.clone()];
-        let pairs = || bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
-        let data: Vec<f32> = match dtype {
-            Dtype::F16 => pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect(),
-            Dtype::BF16 => pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
-            _ => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        };
-        Some(Tensor::new(shape, data))
+        self.tensors.get(name).cloned()
     }
 
     /// Number of parameters.
     pub fn parameters(&self) -> usize {
-        self.entries.values().map(|it| size(&it.shape)).sum()
+        self.tensors.values().map(|it| size(&it.shape)).sum()
     }
 }
 
-fn next_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+/// The elements as f32; `None` for types that are not real numbers of 16 or 32 bits.
+fn widen(bytes: &[u8], dtype: Dtype) -> Option<Arc<[f32]>> {
+    let pairs = || bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
+    match dtype {
+        Dtype::F32 => {
+            Some(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+        }
+        Dtype::F16 => Some(pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect()),
+        Dtype::BF16 => Some(pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect()),
+        _ => None,
+    }
+}
+
+/// Where the elements begin, and what lies where.
+fn read_metadata(bytes: &[u8]) -> Result<(usize, safetensors::tensor::Metadata), WeightsError> {
+    if bytes.starts_with(b"version https://git-lfs") {
+        return Err(WeightsError::Pointer);
+    }
+    match SafeTensors::read_metadata(bytes) {
+        Ok((header, metadata)) => Ok((header + 8, metadata)),
+        Err(fault) => Err(match promised(bytes) {
+            Some(need) if need > bytes.len() as u64 => {
+                WeightsError::Truncated { have: bytes.len() as u64, need }
+            }
+            _ => WeightsError::Malformed(fault),
+        }),
+    }
+}
+
+/// The length of the whole file according to its header, where there is one: its own length in 8 bytes, then JSON.
+fn promised(bytes: &[u8]) -> Option<u64> {
+    let header = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
+    let looks_right = bytes.get(8) == Some(&b'{') && header < 100_000_000;
+    let end = usize::try_from(header).ok().filter(|_| looks_right)?.checked_add(8)?;
+    let Some(header) = bytes.get(8..end) else { return Some(end as u64) };
+    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header).ok()?;
+    let ends = header.values().filter_map(|it| it["data_offsets"][1].as_u64());
+    ends.max()?.checked_add(end as u64)
 }

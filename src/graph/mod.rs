@@ -44,10 +44,21 @@ pub struct Recording {
     pub weights: Vec<Arc<Weights>>,
     /// Named tensors that come back in the trace: name, and the position of its node.
     pub keeps: Vec<(String, usize)>,
-    /// The name and the axes of every tap passed, kept or not, in order.
-    pub taps: Vec<(String, String)>,
+    /// Every tap passed, kept or not, in order.
+    pub taps: Vec<Tap>,
     /// Words that go with the tensors, such as the tokens along an axis; they travel into the trace.
     pub labels: BTreeMap<String, Vec<String>>,
+}
+
+/// A named tensor of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tap {
+    /// Its name, scope included: `blocks.3.attn.pattern`.
+    pub name: String,
+    /// What its axes are, outermost first: `head query key`.
+    pub axes: String,
+    /// Position of its node, after what edits made of it.
+    pub id: usize,
 }
 
 impl Graph {
@@ -74,6 +85,14 @@ impl Graph {
         let result = f();
         *self.scope.borrow_mut() = outer;
         result
+    }
+
+    /// The tensor that was tapped under `name` in this scope.
+    pub fn at(&self, name: &str) -> Option<Var<'_>> {
+        let name = format!("{}{name}", self.scope.borrow());
+        let inner = self.inner.borrow();
+        let tap = inner.taps.iter().rev().find(|it| it.name == name)?;
+        Some(Var { graph: self, id: tap.id })
     }
 
     /// Data that changes from run to run. Its shape is part of the structure, its values are not.
@@ -134,7 +153,7 @@ impl Graph {
         for edit in self.edits.iter().filter(|it| matches(&it.at, &name)) {
             x = edit.apply(x, axes);
         }
-        self.inner.borrow_mut().taps.push((name.clone(), axes.to_owned()));
+        self.inner.borrow_mut().taps.push(Tap { name: name.clone(), axes: axes.to_owned(), id: x.id });
         if self.keeps.iter().any(|pattern| matches(pattern, &name)) {
             self.keep_as(x, &name);
         }

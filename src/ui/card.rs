@@ -1,20 +1,127 @@
 //! The label on the wall, the typeset formula and the badge.
 
-use super::Style;
+use egui::text::{LayoutJob, TextFormat};
+use egui::{Color32, ColorImage, Image, Response, RichText, Role, Sense, TextureHandle, TextureOptions, WidgetInfo};
+
+use super::{Style, number};
 use crate::exhibits::Card;
 
 /// The label on the wall: title, the one sentence, the formula, the paper; the rest folds open.
 pub fn card(ui: &mut egui::Ui, style: &Style, card: &Card) {
-    ui.label(card.title);
-    ui.label(card.claim);
-    formula(ui, style, card.id, card.formula);
+    ui.scope(|ui| {
+        // At most 70 characters a line: beyond, the eye loses its way back.
+        ui.set_max_width(ui.available_width().min(style.body * 0.5 * 70.0));
+        ui.spacing_mut().item_spacing.y = style.grid(0.5);
+        ui.label(RichText::new(card.title).font(style.semibold(style.title)).color(style.text));
+        ui.label(RichText::new(card.claim).font(style.regular(style.body)).color(style.text));
+        ui.horizontal_wrapped(|ui| {
+            formula(ui, style, card.id, card.formula);
+            ui.add_space(style.grid(1.0));
+            let source = RichText::new(card.paper).font(style.regular(style.caption)).color(style.secondary);
+            ui.add(egui::Label::new(source).wrap_mode(egui::TextWrapMode::Wrap));
+        });
+        more(ui, style, card);
+    });
+}
+
+/// The paragraphs that fold open.
+fn more(ui: &mut egui::Ui, style: &Style, card: &Card) {
+    let id = ui.make_persistent_id((card.id, "more"));
+    let mut open = ui.data(|data| data.get_temp(id).unwrap_or(false));
+    let words = RichText::new(if open { "Less ▴" } else { "More ▾" });
+    let words = words.font(style.regular(style.caption)).color(style.accent);
+    if ui.add(egui::Button::new(words).frame(false)).clicked() {
+        open = !open;
+        ui.data_mut(|data| data.insert_temp(id, open));
+    }
+    if !open {
+        return;
+    }
+    for paragraph in card.more.split("\n\n") {
+        ui.label(RichText::new(paragraph).font(style.regular(style.body)).color(style.text));
+    }
+    let link = match card.reference.strip_prefix("10.") {
+        Some(_) => format!("https://doi.org/{}", card.reference),
+        None => format!("https://arxiv.org/abs/{}", card.reference),
+    };
+    ui.hyperlink_to(RichText::new(card.reference).font(style.regular(style.caption)), link);
 }
 
 /// The typeset picture `assets/formulas/{id}.png` in the colour of text; `tex` is what a screen reader hears, and what
 /// is shown if there is no picture.
-pub fn formula(ui: &mut egui::Ui, style: &Style, id: &str, tex: &str) -> egui::Response {
-    let _ = (style, id);
-    ui.label(tex)
+pub fn formula(ui: &mut egui::Ui, style: &Style, id: &str, tex: &str) -> Response {
+    let response = match texture(ui, style, id) {
+        Some(texture) => {
+            let size = texture.size_vec2() / ui.pixels_per_point();
+            ui.add(Image::new((texture.id(), size)).tint(style.text).sense(Sense::hover()))
+        }
+        None => ui.label(RichText::new(tex).font(style.mono(style.body)).color(style.text)),
+    };
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("formula: {tex}")));
+    response
+}
+
+/// Pixels of an em in the pictures.
+const EM: f32 = 96.0;
+
+/// The picture at the size at which it is shown, averaged down once: a texture unit would skip pixels.
+fn texture(ui: &egui::Ui, style: &Style, id: &str) -> Option<TextureHandle> {
+    const PICTURES: &[(&str, &[u8])] = include!("../../assets/formulas/table.rs");
+    // A formula's letters look smaller than Inter's at the same em.
+    let shrink = 1.2 * style.body * ui.pixels_per_point() / EM;
+    let key = egui::Id::new(("formula", id, shrink.to_bits())).value();
+    super::texture::texture(ui, key, TextureOptions::LINEAR, || {
+        let bytes = PICTURES.iter().find(|(name, _)| *name == id)?.1;
+        Some(Ink::decode(bytes)?.resized(shrink))
+    })
+}
+
+/// How much ink is on every pixel.
+struct Ink {
+    size: [usize; 2],
+    ink: Vec<u8>,
+}
+
+impl Ink {
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().ok()?;
+        let mut ink = vec![0; reader.output_buffer_size()?];
+        let info = reader.next_frame(&mut ink).ok()?;
+        (info.color_type == png::ColorType::Grayscale && info.bit_depth == png::BitDepth::Eight)
+            .then_some(Self { size: [info.width as usize, info.height as usize], ink })
+    }
+
+    /// White with the ink as alpha, every pixel the mean of those it covers.
+    fn resized(&self, factor: f32) -> ColorImage {
+        let size = self.size.map(|side| ((side as f32 * factor).round() as usize).max(1));
+        let spans: [Vec<Vec<(usize, f32)>>; 2] = std::array::from_fn(|axis| cover(self.size[axis], size[axis]));
+        let mut image = ColorImage::filled(size, Color32::TRANSPARENT);
+        for (y, rows) in spans[1].iter().enumerate() {
+            for (x, columns) in spans[0].iter().enumerate() {
+                let mut sum = 0.0;
+                for (row, down) in rows {
+                    for (column, across) in columns {
+                        sum += down * across * f32::from(self.ink[row * self.size[0] + column]);
+                    }
+                }
+                image.pixels[y * size[0] + x] = Color32::from_white_alpha(sum.round() as u8);
+            }
+        }
+        image
+    }
+}
+
+/// For each of `small` pixels: which of `large` it covers, and the share of each in it.
+fn cover(large: usize, small: usize) -> Vec<Vec<(usize, f32)>> {
+    let ratio = large as f32 / small as f32;
+    (0..small)
+        .map(|i| {
+            let (from, to) = (i as f32 * ratio, (i + 1) as f32 * ratio);
+            let last = (to.ceil() as usize).min(large);
+            let share = |k: usize| (to.min((k + 1) as f32) - from.max(k as f32)).max(0.0) / ratio;
+            (from as usize..last).map(|k| (k, share(k))).collect()
+        })
+        .collect()
 }
 
 /// A measured claim.
@@ -28,7 +135,39 @@ pub struct Measured<'a> {
 }
 
 /// A dot and a measured number: "rows sum to 1: 1.2e-7".
-pub fn badge(ui: &mut egui::Ui, style: &Style, state: &Measured<'_>) -> egui::Response {
-    let _ = style;
-    ui.label(state.name)
+pub fn badge(ui: &mut egui::Ui, style: &Style, state: &Measured<'_>) -> Response {
+    let (sign, verdict, colour) = match state.value {
+        None => ("○", "is being measured", style.secondary),
+        Some(value) if value <= state.tolerance => ("●", "holds", style.good),
+        Some(_) => ("●", "fails", style.bad),
+    };
+    let text = format!("{}: {}", state.name, state.value.map_or_else(|| "…".to_owned(), number));
+    let ink = if verdict == "fails" { colour } else { style.secondary };
+    let write = |color| TextFormat { font_id: style.regular(style.caption), color, ..TextFormat::default() };
+    let mut job = LayoutJob::default();
+    job.append(sign, 0.0, write(colour));
+    job.append(&text, style.grid(0.75), write(ink));
+    let hint = format!("{} {verdict}; tolerance {}", state.name, number(state.tolerance));
+    ui.add(egui::Label::new(job).selectable(false)).on_hover_text(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shrinking_keeps_the_ink() {
+        let ink = Ink { size: [6, 3], ink: vec![90; 18] };
+        let image = ink.resized(0.4);
+        assert_eq!(image.size, [2, 1]);
+        assert!(image.pixels.iter().all(|pixel| pixel.a() == 90), "a flat picture stays flat");
+    }
+
+    #[test]
+    fn every_picture_decodes() {
+        const PICTURES: &[(&str, &[u8])] = include!("../../assets/formulas/table.rs");
+        for (id, bytes) in PICTURES {
+            assert!(Ink::decode(bytes).is_some_and(|ink| ink.ink.iter().any(|&ink| ink > 200)), "{id}");
+        }
+    }
 }

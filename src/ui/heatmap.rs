@@ -1,7 +1,14 @@
-//! Heat maps drawn from the tensor that holds them.
+//! Heat maps drawn from the tensor that holds them: nothing is read back to draw.
+
+mod device;
+mod host;
+
+use egui::Rect;
+
+pub use device::install_heatmaps;
 
 use super::{Range, Scale, Style};
-use crate::trace::Kept;
+use crate::trace::{Kept, Storage};
 
 /// The maps that a tensor holds, one after the other, each of `rows` x `cols` values.
 #[derive(Clone, Copy)]
@@ -31,9 +38,55 @@ pub struct Peak<'a> {
 
 impl Maps<'_> {
     /// Paints the maps `cells.0` (map `i` starts at element `i * rows * cols`) into the rectangles `cells.1`.
-    pub fn paint(&self, ui: &egui::Ui, style: &Style, cells: &[(usize, egui::Rect)]) {
-        for &(_, rect) in cells {
-            ui.painter().rect_filled(rect, 0.0, style.surface);
+    ///
+    /// Cells are crisp. Where several share a pixel it shows the largest of them: no peak ever vanishes.
+    pub fn paint(&self, ui: &egui::Ui, style: &Style, cells: &[(usize, Rect)]) {
+        let clip = ui.clip_rect();
+        let cells: Vec<Cell> = cells
+            .iter()
+            .filter(|(_, rect)| rect.is_positive() && rect.intersects(clip))
+            .map(|&(map, rect)| Cell::new(map, rect, ui.pixels_per_point()))
+            .collect();
+        if cells.is_empty() || self.rows * self.cols == 0 {
+            return;
         }
+        debug_assert!(
+            cells.iter().all(|c| (c.map as usize + 1) * self.rows * self.cols <= self.tensor.shape.iter().product()),
+            "a map of {} x {} beyond {:?}",
+            self.rows,
+            self.cols,
+            self.tensor.shape
+        );
+        match &self.tensor.storage {
+            Storage::Host(values) => host::paint(self, values, ui, style, &cells),
+            Storage::Device(tensor) => device::paint(self, tensor.buffer(), ui, style, cells),
+        }
+    }
+}
+
+/// One map on the screen, in whole pixels.
+#[derive(Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Cell {
+    /// Left and top.
+    at: [i32; 2],
+    /// Width and height.
+    size: [i32; 2],
+    /// Which map.
+    map: u32,
+}
+
+impl Cell {
+    fn new(map: usize, rect: Rect, pixels_per_point: f32) -> Self {
+        let pixel = |x: f32| (x * pixels_per_point).round() as i32;
+        let at = [pixel(rect.left()), pixel(rect.top())];
+        let size = [pixel(rect.right()) - at[0], pixel(rect.bottom()) - at[1]];
+        Self { at, size: size.map(|side| side.max(1)), map: map as u32 }
+    }
+
+    /// Where it is, in points.
+    fn rect(&self, pixels_per_point: f32) -> Rect {
+        let point = |pixel: [i32; 2]| egui::vec2(pixel[0] as f32, pixel[1] as f32) / pixels_per_point;
+        Rect::from_min_size(point(self.at).to_pos2(), point(self.size))
     }
 }

@@ -8,6 +8,7 @@
 mod axes;
 mod card;
 mod figure;
+mod head_grid;
 mod heatmap;
 mod hit;
 mod legend;
@@ -15,12 +16,14 @@ mod lines;
 mod number;
 pub mod scale;
 mod style;
+mod texture;
 mod tokens;
 
 pub use axes::Axes;
 pub use card::{Measured, badge, card, formula};
 pub use figure::{Figure, FigureError};
-pub use heatmap::{Maps, Peak};
+pub use head_grid::{HeadGrid, Mark, Picked};
+pub use heatmap::{Maps, Peak, install_heatmaps};
 pub use hit::Hit;
 pub use legend::{Divided, Legend};
 pub use lines::{Lines, Strand};

@@ -1,14 +1,14 @@
 """Makes the goldens: what ONNX Runtime and Hugging Face's tokenizers say about the real MiniLM.
 
-    ./run weights                                             # models/minilm, if it is not there
-    pip install numpy onnx onnxruntime safetensors tokenizers
+    ./run weights                              # models/minilm, if it is not there
+    pip install -r bench/requirements.txt
     python3 tests/golden/make.py
 
 minilm.safetensors  `short/TAP`: every tap of a sentence of six tokens; `long/TAP`: scores, patterns, final and pooled
                     of the default sentence. `short/tokens`, `long/tokens`: the ids. Everything else is f32. Metadata:
                     the two texts, and the versions that made the file.
-tokens.json         [{"name", "text", "ids", "tokens", "offsets"}] for awkward texts, with MiniLM's tokenizer.json but without
-                    its padding and truncation (it pads and cuts to 128). What is longer than 512 ids is cut to the
+tokens.json         [{"name", "text", "ids", "tokens", "offsets"}] for awkward texts, by MiniLM's tokenizer.json without
+                    its padding and truncation (to 128 both). What is longer than 512 ids is cut to the
                     first 511 and [SEP], as Vitrine does. Offsets count characters (Unicode scalar values).
 
 `embed` is word + position + token type; the LayerNorm after it gives `blocks.0.resid_pre`. BERT normalises after the
@@ -105,7 +105,12 @@ def case(it, name, text):
 def main():
     it = tokenizer()
     versions = {p.__name__: p.__version__ for p in (onnxruntime, tokenizers, np)}
-    save_file(dict(taps(it.encode)), HERE / "minilm.safetensors", {**TEXTS, **versions})
+    golden = dict(taps(it.encode))
+    save_file(golden, HERE / "minilm.safetensors", {**TEXTS, **versions})
+    # What the app itself holds its numbers against, on the card: patterns and final states of the short sentence.
+    shown = {name.removeprefix("short/"): value for name, value in golden.items() if name.startswith("short/")}
+    shown = {name: value for name, value in shown.items() if name == "final" or name.endswith("attn.pattern")}
+    save_file(shown, HERE.parent.parent / "assets" / "golden" / "minilm.safetensors", {**TEXTS, **versions})
     awkward = [case(it, name, text) for name, text in AWKWARD.items()]
     lines = ",\n".join(json.dumps(it) for it in awkward)
     (HERE / "tokens.json").write_text(f"[\n{lines}\n]\n")

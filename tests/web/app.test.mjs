@@ -8,7 +8,7 @@ import * as golden from "./golden.mjs";
 import { serve } from "./server.mjs";
 
 let server;
-before(async () => { server = await serve(["dist"]); });
+before(async () => { server = await serve({ "/": "dist" }); });
 after(() => { server.closeAllConnections(); server.close(); });
 
 const bounded = { timeout: 240_000 };

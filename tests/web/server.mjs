@@ -20,7 +20,7 @@ const TYPES = {
   ".webmanifest": "application/manifest+json",
 };
 
-/// Serves `folders` (the first that has the file) at `server.origin`. While `server.fault` is "missing" the weights
+/// Serves `folders`, a map from a path's beginning to a folder, at `server.origin`. While `server.fault` is "missing" the weights
 /// are not found, while it is "truncated" half of them come, as a complete file.
 export async function serve(folders, port = 0) {
   const server = createServer(async (request, response) => {
@@ -44,8 +44,9 @@ export async function serve(folders, port = 0) {
 }
 
 async function find(folders, path) {
-  for (const folder of folders) {
-    const found = join(folder, path);
+  for (const [start, folder] of Object.entries(folders)) {
+    if (!path.startsWith(start)) continue;
+    const found = join(folder, path.slice(start.length));
     const info = await stat(found).catch(() => null);
     if (info?.isFile()) return { path: found, size: info.size };
   }
@@ -53,6 +54,6 @@ async function find(folders, path) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [folder, port] = process.argv.slice(2);
-  const server = await serve([folder], Number(port)).catch(() => serve([folder]));
+  const server = await serve({ "/": folder }, Number(port)).catch(() => serve({ "/": folder }));
   console.log(`Vitrine: ${server.origin}/   (Ctrl-C stops it)`);
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::EngineError;
+use crate::platform;
 
 /// Bytes of buffers kept for later; beyond them the oldest is freed.
 const SPARE: u64 = 128 << 20;
@@ -68,6 +69,12 @@ impl Context {
         let complaint = faults.uncaptured.take();
         drop(faults);
         complaint.map_or(Ok(()), |reason| Err(self.refused("a command", reason)))
+    }
+
+    /// Sees to it that the callbacks of work up to `submission` run.
+    pub(super) fn settle(&self, submission: wgpu::SubmissionIndex) -> Result<(), EngineError> {
+        platform::settle(&self.device, submission)
+            .map_err(|error| EngineError::Lost(self.lost().unwrap_or_else(|| error.to_string())))
     }
 
     /// A buffer for `len` f32, its contents arbitrary. `what` names it in errors.

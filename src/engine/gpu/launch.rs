@@ -72,20 +72,17 @@ pub(super) fn describe(step: &Step) -> String {
 struct Params(Vec<u32>);
 
 impl Params {
-    /// `array<vec4<u32>, 2>`; a tensor without axes has one of length 1. `None` if there are too many.
-    fn axes(mut self, values: &[usize], fill: u32) -> Option<Self> {
-        let unused = AXES.checked_sub(values.len())?;
-        self.0.extend(values.iter().map(|it| *it as u32));
-        self.0.extend(std::iter::repeat_n(fill, unused));
-        Some(self)
-    }
-
-    fn shape(self, shape: &[usize]) -> Option<Self> {
-        self.axes(shape, 1)
-    }
-
-    fn strides(self, strides: &[usize]) -> Option<Self> {
-        self.axes(strides, 0)
+    /// Begins with a `vec4` for each of 8 axes, its length and its strides in two tensors, and with the number of axes: at
+    /// least one, of length 1 if there is none. `None` if there are too many.
+    fn axes(shape: &[usize], strides: &[usize], others: &[usize]) -> Option<Self> {
+        let mut words = vec![0; 4 * AXES];
+        words[0] = 1;
+        for (axis, len) in shape.iter().enumerate() {
+            let of = |strides: &[usize]| strides.get(axis).map_or(0, |it| *it as u32);
+            words.get_mut(4 * axis..4 * axis + 3)?.copy_from_slice(&[*len as u32, of(strides), of(others)]);
+        }
+        words.push(shape.len().max(1) as u32);
+        Some(Self(words))
     }
 
     /// `u32`s.
@@ -109,34 +106,32 @@ fn linear(groups: usize) -> [u32; 3] {
 fn unary(step: &Step, op: u32) -> Option<Launch> {
     let [x] = &step.inputs[..] else { unreachable!("{step:?} has one input") };
     let len = size(&x.shape);
-    let params = Params::default().shape(&x.shape)?.strides(&x.strides)?;
-    let params = params.words(&[x.shape.len().max(1), x.offset, len]);
+    let params = Params::axes(&x.shape, &x.strides, &[])?.words(&[x.offset, len]);
     Some(Launch::of(step, UNARY, &[("OP", op)], params, linear(len.div_ceil(GROUP))))
 }
 
 fn binary(step: &Step, op: u32) -> Option<Launch> {
     let [a, b] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
     let len = size(&a.shape);
-    let params = Params::default().shape(&a.shape)?.strides(&a.strides)?.strides(&b.strides)?;
-    let params = params.words(&[a.shape.len().max(1), a.offset, b.offset, len]);
+    let params = Params::axes(&a.shape, &a.strides, &b.strides)?.words(&[a.offset, b.offset, len]);
     Some(Launch::of(step, BINARY, &[("OP", op)], params, linear(len.div_ceil(GROUP))))
 }
 
 fn pad(step: &Step, axis: usize, before: usize, value: f32) -> Option<Launch> {
     let ([x], y) = (&step.inputs[..], &step.output) else { unreachable!("{step:?} has one input") };
     let len = size(&y.shape);
-    let params = Params::default().shape(&y.shape)?.strides(&x.strides)?;
-    let params = params.words(&[y.shape.len(), x.offset, len, axis, before, x.shape[axis]]).float(value);
+    let params = Params::axes(&y.shape, &x.strides, &[])?;
+    let params = params.words(&[x.offset, len, axis, before, x.shape[axis]]).float(value);
     Some(Launch::of(step, PAD, &[], params, linear(len.div_ceil(GROUP))))
 }
 
 fn gather(step: &Step) -> Launch {
-    let [table, ids] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let [table, _] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
     let ([v, d], [row, column]) = (&table.shape[..], &table.strides[..]) else {
         unreachable!("{step:?} has a table of two axes")
     };
     let len = size(&step.output.shape);
-    let params = Params::default().words(&[table.offset, *row, *column, *v, *d, ids.offset, len]);
+    let params = Params::default().words(&[table.offset, *row, *column, *v, *d, len]);
     Launch::of(step, GATHER, &[], params, linear(len.div_ceil(GROUP)))
 }
 
@@ -149,8 +144,7 @@ fn reduce(step: &Step, op: u32, software: bool) -> Option<Launch> {
     collapse([&mut rows].into_iter());
     let count = size(&rows.shape);
     let together = together(count, n, software);
-    let params = Params::default().shape(&rows.shape)?.strides(&rows.strides)?;
-    let params = params.words(&[rows.shape.len().max(1), x.offset, count, n, stride]);
+    let params = Params::axes(&rows.shape, &rows.strides, &[])?.words(&[x.offset, count, n, stride]);
     Some(Launch::of(step, REDUCE, &[("OP", op), cooperate(together)], params, by_row(count, together)))
 }
 
@@ -158,7 +152,7 @@ fn softmax(step: &Step, software: bool) -> Launch {
     let [x] = &step.inputs[..] else { unreachable!("{step:?} has one input") };
     let (rows, n) = by_last_axis(x);
     let together = together(rows, n, software);
-    let params = Params::default().words(&[x.offset, rows, n]);
+    let params = Params::default().words(&[rows, n]);
     Launch::of(step, SOFTMAX, &[cooperate(together)], params, by_row(rows, together))
 }
 
@@ -168,8 +162,7 @@ fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
     let together = together(rows, n, software);
     let constants = [cooperate(together), ("RESIDUAL", residual.len() as u32)];
     let residual = residual.first().unwrap_or(x);
-    let offsets = [x.offset, gamma.offset, beta.offset, residual.offset];
-    let params = Params::default().words(&offsets).words(&[rows, n]).float(eps);
+    let params = Params::default().words(&[rows, n]).float(eps);
     let inputs = [x, gamma, beta, residual].map(|it| it.slot).to_vec();
     Launch { inputs, ..Launch::of(step, LAYER_NORM, &constants, params, by_row(rows, together)) }
 }
@@ -196,7 +189,7 @@ fn by_row(rows: usize, together: bool) -> [u32; 3] {
 
 fn matmul(step: &Step, alpha: f32, gelu: bool) -> Option<Launch> {
     let [a, w, bias @ ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
-    let ([batch, m, k], n) = (a.shape[..], w.shape[2]) else { unreachable!("{step:?} has three axes") };
+    let (&[batch, m, k], n) = (&a.shape[..], w.shape[2]) else { unreachable!("{step:?} has three axes") };
     let w_rows = if w.strides[1] == 1 && vectors(w, 1) {
         2
     } else {
@@ -210,7 +203,6 @@ fn matmul(step: &Step, alpha: f32, gelu: bool) -> Option<Launch> {
     ];
     let params = Params::default().words(&[m, k, n]).float(alpha);
     let params = params.words(&[a.offset]).words(&a.strides).words(&[w.offset]).words(&w.strides);
-    let params = params.words(&[bias.first().map_or(0, |it| it.offset)]);
     let grid = [n.div_ceil(32) as u32, m.div_ceil(32) as u32, batch as u32];
     let inputs = [a, w, bias.first().unwrap_or(a)].map(|it| it.slot).to_vec();
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, MATMUL, &constants, params, grid) })

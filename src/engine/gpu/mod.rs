@@ -22,7 +22,6 @@ use self::signal::{Receiver, signal};
 pub use self::tensor::DeviceTensor;
 use super::{Cancel, EngineError};
 use crate::graph::Recording;
-use crate::platform;
 use crate::trace::{Kept, Stats, Storage, Trace};
 
 /// Programs kept ready: as many structures as one screen shows, and a few more.
@@ -134,7 +133,7 @@ impl Gpu {
         });
         let seconds = start.elapsed().as_secs_f64();
         let stats = Stats { device: self.name.clone(), dispatches: program.len(), seconds };
-        Ok(Trace { tensors: tensors.collect(), stats })
+        Ok(Trace { tensors: tensors.collect(), stats, ..Trace::default() })
     }
 
     /// Brings the program of `recording` to the front.
@@ -187,10 +186,8 @@ async fn replay(
         });
         let over = flight.is_none();
         if let Some(Flight { done, submission, checks, cost }) = std::mem::replace(&mut last, flight) {
-            platform::settle(&context.device, submission);
-            if done.await.is_none() {
-                context.healthy()?;
-            }
+            context.settle(submission)?;
+            done.await;
             checks.pass(context).await?;
             let seconds = std::mem::replace(&mut landed, Instant::now()).elapsed().as_secs_f64();
             budget = learn(budget, cost, seconds);

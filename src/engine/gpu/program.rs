@@ -200,7 +200,7 @@ fn dispatches(
     Ok(dispatches.collect())
 }
 
-/// What a step costs in units of a product's operation: moving an element costs as much as some 16 of these.
+/// What a step costs in units of a product's operation: moving an element costs as much as some 64 of these.
 fn cost(step: &Step) -> usize {
-    step.flops() + 16 * step.output.shape.iter().product::<usize>()
+    step.flops() + 64 * step.output.shape.iter().product::<usize>()
 }

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::context::{Lease, locked};
 use super::signal::signal;
 use crate::engine::EngineError;
-use crate::platform;
 
 /// How many windows are remembered: enough for what one screen shows numbers of.
 const WINDOWS: usize = 16;
@@ -82,14 +81,10 @@ impl DeviceTensor {
         let context = &self.0.lease.context;
         let (sender, receiver) = signal();
         let submission = self.fetch(range, |elements| sender.send(elements));
-        platform::settle(&context.device, submission);
-        match receiver.await.flatten() {
-            Some(elements) => Ok(elements.to_vec()),
-            None => {
-                context.healthy()?;
-                Err(EngineError::Lost("a tensor could not be read back".to_owned()))
-            }
-        }
+        context.settle(submission)?;
+        let elements = receiver.await.flatten();
+        context.healthy()?;
+        elements.map(|it| it.to_vec()).ok_or_else(|| EngineError::Lost("it reads nothing back".to_owned()))
     }
 
     /// Copies elements `range` (not empty) to the host and gives them to `then`; `None` if the device is gone.

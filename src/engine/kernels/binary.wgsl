@@ -4,9 +4,8 @@
 // Cost: two reads and one write an element.
 
 struct Params {
-    shape: array<vec4<u32>, 2>,
-    a_strides: array<vec4<u32>, 2>,
-    b_strides: array<vec4<u32>, 2>,
+    // Length of every axis, its stride in a and in b.
+    axes: array<vec4<u32>, 8>,
     rank: u32,
     a_offset: u32,
     b_offset: u32,
@@ -25,12 +24,11 @@ fn place(index: u32) -> vec2<u32> {
     var rest = index;
     var at = vec2<u32>(params.a_offset, params.b_offset);
     for (var axis = params.rank - 1u; axis > 0u; axis -= 1u) {
-        let len = params.shape[axis / 4u][axis % 4u];
-        let strides = vec2<u32>(params.a_strides[axis / 4u][axis % 4u], params.b_strides[axis / 4u][axis % 4u]);
-        at += (rest % len) * strides;
-        rest /= len;
+        let above = rest / params.axes[axis].x;
+        at += (rest - above * params.axes[axis].x) * params.axes[axis].yz;
+        rest = above;
     }
-    return at + rest * vec2<u32>(params.a_strides[0].x, params.b_strides[0].x);
+    return at + rest * params.axes[0].yz;
 }
 
 // In the order of the recording's functions.

@@ -9,7 +9,6 @@ struct Params {
     stride: u32,
     v: u32,
     d: u32,
-    ids_offset: u32,
     len: u32,
 }
 
@@ -28,7 +27,7 @@ fn main(
     if (index < params.len) {
         let i = index / params.d;
         let j = index % params.d;
-        let id = u32(clamp(ids[params.ids_offset + i], 0.0, f32(params.v - 1u)));
+        let id = u32(clamp(ids[i], 0.0, f32(params.v - 1u)));
         y[index] = table[params.offset + id * params.row_stride + j * params.stride];
     }
 }

@@ -5,10 +5,6 @@
 // workgroup share it.
 
 struct Params {
-    offset: u32,
-    gamma_offset: u32,
-    beta_offset: u32,
-    residual_offset: u32,
     rows: u32,
     n: u32,
     eps: f32,
@@ -42,9 +38,9 @@ fn main(
 
     var sum = 0.0;
     for (var j = first; j < n; j += step) {
-        var s = x[params.offset + start + j];
+        var s = x[start + j];
         if (RESIDUAL) {
-            s += residual[params.residual_offset + start + j];
+            s += residual[start + j];
         }
         y[start + j] = s;
         sum += s;
@@ -83,6 +79,6 @@ fn main(
     let scale = 1.0 / sqrt(squares / f32(params.n) + params.eps);
     for (var j = first; j < n; j += step) {
         let unit = (y[start + j] - mean) * scale;
-        y[start + j] = unit * gamma[params.gamma_offset + j] + beta[params.beta_offset + j];
+        y[start + j] = unit * gamma[j] + beta[j];
     }
 }

@@ -1,8 +1,8 @@
 // matmul: y[b] = act(alpha * a[b] x w[b] + bias), act = GELU or nothing
 //
 // a: [batch, m, k] and w: [batch, k, n], any strides. bias: [n], rows. y: [batch, m, n], rows.
-// Cost: 2 m k n a batch. A thread keeps 8 rows x 4 columns in registers and takes 4 of k at a time: 12 vec4 reads for
-// 256 operations. No workgroup memory: barriers are what costs in software, and Apple's GPUs do not miss it.
+// Cost: 2 m k n operations a batch. A thread keeps 8 x 4 results (8 x 8 with WIDE) in registers and takes four of k at
+// a time: 12 vec4s read for 256 operations (16 for 512). Barriers would cost more in software than sharing saves.
 
 struct Params {
     m: u32,
@@ -12,7 +12,6 @@ struct Params {
     // Offset, then strides of batch, row and column.
     a: vec4<u32>,
     w: vec4<u32>,
-    bias_offset: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -21,106 +20,101 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
+override WIDE: bool = false;
 // Whether four neighbours along k lie in one vec4 of a.
 override A_ROWS: bool = false;
 // Which four neighbours lie in one vec4 of w: none (0), those along n (1), those along k (2).
 override W_ROWS: u32 = 0u;
 override BIAS: bool = false;
 override GELU: bool = false;
+const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
 
-// a[.., k .. k + 4] of the row that begins at `row`, zeros beyond the end.
+// a[.., k .. k + 4] of the row that begins at `row`; zeros beyond the end.
 fn read_a(row: u32, k: u32) -> vec4<f32> {
     if (A_ROWS) {
         return a[(row + k) / 4u];
     }
-    let ks = k + vec4<u32>(0u, 1u, 2u, 3u);
+    let ks = k + FOUR;
     let i = row + min(ks, vec4<u32>(params.k - 1u)) * params.a.w;
-    let values = vec4<f32>(a[i.x / 4u][i.x % 4u], a[i.y / 4u][i.y % 4u], a[i.z / 4u][i.z % 4u], a[i.w / 4u][i.w % 4u]);
-    return select(vec4<f32>(), values, ks < vec4<u32>(params.k));
+    let it = vec4<f32>(a[i.x / 4u][i.x % 4u], a[i.y / 4u][i.y % 4u], a[i.z / 4u][i.z % 4u], a[i.w / 4u][i.w % 4u]);
+    return select(vec4<f32>(), it, ks < vec4<u32>(params.k));
 }
 
-// With W_ROWS 2 w[k .. k + 4, column], else w[k, column .. column + 4]; `at` is where these begin.
+// Four neighbours of w along n.
 fn read_w(at: u32) -> vec4<f32> {
-    if (W_ROWS > 0u) {
+    if (W_ROWS == 1u) {
         return w[at / 4u];
     }
-    let i = at + vec4<u32>(0u, 1u, 2u, 3u) * params.w.w;
+    let i = at + FOUR * params.w.w;
     return vec4<f32>(w[i.x / 4u][i.x % 4u], w[i.y / 4u][i.y % 4u], w[i.z / 4u][i.z % 4u], w[i.w / 4u][i.w % 4u]);
 }
 
-// The same as in unary.wgsl.
-fn gelu(value: f32) -> f32 {
-    let x = clamp(value * 0.70710678118654752, -4.0, 4.0);
-    let s = x * x;
-    var p = fma(s, -2.72614225801306e-10, 2.77068142495902e-08);
-    p = fma(s, p, -2.10102402082508e-06);
-    p = fma(s, p, -5.69250639462346e-05);
-    p = fma(s, p, -7.34990630326855e-04);
-    p = fma(s, p, -2.95459980854025e-03);
-    p = fma(s, p, -1.60960333262415e-02);
-    var q = fma(s, -1.45660718464996e-05, -2.13374055278905e-04);
-    q = fma(s, q, -1.68282697438203e-03);
-    q = fma(s, q, -7.37332916720468e-03);
-    q = fma(s, q, -1.42647390514189e-02);
-    return 0.5 * value * (1.0 + x * p / q);
+// Four rows of a, as columns.
+fn block_a(rows: vec4<u32>, k: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(read_a(rows.x, k), read_a(rows.y, k), read_a(rows.z, k), read_a(rows.w, k));
 }
 
-fn write(batch: u32, row: u32, column: u32, sums: vec4<f32>) {
-    if (row >= params.m) {
-        return;
+// w[.., k .. k + 4, ..] of the columns that begin at `columns`, transposed.
+fn block_w(columns: vec4<u32>, k: u32) -> mat4x4<f32> {
+    if (W_ROWS == 2u) {
+        let i = (columns + k) / 4u;
+        return transpose(mat4x4<f32>(w[i.x], w[i.y], w[i.z], w[i.w]));
     }
-    for (var j = 0u; j < 4u && column + j < params.n; j += 1u) {
-        var value = sums[j] * params.alpha;
-        if (BIAS) {
-            value += bias[params.bias_offset + column + j];
+    let at = columns.x + min(k + FOUR, vec4<u32>(params.k - 1u)) * params.w.z;
+    return mat4x4<f32>(read_w(at.x), read_w(at.y), read_w(at.z), read_w(at.w));
+}
+
+// Where rows of a or columns of w begin. Those over the edge are the last one again: they are read, but not written.
+fn starts(first: u32, count: u32, stride: u32) -> vec4<u32> {
+    return min(first + FOUR, vec4<u32>(count - 1u)) * stride;
+}
+
+// GELU with the error function of Abramowitz & Stegun 7.1.26, the small side of it without cancellation.
+fn act(x: f32) -> f32 {
+    if (!GELU) {
+        return x;
+    }
+    let t = 1.0 / (1.0 + 0.3275911 * 0.70710678 * abs(x));
+    let p = 0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)));
+    let tail = t * p * exp(-0.5 * x * x);
+    return 0.5 * x * select(2.0 - tail, tail, x < 0.0);
+}
+
+// Writes a block whose columns are rows of y.
+fn write(batch: u32, row: u32, column: u32, block: mat4x4<f32>) {
+    for (var i = 0u; i < 4u && row + i < params.m; i += 1u) {
+        for (var j = 0u; j < 4u && column + j < params.n; j += 1u) {
+            let shift = select(0.0, bias[column + j], BIAS);
+            y[(batch * params.m + row + i) * params.n + column + j] = act(params.alpha * block[i][j] + shift);
         }
-        if (GELU) {
-            value = gelu(value);
-        }
-        y[(batch * params.m + row) * params.n + column + j] = value;
     }
 }
 
 @compute @workgroup_size(8, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.y * 8u;
-    let column = id.x * 4u;
-    // Threads over the edge read the last row or column again, and write nothing.
-    let rows = params.a.x + id.z * params.a.y + min(row + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.m - 1u)) * params.a.z;
-    let more = params.a.x + id.z * params.a.y + min(row + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(params.m - 1u)) * params.a.z;
-    let columns = params.w.x + id.z * params.w.y + min(column + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.n - 1u)) * params.w.w;
-    var c0 = vec4<f32>();
-    var c1 = vec4<f32>();
-    var c2 = vec4<f32>();
-    var c3 = vec4<f32>();
-    var c4 = vec4<f32>();
-    var c5 = vec4<f32>();
-    var c6 = vec4<f32>();
-    var c7 = vec4<f32>();
+    let column = id.x * select(4u, 8u, WIDE);
+    let upper = params.a.x + id.z * params.a.y + starts(row, params.m, params.a.z);
+    let lower = params.a.x + id.z * params.a.y + starts(row + 4u, params.m, params.a.z);
+    let left = params.w.x + id.z * params.w.y + starts(column, params.n, params.w.w);
+    let right = params.w.x + id.z * params.w.y + starts(column + 4u, params.n, params.w.w);
+    var sums: array<mat4x4<f32>, 4>;
     for (var k = 0u; k < params.k; k += 4u) {
-        var at = columns + k;
-        if (W_ROWS < 2u) {
-            at = columns.x + min(k + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.k - 1u)) * params.w.z;
+        let a_upper = block_a(upper, k);
+        let a_lower = block_a(lower, k);
+        let w_left = block_w(left, k);
+        sums[0] += w_left * a_upper;
+        sums[1] += w_left * a_lower;
+        if (WIDE) {
+            let w_right = block_w(right, k);
+            sums[2] += w_right * a_upper;
+            sums[3] += w_right * a_lower;
         }
-        var block = mat4x4<f32>(read_w(at.x), read_w(at.y), read_w(at.z), read_w(at.w));
-        if (W_ROWS < 2u) {
-            block = transpose(block);
-        }
-        c0 += read_a(rows.x, k) * block;
-        c1 += read_a(rows.y, k) * block;
-        c2 += read_a(rows.z, k) * block;
-        c3 += read_a(rows.w, k) * block;
-        c4 += read_a(more.x, k) * block;
-        c5 += read_a(more.y, k) * block;
-        c6 += read_a(more.z, k) * block;
-        c7 += read_a(more.w, k) * block;
     }
-    write(id.z, row, column, c0);
-    write(id.z, row + 1u, column, c1);
-    write(id.z, row + 2u, column, c2);
-    write(id.z, row + 3u, column, c3);
-    write(id.z, row + 4u, column, c4);
-    write(id.z, row + 5u, column, c5);
-    write(id.z, row + 6u, column, c6);
-    write(id.z, row + 7u, column, c7);
+    write(id.z, row, column, sums[0]);
+    write(id.z, row + 4u, column, sums[1]);
+    if (WIDE) {
+        write(id.z, row, column + 4u, sums[2]);
+        write(id.z, row + 4u, column + 4u, sums[3]);
+    }
 }

@@ -4,8 +4,8 @@
 // Cost: at most one read and one write an element.
 
 struct Params {
-    shape: array<vec4<u32>, 2>,
-    strides: array<vec4<u32>, 2>,
+    // Length of every axis of y, stride of every axis of x.
+    axes: array<vec4<u32>, 8>,
     rank: u32,
     offset: u32,
     len: u32,
@@ -24,17 +24,16 @@ fn padded(index: u32) -> f32 {
     var rest = index;
     var at = params.offset;
     for (var axis = params.rank; axis > 0u; axis -= 1u) {
-        let it = axis - 1u;
-        let len = params.shape[it / 4u][it % 4u];
-        var i = rest % len;
-        rest /= len;
-        if (it == params.axis) {
+        let above = rest / params.axes[axis - 1u].x;
+        var i = rest - above * params.axes[axis - 1u].x;
+        rest = above;
+        if (axis - 1u == params.axis) {
             if (i < params.before || i >= params.before + params.n) {
                 return params.value;
             }
             i -= params.before;
         }
-        at += i * params.strides[it / 4u][it % 4u];
+        at += i * params.axes[axis - 1u].y;
     }
     return x[at];
 }

@@ -4,8 +4,8 @@
 // Cost: one read an element. A thread walks a row by itself, or with COOPERATE the 64 threads of a workgroup share it.
 
 struct Params {
-    shape: array<vec4<u32>, 2>,
-    strides: array<vec4<u32>, 2>,
+    // Length and stride of every axis but the last.
+    axes: array<vec4<u32>, 8>,
     rank: u32,
     offset: u32,
     rows: u32,
@@ -27,11 +27,11 @@ fn place(row: u32) -> u32 {
     var rest = row;
     var at = params.offset;
     for (var axis = params.rank - 1u; axis > 0u; axis -= 1u) {
-        let len = params.shape[axis / 4u][axis % 4u];
-        at += (rest % len) * params.strides[axis / 4u][axis % 4u];
-        rest /= len;
+        let above = rest / params.axes[axis].x;
+        at += (rest - above * params.axes[axis].x) * params.axes[axis].y;
+        rest = above;
     }
-    return at + rest * params.strides[0].x;
+    return at + rest * params.axes[0].y;
 }
 
 fn f(a: f32, b: f32) -> f32 {

@@ -4,8 +4,8 @@
 // Cost: one read and one write an element, and at most some 20 operations.
 
 struct Params {
-    shape: array<vec4<u32>, 2>,
-    strides: array<vec4<u32>, 2>,
+    // Length and stride of every axis.
+    axes: array<vec4<u32>, 8>,
     rank: u32,
     offset: u32,
     len: u32,
@@ -22,43 +22,33 @@ fn place(index: u32) -> u32 {
     var rest = index;
     var at = params.offset;
     for (var axis = params.rank - 1u; axis > 0u; axis -= 1u) {
-        let len = params.shape[axis / 4u][axis % 4u];
-        at += (rest % len) * params.strides[axis / 4u][axis % 4u];
-        rest /= len;
+        let above = rest / params.axes[axis].x;
+        at += (rest - above * params.axes[axis].x) * params.axes[axis].y;
+        rest = above;
     }
-    return at + rest * params.strides[0].x;
+    return at + rest * params.axes[0].y;
 }
 
-// Eigen's rational approximation: absolute error below 2e-7.
-fn erf(value: f32) -> f32 {
-    let x = clamp(value, -4.0, 4.0);
-    let s = x * x;
-    var p = fma(s, -2.72614225801306e-10, 2.77068142495902e-08);
-    p = fma(s, p, -2.10102402082508e-06);
-    p = fma(s, p, -5.69250639462346e-05);
-    p = fma(s, p, -7.34990630326855e-04);
-    p = fma(s, p, -2.95459980854025e-03);
-    p = fma(s, p, -1.60960333262415e-02);
-    var q = fma(s, -1.45660718464996e-05, -2.13374055278905e-04);
-    q = fma(s, q, -1.68282697438203e-03);
-    q = fma(s, q, -7.37332916720468e-03);
-    q = fma(s, q, -1.42647390514189e-02);
-    return x * p / q;
+// Two polynomials of Norbert Juffa: error below 1e-7.
+fn erf(x: f32) -> f32 {
+    let t = min(abs(x), 4.0);
+    let s = t * t;
+    var p = fma(s, fma(s, -5.96761703e-4, 4.99119423e-3), -2.67681349e-2);
+    p = fma(s, fma(s, fma(s, p, 1.12819925e-1), -3.76125336e-1), 1.28379166e-1);
+    var q = fma(s, fma(t, -1.72853470e-5, 3.83197126e-4), fma(t, -3.88396438e-3, 2.42546219e-2));
+    q = fma(t, fma(t, fma(t, q, -1.06777877e-1), -6.34846687e-1), -1.28717512e-1);
+    return select(fma(x, p, x), sign(x) * (1.0 - exp(fma(t, q, -t))), t > 0.927734375);
 }
 
-// The builtin is NaN for large arguments on some devices, and inexact near 0 on others.
+// Eigen's rational approximation: the builtin is NaN for large arguments on some devices, inexact near 0 on others.
 fn tanh_exactly(value: f32) -> f32 {
     let x = clamp(value, -7.9, 7.9);
     let s = x * x;
-    var p = fma(s, -2.76076847742355e-16, 2.00018790482477e-13);
-    p = fma(s, p, -8.60467152213735e-11);
-    p = fma(s, p, 5.12229709037114e-08);
-    p = fma(s, p, 1.48572235717979e-05);
-    p = fma(s, p, 6.37261928875436e-04);
-    p = fma(s, p, 4.89352455891786e-03);
+    var p = fma(s, fma(s, -2.76076847742355e-16, 2.00018790482477e-13), -8.60467152213735e-11);
+    p = fma(s, fma(s, p, 5.12229709037114e-08), 1.48572235717979e-05);
+    p = fma(s, fma(s, p, 6.37261928875436e-04), 4.89352455891786e-03);
     var q = fma(s, 1.19825839466702e-06, 1.18534705686654e-04);
-    q = fma(s, q, 2.26843463243900e-03);
-    q = fma(s, q, 4.89352518554385e-03);
+    q = fma(s, fma(s, q, 2.26843463243900e-03), 4.89352518554385e-03);
     return x * p / q;
 }
 
@@ -69,8 +59,8 @@ fn sine(x: f32, quarter: i32) -> f32 {
     let r = ((x - turns * 1.5703125) - turns * 4.837512969970703125e-4) - turns * 7.549789948768648e-8;
     let s = r * r;
     let sin_r = fma(r * s, fma(s, fma(s, -1.9515295891e-4, 8.3321608736e-3), -1.6666654611e-1), r);
-    let cos_r = fma(s * s, fma(s, fma(s, 2.443315711809948e-5, -1.388731625493765e-3), 4.166664568298827e-2),
-        fma(s, -0.5, 1.0));
+    let c = fma(s, fma(s, 2.443315711809948e-5, -1.388731625493765e-3), 4.166664568298827e-2);
+    let cos_r = fma(s * s, c, fma(s, -0.5, 1.0));
     let quadrant = i32(turns) + quarter;
     let value = select(sin_r, cos_r, (quadrant & 1) == 1);
     return select(value, -value, (quadrant & 2) == 2);

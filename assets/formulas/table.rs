@@ -1,0 +1,4 @@
+// Written by make.mjs.
+&[
+    ("attention", include_bytes!("attention.png")),
+]

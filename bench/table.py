@@ -1,0 +1,65 @@
+"""Turns what `./run bench` measured (bench/out/*.json) into the tables of RESULTS.md, on standard output.
+
+A ratio is Vitrine's time over the peer's, same tokens, weights and outputs, same run of the benchmark; the target
+stands beside it. Checksums must agree, or a time means nothing.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+MB = 1e6
+
+
+def load(folder, name):
+    path = folder / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() and path.stat().st_size else None
+
+
+def row(*cells):
+    print("| " + " | ".join(str(cell) for cell in cells) + " |")
+
+
+def heads(*cells):
+    row(*cells)
+    print("|" + "---|" * len(cells))
+
+
+def compare(what, ours, theirs, target, key):
+    """A line for every pair of runs that agree in `key`."""
+    for run in ours["runs"]:
+        peer = next((it for it in theirs["runs"] if all(it.get(k) == run.get(k) for k in key)), None)
+        if peer is None:
+            continue
+        ratio = run["ms"] / peer["ms"]
+        agree = abs(run["checksum"] / peer["checksum"] - 1) < 1e-4
+        verdict = ("met" if ratio <= target else "missed") if agree else "NUMBERS DIFFER"
+        label = what + (f", {run['threads']} threads" if "threads" in key else "")
+        row(label, run["tokens"], f"{run['ms']:.1f} ms", f"{peer['ms']:.1f} ms", f"{ratio:.2f}", target, verdict)
+
+
+def main(folder):
+    native, vitrine, web = (load(folder, name) for name in ("native", "vitrine", "web"))
+    heads("path", "tokens", "Vitrine", "ONNX Runtime", "ratio", "target", "")
+    if native and vitrine:
+        compare("native CPU", vitrine, native, 1.5, ("threads", "tokens"))
+    sides = {(it.get("runtime", "").split(" ")[0], it["provider"]): it for it in web["sides"]} if web else {}
+    for what, ours, theirs, target in (("browser CPU", "cpu", "wasm", 1.0), ("browser WebGPU", "gpu", "webgpu", 0.4)):
+        a, b = sides.get(("vitrine", ours)), sides.get(("onnxruntime-web", theirs))
+        if a and b:
+            compare(what, a, b, target, ("tokens",))
+    if web:
+        print()
+        heads("page", "measured", "target")
+        size = web["payload"]
+        row("payload before weights, brotli", f"{size['brotli'] / MB:.2f} MB", "2.0 MB")
+        row("payload before weights, gzip / raw", f"{size['gzip'] / MB:.2f} / {size['raw'] / MB:.2f} MB", "")
+        for side in web["sides"]:
+            if "firstPicture" in side:
+                row(f"first picture after navigation, {side['provider']}", f"{side['firstPicture']:.0f} ms", "1000 ms")
+            if "error" in side:
+                row(f"{side.get('runtime', '')} {side['provider']}", side["error"], "")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "out"))

@@ -1,0 +1,57 @@
+// The benchmark in the browser: Vitrine's page and ONNX Runtime Web, one after the other in the same Chromium, on the
+// same weights, tokens and outputs. Prints JSON; needs dist/, bench/out/minilm.onnx and bench/web/node_modules.
+//
+//     node bench/web/run.mjs
+
+import { readdirSync, readFileSync } from "node:fs";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import { launch, open, until } from "../../tests/web/browser.mjs";
+import { serve } from "../../tests/web/server.mjs";
+
+const here = new URL(".", import.meta.url).pathname;
+const server = await serve({
+  "/peer/ort/": `${here}node_modules/onnxruntime-web/dist`,
+  "/peer/out/": `${here}../out`,
+  "/peer/": here,
+  "/": "dist",
+});
+
+async function peer(provider) {
+  const browser = await launch("webgpu");
+  const page = await open(browser, `${server.origin}/peer/peer.html?provider=${provider}`);
+  await page.waitForFunction(() => window.result, null, { timeout: 300_000 });
+  const result = await page.evaluate(() => window.result);
+  await browser.close();
+  return result;
+}
+
+/// Times come from the program itself: `window.vitrine.bench(tokens)` runs a prompt of that many tokens, reads `final`
+/// and all patterns back, and resolves to { ms, min, first, repeats, checksum }.
+async function vitrine(compute) {
+  const browser = await launch("webgpu");
+  const page = await open(browser, `${server.origin}/?compute=${compute}`);
+  await page.waitForFunction(() => performance.getEntriesByName("vitrine-first-frame").length, null, { timeout: 60_000 });
+  const firstPicture = await page.evaluate(() => performance.getEntriesByName("vitrine-first-frame")[0].startTime);
+  await until(page, (it) => it.ready && it.model.status === "ready" && !it.computing, "the weights", 120);
+  const runs = [];
+  for (const tokens of [32, 128]) {
+    runs.push({ tokens, ...await page.evaluate((tokens) => window.vitrine.bench(tokens), tokens) });
+  }
+  await browser.close();
+  return { runtime: "vitrine", provider: compute, firstPicture, runs };
+}
+
+/// What travels before the weights do, in bytes.
+function payload() {
+  const files = readdirSync("dist").filter((name) => /\.(js|mjs|wasm|html)$/.test(name)).map((name) => readFileSync(`dist/${name}`));
+  const sum = (size) => files.reduce((total, file) => total + size(file), 0);
+  return { raw: sum((file) => file.length), gzip: sum((file) => gzipSync(file, { level: 9 }).length), brotli: sum((file) => brotliCompressSync(file).length) };
+}
+
+const sides = [];
+for (const [side, which] of [[vitrine, "cpu"], [peer, "wasm"], [vitrine, "gpu"], [peer, "webgpu"]]) {
+  sides.push(await side(which).catch((error) => ({ provider: which, error: error.message })));
+}
+console.log(JSON.stringify({ payload: payload(), sides }, null, 1));
+server.closeAllConnections();
+server.close();

@@ -1,0 +1,104 @@
+//! The claims of the exhibits, measured while nobody waits for a picture.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use egui::Ui;
+
+use super::action::Compute;
+use crate::exhibits::{Check, Exhibit, Measure};
+use crate::lab::Lab;
+use crate::models::Zoo;
+use crate::ui::{Measured, Style, badge};
+
+/// What was measured, by exhibit and check. Tiles with the same exhibit share it.
+#[derive(Default)]
+pub(super) struct Checks {
+    known: BTreeMap<u64, State>,
+    asked: BTreeSet<u64>,
+}
+
+enum State {
+    Value(f32),
+    Failed(String),
+}
+
+impl Checks {
+    /// Asks for the next measurement of `exhibit`, and takes what was measured.
+    pub(super) fn tick(&mut self, exhibit: &dyn Exhibit, zoo: &Zoo, compute: Compute, lab: &mut Lab) {
+        for check in exhibit.checks() {
+            let key = key(exhibit, &check);
+            if self.known.contains_key(&key) || !applies(&check, compute) {
+                continue;
+            }
+            let tile = lab.show(key);
+            if let Some(error) = tile.error {
+                self.known.insert(key, State::Failed(error.to_owned()));
+            } else if let Some(trace) = tile.trace {
+                if let Some(value) = trace.get("error").and_then(|it| it.window(0..1)) {
+                    self.known.insert(key, State::Value(value[0]));
+                    lab.close(key);
+                }
+            } else if !tile.stale && !lab.computing() {
+                let (record, against_cpu) = match check.measure {
+                    Measure::Scalar(record) => (record, false),
+                    Measure::Devices(record) => (record, true),
+                };
+                if let Some(graph) = record(zoo) {
+                    self.asked.insert(key);
+                    lab.check(key, graph.finish(), against_cpu);
+                }
+                return;
+            }
+        }
+    }
+
+    /// Forgets everything: another device or model has to show what it can do.
+    pub(super) fn clear(&mut self, lab: &mut Lab) {
+        for key in std::mem::take(&mut self.asked) {
+            lab.close(key);
+        }
+        self.known.clear();
+    }
+
+    /// A row of badges.
+    pub(super) fn show(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
+        let checks = exhibit.checks();
+        if checks.is_empty() {
+            return;
+        }
+        ui.add_space(style.grid(1.0));
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = style.grid(2.0);
+            for check in checks.iter().filter(|it| applies(it, compute)) {
+                let state = self.known.get(&key(exhibit, check));
+                let (value, words) = match state {
+                    Some(State::Value(value)) => (Some(*value), String::new()),
+                    Some(State::Failed(error)) => (Some(f32::NAN), format!("\nCould not be measured: {error}.")),
+                    None => (None, "\nMeasured once the model is there.".to_owned()),
+                };
+                let measured = Measured { name: check.name, value, tolerance: check.tolerance };
+                let Check { claim, tolerance, because, .. } = check;
+                let words = format!("{}. Tolerance {tolerance:.0e}: {because}.{words}", capital(claim));
+                badge(ui, style, &measured).on_hover_text(words);
+            }
+        });
+    }
+}
+
+/// The CPU need not be compared with itself.
+fn applies(check: &Check, compute: Compute) -> bool {
+    compute == Compute::Gpu || !matches!(check.measure, Measure::Devices(_))
+}
+
+/// The check's place in the lab. Tiles count from 1, so the upper half is free.
+fn key(exhibit: &dyn Exhibit, check: &Check) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (exhibit.card().id, check.name).hash(&mut hasher);
+    hasher.finish() | 1 << 63
+}
+
+fn capital(words: &str) -> String {
+    let mut rest = words.chars();
+    rest.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), rest.as_str()))
+}

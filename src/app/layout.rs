@@ -1,0 +1,157 @@
+//! From the layout of a state to the tiles on the screen, and back.
+//!
+//! Layouts are edited as plain data; only dragging and resizing happen in the tree of tiles itself.
+
+use egui_tiles::{Container, Linear, LinearDir, Shares, TileId, Tiles, Tree};
+
+use crate::link::{Direction, Layout, Split, Tabs, Tile};
+
+/// The tiles of `layout`, filled by `pane`. Ids stay: those of panes are the ids of tiles.
+pub(super) fn grow<Pane>(layout: &Layout, mut pane: impl FnMut(&Tile) -> Pane) -> Tree<Pane> {
+    let mut tiles = Tiles::default();
+    // All panes first, so that containers take none of their ids.
+    for tile in all(layout) {
+        tiles.insert(TileId::from_u64(tile.id), egui_tiles::Tile::Pane(pane(tile)));
+    }
+    let root = plant(layout, &mut tiles);
+    Tree::new(egui::Id::unique("tiles"), root, tiles)
+}
+
+fn plant<Pane>(layout: &Layout, tiles: &mut Tiles<Pane>) -> TileId {
+    let mut children = |parts: &[Layout]| -> Vec<TileId> { parts.iter().map(|it| plant(it, tiles)).collect() };
+    let container = match layout {
+        Layout::Tile(tile) => return TileId::from_u64(tile.id),
+        Layout::Tabs(Tabs { tabs, open }) => {
+            let children = children(tabs);
+            let active = children.get(*open).or(children.first()).copied();
+            Container::Tabs(egui_tiles::Tabs { children, active })
+        }
+        Layout::Split(Split { split, parts, shares }) => {
+            let dir = match split {
+                Direction::Row => LinearDir::Horizontal,
+                Direction::Column => LinearDir::Vertical,
+            };
+            let mut linear = Linear::new(dir, children(parts));
+            for (child, share) in linear.children.iter().zip(shares) {
+                linear.shares.set_share(*child, f32::from(*share).max(1.0));
+            }
+            Container::Linear(linear)
+        }
+    };
+    tiles.insert_container(container)
+}
+
+/// The layout of `tree`, its tiles described by `tile`.
+pub(super) fn survey<Pane>(tree: &Tree<Pane>, tile: &impl Fn(TileId, &Pane) -> Tile) -> Option<Layout> {
+    look(&tree.tiles, tree.root?, tile)
+}
+
+fn look<Pane>(tiles: &Tiles<Pane>, id: TileId, tile: &impl Fn(TileId, &Pane) -> Tile) -> Option<Layout> {
+    let container = match tiles.get(id)? {
+        egui_tiles::Tile::Pane(pane) => return Some(Layout::Tile(tile(id, pane))),
+        egui_tiles::Tile::Container(container) => container,
+    };
+    let children: Vec<TileId> = container.children_vec();
+    let mut parts: Vec<Layout> = children.iter().filter_map(|it| look(tiles, *it, tile)).collect();
+    if parts.len() == 1 {
+        return parts.pop();
+    }
+    match container {
+        _ if parts.is_empty() => None,
+        Container::Tabs(tabs) => {
+            let open = children.iter().position(|it| Some(*it) == tabs.active).unwrap_or(0);
+            Some(Layout::Tabs(Tabs { tabs: parts, open }))
+        }
+        Container::Linear(linear) => {
+            let split = match linear.dir {
+                LinearDir::Horizontal => Direction::Row,
+                LinearDir::Vertical => Direction::Column,
+            };
+            Some(Layout::Split(Split { split, parts, shares: percents(&linear.shares, &children) }))
+        }
+        Container::Grid(_) => Some(Layout::Split(Split { split: Direction::Row, parts, shares: vec![] })),
+    }
+}
+
+/// Percent of the space that each child has; empty if all have the same.
+fn percents(shares: &Shares, children: &[TileId]) -> Vec<u8> {
+    let sum: f32 = children.iter().map(|it| shares[*it]).sum();
+    let percent = |it: &TileId| (100.0 * shares[*it] / sum).round().clamp(1.0, 99.0) as u8;
+    let percents: Vec<u8> = children.iter().map(percent).collect();
+    let even = percents.iter().all(|it| it.abs_diff(percents[0]) <= 1);
+    if even { vec![] } else { percents }
+}
+
+/// All tiles, in reading order.
+pub(super) fn all(layout: &Layout) -> Vec<&Tile> {
+    match layout {
+        Layout::Tile(tile) => vec![tile],
+        Layout::Split(Split { parts, .. }) => parts.iter().flat_map(all).collect(),
+        Layout::Tabs(Tabs { tabs, .. }) => tabs.iter().flat_map(all).collect(),
+    }
+}
+
+/// Changes every tile.
+pub(super) fn for_each(layout: &mut Layout, f: &mut impl FnMut(&mut Tile)) {
+    match layout {
+        Layout::Tile(tile) => f(tile),
+        Layout::Split(Split { parts, .. }) => parts.iter_mut().for_each(|it| for_each(it, f)),
+        Layout::Tabs(Tabs { tabs, .. }) => tabs.iter_mut().for_each(|it| for_each(it, f)),
+    }
+}
+
+/// Where a new tile goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// To the right of another.
+    Right,
+    /// Below another.
+    Below,
+    /// In front of another.
+    Tab,
+}
+
+/// `layout` with `new` beside the tile `id`.
+pub(super) fn insert(layout: Layout, id: u64, place: Place, new: &Tile) -> Layout {
+    let each = |parts: Vec<Layout>| parts.into_iter().map(|it| insert(it, id, place, new)).collect();
+    match layout {
+        Layout::Tile(tile) if tile.id == id => {
+            let parts = vec![Layout::Tile(tile), Layout::Tile(new.clone())];
+            match place {
+                Place::Tab => Layout::Tabs(Tabs { tabs: parts, open: 1 }),
+                Place::Right => Layout::Split(Split { split: Direction::Row, parts, shares: vec![] }),
+                Place::Below => Layout::Split(Split { split: Direction::Column, parts, shares: vec![] }),
+            }
+        }
+        Layout::Tile(tile) => Layout::Tile(tile),
+        Layout::Split(Split { split, parts, shares }) => {
+            Layout::Split(Split { split, parts: each(parts), shares })
+        }
+        Layout::Tabs(Tabs { tabs, open }) => Layout::Tabs(Tabs { tabs: each(tabs), open }),
+    }
+}
+
+/// `layout` without the tile `id`; `None` if nothing is left.
+pub(super) fn remove(layout: Layout, id: u64) -> Option<Layout> {
+    let each = |parts: Vec<Layout>| -> Vec<Layout> { parts.into_iter().filter_map(|it| remove(it, id)).collect() };
+    let (mut parts, rest): (_, fn(Vec<Layout>, usize) -> Layout) = match layout {
+        Layout::Tile(tile) => return (tile.id != id).then_some(Layout::Tile(tile)),
+        Layout::Split(Split { split: Direction::Row, parts, .. }) => (each(parts), |parts, _| row(parts)),
+        Layout::Split(Split { parts, .. }) => (each(parts), |parts, _| column(parts)),
+        Layout::Tabs(Tabs { tabs, .. }) => (each(tabs), |tabs, last| Layout::Tabs(Tabs { tabs, open: last })),
+    };
+    match parts.len() {
+        0 | 1 => parts.pop(),
+        n => Some(rest(parts, n - 1)),
+    }
+}
+
+/// Parts beside each other.
+pub(super) fn row(parts: Vec<Layout>) -> Layout {
+    Layout::Split(Split { split: Direction::Row, parts, shares: vec![] })
+}
+
+/// Parts below each other.
+pub(super) fn column(parts: Vec<Layout>) -> Layout {
+    Layout::Split(Split { split: Direction::Column, parts, shares: vec![] })
+}

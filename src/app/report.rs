@@ -1,0 +1,105 @@
+//! What the page's scripts may know of the app.
+
+use egui_tiles::TileId;
+use serde::Serialize;
+
+use super::model::{Weights, weights};
+use super::stage::Pane;
+use super::{App, Compute};
+use crate::trace::Trace;
+
+/// The app in a few words and numbers, for scripts and tests in the page.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whether the first tile shows what belongs to the inputs, and nothing runs.
+    pub ready: bool,
+    /// Whether anything runs or waits.
+    pub computing: bool,
+    /// What went wrong, in words.
+    pub error: Option<String>,
+    /// What computes, as the badge says it.
+    pub badge: String,
+    /// `cpu` or `gpu`.
+    pub compute: &'static str,
+    /// `webgpu`, `webgl2` or `native`.
+    pub renderer: &'static str,
+    /// The model.
+    pub model: ModelReport,
+    /// The sentence.
+    pub text: String,
+    /// Its tokens, as the first tile shows them.
+    pub tokens: Vec<String>,
+    /// How many plans were compiled.
+    pub compiles: usize,
+    /// How many recordings were run.
+    pub runs: usize,
+    /// The link to what is on the screen.
+    pub link: String,
+    /// Whether the first tile shows what was computed here, rather than recorded earlier.
+    pub live: bool,
+}
+
+/// The model in a few words and numbers.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelReport {
+    /// Its id.
+    pub id: String,
+    /// `absent`, `loading`, `ready` or `failed`.
+    pub status: &'static str,
+    /// Bytes that have arrived.
+    pub received: u64,
+    /// Bytes altogether, 0 if nobody knows.
+    pub total: u64,
+}
+
+impl App {
+    /// What the page's scripts may know.
+    pub fn report(&self) -> Report {
+        let weights = weights(&self.zoo, &self.inputs.model);
+        let first = self.first();
+        let lab = first.map(|(id, _)| self.lab.show(id)).unwrap_or_default();
+        let live = lab.trace.is_some();
+        let fits = first.is_some_and(|(_, pane)| if live { !lab.stale } else { pane.fits(&self.inputs) });
+        let failure = match &weights {
+            Weights::Failed(words) => Some(words.clone()),
+            _ => None,
+        };
+        let fault = self.lab.fault.as_ref().map(ToString::to_string);
+        let (received, total) = weights.bytes();
+        Report {
+            ready: fits && !self.lab.computing(),
+            computing: self.lab.computing(),
+            error: fault.or(lab.error.map(str::to_owned)).or(failure),
+            badge: self.badge(),
+            compute: match self.compute {
+                Compute::Cpu => "cpu",
+                Compute::Gpu => "gpu",
+            },
+            renderer: self.renderer,
+            model: ModelReport { id: self.inputs.model.clone(), status: weights.word(), received, total },
+            text: self.inputs.text.clone(),
+            tokens: self.tokens(),
+            compiles: self.lab.compiles,
+            runs: self.lab.runs,
+            link: crate::link::encode(&self.snapshot()),
+            live,
+        }
+    }
+
+    /// The trace of the first tile.
+    pub fn trace(&self) -> Option<std::sync::Arc<Trace>> {
+        let (id, pane) = self.first()?;
+        pane.trace(id, &self.lab)
+    }
+
+    /// The tokens of the sentence, as the first tile shows them.
+    pub(super) fn tokens(&self) -> Vec<String> {
+        self.trace().map(|it| it.words("tokens").to_vec()).unwrap_or_default()
+    }
+
+    /// The first tile in reading order.
+    pub(super) fn first(&self) -> Option<(u64, &Pane)> {
+        let id = *self.tiles().first()?;
+        Some((id, self.tree.tiles.get_pane(&TileId::from_u64(id))?))
+    }
+}

@@ -1,0 +1,213 @@
+//! The tiles: which exhibit each holds, and how they stand side by side.
+
+use std::sync::Arc;
+
+use egui::{Rect, Stroke, StrokeKind, Ui, WidgetText};
+use egui_tiles::{ResizeState, TileId, Tiles, UiResponse};
+use serde_json::Value;
+
+use super::action::{Action, Compute, OnTile};
+use super::checks::Checks;
+use super::tile;
+use crate::exhibits::{Exhibit, Inputs};
+use crate::focus::Focus;
+use crate::lab::Lab;
+use crate::link::Tile;
+use crate::models::Zoo;
+use crate::trace::Trace;
+use crate::ui::Style;
+
+/// What a tile holds.
+pub(super) struct Pane {
+    /// The exhibit.
+    pub(super) exhibit: Box<dyn Exhibit>,
+    /// The trace that is shown before anything was computed.
+    pub(super) recorded: Option<Arc<Trace>>,
+    /// What was recorded last. Recording is pure, so an equal question need not be recorded again.
+    asked: Option<Question>,
+    /// Height of what stands below the picture, as of the last frame: the picture gets the rest.
+    pub(super) below: f32,
+    /// Since when the trace is older than the inputs.
+    pub(super) stale: Option<f64>,
+}
+
+#[derive(PartialEq)]
+struct Question {
+    inputs: Inputs,
+    state: Value,
+    /// Which weights the model has: they may arrive, and be loaded anew.
+    weights: Option<u64>,
+}
+
+impl Pane {
+    /// A tile with `exhibit`.
+    pub(super) fn new(exhibit: Box<dyn Exhibit>) -> Self {
+        Self { exhibit, recorded: None, asked: None, below: 0.0, stale: None }
+    }
+
+    /// What of the exhibit's state differs from the default.
+    pub(super) fn state(&self) -> Value {
+        let state = self.exhibit.state();
+        if state.as_object().is_some_and(serde_json::Map::is_empty) { Value::Null } else { state }
+    }
+
+    /// The tile as it stands in a link.
+    pub(super) fn describe(&self, id: u64) -> Tile {
+        Tile { exhibit: self.exhibit.card().id.to_owned(), state: self.state(), id }
+    }
+
+    /// Asks the lab for what the tile shows.
+    pub(super) fn ask(&mut self, id: u64, inputs: &Inputs, zoo: &Zoo, lab: &mut Lab) {
+        let weights = zoo.bert(&inputs.model).map(|it| it.weights.id());
+        let question = Question { inputs: inputs.clone(), state: self.state(), weights };
+        if self.asked.as_ref() == Some(&question) {
+            return;
+        }
+        if let Some(graph) = self.exhibit.record(inputs, zoo) {
+            lab.request(id, graph.finish());
+        }
+        if let Some(trace) = self.exhibit.recorded(inputs) {
+            self.recorded = Some(trace);
+        }
+        self.asked = Some(question);
+    }
+
+    /// Lets the next frame ask again.
+    pub(super) fn forget(&mut self) {
+        self.asked = None;
+    }
+
+    /// The trace to show: the lab's, else the recorded one.
+    pub(super) fn trace(&self, id: u64, lab: &Lab) -> Option<Arc<Trace>> {
+        lab.show(id).trace.or(self.recorded.as_ref()).cloned()
+    }
+
+    /// Whether the recorded trace belongs to these inputs.
+    pub(super) fn fits(&self, inputs: &Inputs) -> bool {
+        self.exhibit.recorded(inputs).is_some()
+    }
+}
+
+/// What all tiles see in one frame.
+pub(super) struct Stage<'a> {
+    pub(super) lab: &'a Lab,
+    pub(super) zoo: &'a Zoo,
+    pub(super) inputs: &'a Inputs,
+    pub(super) focus: &'a mut Focus,
+    pub(super) style: &'a Style,
+    pub(super) checks: &'a Checks,
+    /// Where models are computed.
+    pub(super) compute: Compute,
+    /// What they ask for.
+    pub(super) actions: &'a mut Vec<Action>,
+    /// How many there are.
+    pub(super) tiles: usize,
+    /// Whether one covers all others.
+    pub(super) maximised: bool,
+    /// Whether the system asks for less motion.
+    pub(super) calm: bool,
+}
+
+impl egui_tiles::Behavior<Pane> for Stage<'_> {
+    fn pane_ui(&mut self, ui: &mut Ui, id: TileId, pane: &mut Pane) -> UiResponse {
+        let dragged = tile::show(self, ui, id.0, pane);
+        if dragged && self.tiles > 1 { UiResponse::DragStarted } else { UiResponse::None }
+    }
+
+    fn tab_title_for_pane(&mut self, pane: &Pane) -> WidgetText {
+        pane.exhibit.card().title.into()
+    }
+
+    fn is_tab_closable(&self, _tiles: &Tiles<Pane>, _id: TileId) -> bool {
+        true
+    }
+
+    fn on_tab_close(&mut self, _tiles: &mut Tiles<Pane>, id: TileId) -> bool {
+        self.actions.push(Action::Tile(id.0, OnTile::Close));
+        false
+    }
+
+    fn close_button_outer_size(&self) -> f32 {
+        self.style.grid(2.0)
+    }
+
+    fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
+        self.style.grid(4.0)
+    }
+
+    fn tab_title_spacing(&self, _visuals: &egui::Visuals) -> f32 {
+        self.style.grid(1.5)
+    }
+
+    fn tab_bar_color(&self, _visuals: &egui::Visuals) -> egui::Color32 {
+        self.style.background
+    }
+
+    fn tab_bg_color(
+        &self,
+        _visuals: &egui::Visuals,
+        _tiles: &Tiles<Pane>,
+        _id: TileId,
+        state: &egui_tiles::TabState,
+    ) -> egui::Color32 {
+        if state.active { self.style.surface } else { self.style.background }
+    }
+
+    fn tab_outline_stroke(
+        &self,
+        _visuals: &egui::Visuals,
+        _tiles: &Tiles<Pane>,
+        _id: TileId,
+        _state: &egui_tiles::TabState,
+    ) -> Stroke {
+        Stroke::NONE
+    }
+
+    fn tab_bar_hline_stroke(&self, _visuals: &egui::Visuals) -> Stroke {
+        Stroke::new(1.0, self.style.hairline)
+    }
+
+    fn tab_text_color(
+        &self,
+        _visuals: &egui::Visuals,
+        _tiles: &Tiles<Pane>,
+        _id: TileId,
+        state: &egui_tiles::TabState,
+    ) -> egui::Color32 {
+        if state.active { self.style.text } else { self.style.secondary }
+    }
+
+    fn gap_width(&self, _style: &egui::Style) -> f32 {
+        self.style.grid(1.0)
+    }
+
+    fn min_size(&self) -> f32 {
+        self.style.grid(20.0)
+    }
+
+    fn resize_stroke(&self, _style: &egui::Style, state: ResizeState) -> Stroke {
+        match state {
+            ResizeState::Idle => Stroke::NONE,
+            ResizeState::Hovering => Stroke::new(2.0, self.style.secondary),
+            ResizeState::Dragging => Stroke::new(2.0, self.style.accent),
+        }
+    }
+
+    fn drag_preview_stroke(&self, _visuals: &egui::Visuals) -> Stroke {
+        Stroke::new(2.0, self.style.accent)
+    }
+
+    fn drag_preview_color(&self, _visuals: &egui::Visuals) -> egui::Color32 {
+        self.style.accent.gamma_multiply(0.15)
+    }
+
+    fn dragged_overlay_color(&self, _visuals: &egui::Visuals) -> egui::Color32 {
+        self.style.background.gamma_multiply(0.6)
+    }
+}
+
+/// The ground of a tile.
+pub(super) fn ground(ui: &Ui, style: &Style, rect: Rect) {
+    let stroke = Stroke::new(1.0, style.hairline);
+    ui.painter().rect(rect, 10.0 * style.scale, style.surface, stroke, StrokeKind::Inside);
+}

@@ -1,0 +1,169 @@
+//! The command line: the desktop app's binary without its window, for scripts, tests and papers.
+//!
+//! Results go to standard output, everything else to standard error. Exit codes: 0, 1 when a check fails, 2 when a
+//! command cannot do what it was asked; then one line says why.
+
+mod bench;
+mod check;
+mod trace;
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use vitrine::engine::{Device, cpu::Cpu, gpu::Gpu};
+use vitrine::models::{Bert, Status, Zoo};
+use vitrine::platform::block_on;
+use vitrine::{app, exhibits};
+
+/// Transformers under glass: run small transformers and see what they compute.
+///
+/// Without a command this opens the desktop app.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Open a permalink in the desktop app
+    Open {
+        /// The link, or its part from `#v1;` on
+        link: String,
+    },
+    /// List all exhibits: id, title, paper and year, separated by tabs
+    List,
+    /// Measure the claims of one exhibit, or of all; exit code 1 if one fails
+    Check {
+        /// Id of the exhibit, as `list` prints it
+        exhibit: Option<String>,
+        /// What computes
+        #[arg(long, value_enum, default_value_t)]
+        device: Choice,
+    },
+    /// Run a model on a text and write what it computes to a safetensors file
+    Trace(trace::Options),
+    /// Draw a permalink into a picture, without a window
+    Shot {
+        /// The link, or its part from `#v1;` on
+        link: String,
+        /// The picture (PNG)
+        #[arg(long)]
+        out: PathBuf,
+        /// Its size in pixels
+        #[arg(long, value_name = "WxH", default_value = "1280x800", value_parser = size)]
+        size: (u32, u32),
+    },
+    /// Time MiniLM on 32, 128 and 512 tokens, all attention patterns delivered
+    Bench {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Time at most this many runs of each kind
+        #[arg(long, default_value_t = 30)]
+        runs: usize,
+    },
+}
+
+/// What computes.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Choice {
+    /// The processor
+    #[default]
+    Cpu,
+    /// Vulkan, Metal or DX12
+    Gpu,
+}
+
+/// Runs what the arguments say.
+pub(crate) fn main() -> ExitCode {
+    env_logger::init();
+    run(Arguments::parse().command).unwrap_or_else(|fault| {
+        eprintln!("vitrine: {fault}");
+        ExitCode::from(2)
+    })
+}
+
+fn run(command: Option<Command>) -> Result<ExitCode, String> {
+    match command {
+        None => app::run_native(None).map_err(|it| it.to_string())?,
+        Some(Command::Open { link }) => app::run_native(Some(link)).map_err(|it| it.to_string())?,
+        Some(Command::List) => list(),
+        Some(Command::Check { exhibit, device }) => return check::run(exhibit.as_deref(), device),
+        Some(Command::Trace(options)) => trace::run(&options)?,
+        Some(Command::Shot { link, out, size: (width, height) }) => {
+            write(&out, &app::shot(&link, width, height)?)?;
+        }
+        Some(Command::Bench { json, runs }) => bench::run(json, runs)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list() {
+    for exhibits::Entry { card, .. } in exhibits::all() {
+        say(format!("{}\t{}\t{}\t{}", card.id, card.title, card.paper, card.year));
+    }
+}
+
+/// Prints a line. Whoever reads may stop early (`| head`): then there is nothing left to do.
+fn say(line: impl Display) {
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    std::fs::write(path, bytes).map_err(|reason| format!("{} cannot be written: {reason}", path.display()))
+}
+
+fn device(choice: Choice) -> Result<Device, String> {
+    match choice {
+        Choice::Cpu => Ok(Device::Cpu(Cpu::new())),
+        Choice::Gpu => block_on(Gpu::new()).map(Device::Gpu).map_err(|it| it.to_string()),
+    }
+}
+
+/// Loads a model of `zoo` by its id, or the one in a folder.
+fn load(zoo: &mut Zoo, name: &str) -> Result<Arc<Bert>, String> {
+    let folder = Path::new(name);
+    let id = match zoo.get(name) {
+        Some(_) => name.to_owned(),
+        None if folder.is_dir() => zoo.add_folder(folder.to_owned()),
+        None => {
+            let known: Vec<&str> = zoo.models().iter().map(|it| &*it.id).collect();
+            return Err(format!(
+                "there is no model {name}: it is no folder, and not one of {}",
+                known.join(", ")
+            ));
+        }
+    };
+    zoo.load(&id);
+    loop {
+        zoo.poll();
+        match zoo.status(&id) {
+            Some(Status::Ready(bert)) => return Ok(Arc::clone(bert)),
+            Some(Status::Failed(fault)) => return Err(format!("{name}: {fault}")),
+            Some(Status::Loading { received, total: Some(total) }) if std::io::stderr().is_terminal() => {
+                eprint!(
+                    "\rloading {name}: {:.1} of {:.1} MB\x1b[K\r",
+                    *received as f64 / 1e6,
+                    *total as f64 / 1e6
+                );
+            }
+            _ => {}
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    let sides = sides.filter(|(w, h)| (16..=8192).contains(w) && (16..=8192).contains(h));
+    sides.ok_or_else(|| "width and height from 16 to 8192, as in 1280x800".to_owned())
+}

@@ -1,0 +1,110 @@
+//! `vitrine check`: the claims of the exhibits as measurements.
+
+use std::process::ExitCode;
+
+use vitrine::engine::{Cancel, Device, EngineError};
+use vitrine::exhibits::{self, Check, Measure};
+use vitrine::graph::{Graph, Recording};
+use vitrine::models::Zoo;
+use vitrine::platform::block_on;
+use vitrine::trace::Trace;
+
+use super::{Choice, device, load, say};
+
+/// Prints every check of `exhibit` (or of all) with what was measured; 1 if one fails.
+pub(super) fn run(exhibit: Option<&str>, choice: Choice) -> Result<ExitCode, String> {
+    let mut bench = Bench { zoo: Zoo::default(), device: device(choice)?, other: device(choice.other()) };
+    let entries: Vec<_> =
+        exhibits::all().into_iter().filter(|it| exhibit.is_none_or(|id| id == it.card.id)).collect();
+    if entries.is_empty() {
+        return Err(format!(
+            "there is no exhibit {}; `vitrine list` names them",
+            exhibit.unwrap_or_default()
+        ));
+    }
+    let mut passed = true;
+    for entry in entries {
+        let exhibit = (entry.open)(serde_json::Value::Null).map_err(|it| it.to_string())?;
+        for check in exhibit.checks() {
+            passed &= report(entry.card.id, &check, &mut bench)?;
+        }
+    }
+    Ok(ExitCode::from(u8::from(!passed)))
+}
+
+/// What checks are measured with.
+struct Bench {
+    zoo: Zoo,
+    device: Device,
+    /// The device that was not asked for, to compare with; or why there is none.
+    other: Result<Device, String>,
+}
+
+impl Choice {
+    fn other(self) -> Self {
+        match self {
+            Self::Cpu => Self::Gpu,
+            Self::Gpu => Self::Cpu,
+        }
+    }
+}
+
+/// Prints one check; whether it passed. What cannot be measured here neither passes nor fails.
+fn report(id: &str, check: &Check, bench: &mut Bench) -> Result<bool, String> {
+    let Check { name, tolerance, because, .. } = check;
+    match (&check.measure, &bench.other) {
+        (Measure::Devices(_), Err(reason)) => {
+            say(format!("skip\t{id}\t{name}\t{reason}"));
+            return Ok(true);
+        }
+        _ => {}
+    }
+    let measured = measure(&check.measure, bench)?;
+    let pass = measured <= *tolerance; // NaN does not.
+    let (verdict, sign) = if pass { ("pass", "<=") } else { ("FAIL", "not <=") };
+    say(format!("{verdict}\t{id}\t{name}\t{measured:.2e} {sign} {tolerance:.0e}\t{because}"));
+    Ok(pass)
+}
+
+fn measure(measure: &Measure, Bench { zoo, device, other }: &mut Bench) -> Result<f32, String> {
+    let (Measure::Scalar(record) | Measure::Devices(record)) = measure;
+    let recording = recording(*record, zoo)?;
+    let trace = run_on(device, &recording)?;
+    match (measure, other) {
+        (Measure::Devices(_), Ok(other)) => difference(&trace, &run_on(other, &recording)?),
+        _ => {
+            let error = trace.get("error").ok_or("the check records no error")?;
+            let error = block_on(error.read()).map_err(|it| it.to_string())?;
+            error.data.first().copied().ok_or_else(|| "the check's error has no elements".to_owned())
+        }
+    }
+}
+
+/// The recording of a check. If its model is missing, all models that the zoo knows are loaded first.
+fn recording(record: fn(&Zoo) -> Option<Graph>, zoo: &mut Zoo) -> Result<Recording, String> {
+    if let Some(graph) = record(zoo) {
+        return Ok(graph.finish());
+    }
+    let ids: Vec<String> = zoo.models().iter().map(|it| it.id.clone()).collect();
+    for id in ids {
+        load(zoo, &id)?;
+    }
+    Ok(record(zoo).ok_or("the check records nothing though every model is loaded")?.finish())
+}
+
+fn run_on(device: &mut Device, recording: &Recording) -> Result<Trace, String> {
+    block_on(device.run(recording, &Cancel::default())).map_err(|it| it.to_string())
+}
+
+/// The largest difference between equal names of two traces; NaN if there is a NaN.
+fn difference(a: &Trace, b: &Trace) -> Result<f32, String> {
+    let mut worst = 0.0;
+    for (name, kept) in &a.tensors {
+        let other = b.get(name).ok_or_else(|| format!("{name} is missing on one device"))?;
+        let both = block_on(async { Ok((kept.read().await?, other.read().await?)) });
+        let (x, y) = both.map_err(|it: EngineError| it.to_string())?;
+        let d = x.max_abs_diff(&y);
+        worst = if d.is_nan() || d > worst { d } else { worst };
+    }
+    Ok(worst)
+}

@@ -1,0 +1,336 @@
+//! Attention maps: who looks at whom.
+//!
+//! `A = softmax(Q K^T / sqrt(d_head))`, one map a head (Vaswani et al. 2017, arXiv 1706.03762, equation 1), in a BERT
+//! encoder (Devlin et al. 2018, arXiv 1810.04805); rollout by Abnar & Zuidema 2020 (arXiv 2005.00928, section 3).
+//! Switching a head off zeroes its output `z` (or puts its mean over the tokens there), and the model is run again
+//! beside the original: what changes downstream is measured, not guessed.
+
+mod picture;
+
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene};
+use crate::graph::{Edit, Graph, How, Var};
+use crate::models::{Bert, Zoo};
+use crate::saliency::{heads, rollout::rollout};
+use crate::tensor::Tensor;
+use crate::trace::Trace;
+use crate::ui::{Divided, Figure};
+
+/// The label on the wall.
+pub static CARD: Card = Card {
+    id: "attention",
+    title: "Attention maps",
+    claim: "Every token asks a question, and every token answers as far as it fits.",
+    formula: r"A = \mathrm{softmax}\!\left(\frac{QK^{\top}}{\sqrt{d_{\text{head}}}}\right)",
+    paper: "Vaswani et al., Attention Is All You Need",
+    year: 2017,
+    reference: "arXiv 1706.03762",
+    family: "Attention",
+    more: "Each small square is one head: rows are tokens that ask (queries), columns are tokens that answer (keys), and \
+           every row sums to 1. Many heads look at the first token or at a separator when they have nothing to say: an \
+           attention sink. A head's label is what it measurably does with this sentence, and its score is the share of \
+           attention that follows the rule.\n\n\
+           Rollout follows attention through the layers, with half of each step kept by the residual connection. It is a \
+           way to read the maps, not a cause. For causes, switch a head off: its output is set to zero (or to its mean \
+           over the tokens) and the whole model runs again. Blue is more attention than before, red is less.",
+};
+
+/// The exhibit's state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Attention {
+    /// What the large picture shows.
+    #[serde(skip_serializing_if = "is_default")]
+    pub what: What,
+    /// How it is drawn.
+    #[serde(skip_serializing_if = "is_default")]
+    pub picture: Picture,
+    /// What weights are divided by before they are coloured.
+    #[serde(skip_serializing_if = "is_default")]
+    pub divided: Divided,
+    /// Colours in decades.
+    #[serde(skip_serializing_if = "is_default")]
+    pub log: bool,
+    /// Heads that are switched off: layer and head.
+    #[serde(skip_serializing_if = "is_default")]
+    pub off: Vec<(usize, usize)>,
+    /// What a click on a head does.
+    #[serde(skip_serializing_if = "is_default")]
+    pub click: Click,
+    /// What stands in for a head that is off.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ablation: Ablation,
+    /// Show the maps themselves though heads are off, not their change.
+    #[serde(skip_serializing_if = "is_default")]
+    pub absolute: bool,
+    /// A second sentence beside the first.
+    #[serde(skip_serializing_if = "is_default")]
+    pub compare: Option<String>,
+    /// Highlights heads of the kind that contains these words.
+    #[serde(skip_serializing_if = "is_default")]
+    pub search: String,
+}
+
+/// What the large picture shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    /// One head.
+    #[default]
+    Head,
+    /// The mean over the heads of a layer.
+    Mean,
+    /// Rollout up to a layer.
+    Rollout,
+}
+
+/// How the large picture is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Picture {
+    /// A map with tokens on both axes.
+    #[default]
+    Map,
+    /// Two columns of tokens and lines between them.
+    Lines,
+}
+
+/// What a click on a head does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Click {
+    /// Shows it large.
+    #[default]
+    Look,
+    /// Switches it off, or on again.
+    Switch,
+}
+
+/// What stands in for a head that is off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ablation {
+    /// Zero.
+    #[default]
+    Zero,
+    /// Its mean over the tokens.
+    Mean,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Opens the exhibit.
+pub fn entry() -> Entry {
+    Entry { card: &CARD, open: |state| Ok(Box::new(Attention::restore(state)?)) }
+}
+
+impl Attention {
+    fn restore(state: serde_json::Value) -> Result<Self, serde_json::Error> {
+        if state.is_null() { Ok(Self::default()) } else { serde_json::from_value(state) }
+    }
+
+    /// Whether the tile shows what changed rather than what is.
+    fn shows_change(&self) -> bool {
+        !self.off.is_empty() && !self.absolute
+    }
+
+    /// The intervention, in the run whose taps begin with `scope`. Heads that the model lacks stay out: a link may have
+    /// been made with a larger one.
+    fn edits(&self, scope: &str, bert: &Bert) -> Vec<Edit> {
+        let how = match self.ablation {
+            Ablation::Zero => How::Zero,
+            Ablation::Mean => How::Mean,
+        };
+        let there = |(l, h): &&(usize, usize)| *l < bert.config.layers && *h < bert.config.heads;
+        let edit = |(l, h): &(usize, usize)| Edit {
+            at: format!("{scope}blocks.{l}.attn.z"),
+            select: vec![("head".to_owned(), *h)],
+            how: how.clone(),
+        };
+        self.off.iter().filter(there).map(edit).collect()
+    }
+
+    /// Records one sentence: the model, what its heads do, and what their absence changes. Returns its embedding.
+    fn sentence<'g>(&self, g: &'g Graph, bert: &Bert, text: &str) -> Var<'g> {
+        let tokens = bert.tokenizer.encode(text);
+        let separators: Vec<usize> = (1..tokens.ids.len()).filter(|i| tokens.special[*i]).collect();
+        let pooled = bert.record(g, &tokens.ids).pooled;
+        let now = patterns(g, bert);
+        measure(&now, &separators);
+        if self.off.is_empty() {
+            return pooled;
+        }
+        let (before, original) =
+            g.scope("original", || (bert.record(g, &tokens.ids).pooled, patterns(g, bert)));
+        for (l, (now, before)) in now.iter().zip(&original).enumerate() {
+            let change = *now - *before;
+            change.keep(&format!("blocks.{l}.attn.change"));
+            largest(change.abs()).keep(&format!("blocks.{l}.attn.change_peak"));
+            change.mean(0).keep(&format!("blocks.{l}.attn.mean_change"));
+        }
+        for (l, (now, before)) in rollout(&now).into_iter().zip(rollout(&original)).enumerate() {
+            (now - before).keep(&format!("rollout.{l}.change"));
+        }
+        cosine(pooled, before).keep("cosine");
+        pooled
+    }
+}
+
+/// The attention patterns `[head, query, key]` of all layers, as recorded in this scope.
+fn patterns<'g>(g: &'g Graph, bert: &Bert) -> Vec<Var<'g>> {
+    (0..bert.config.layers).filter_map(|l| g.at(&format!("blocks.{l}.attn.pattern"))).collect()
+}
+
+/// Keeps what the picture needs of every layer: means, rollout, labels, and the largest values that colours may be
+/// relative to.
+fn measure(patterns: &[Var<'_>], separators: &[usize]) {
+    for (l, pattern) in patterns.iter().enumerate() {
+        let name = format!("blocks.{l}.attn");
+        heads::record(*pattern, &name, separators);
+        keep_peaks(*pattern, &format!("{name}.pattern"));
+        let mean = pattern.mean(0);
+        mean.keep(&format!("{name}.mean"));
+        keep_peaks(mean, &format!("{name}.mean"));
+    }
+    for (l, rolled) in rollout(patterns).into_iter().enumerate() {
+        rolled.keep(&format!("rollout.{l}"));
+        keep_peaks(rolled, &format!("rollout.{l}"));
+    }
+}
+
+/// The largest value of every row and of every map.
+fn keep_peaks(maps: Var<'_>, name: &str) {
+    let rows = maps.max(-1);
+    rows.keep(&format!("{name}.row_peak"));
+    rows.max(-2).keep(&format!("{name}.map_peak"));
+}
+
+/// Cosine of two vectors of length one.
+fn cosine<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
+    (a * b).sum(0)
+}
+
+impl Exhibit for Attention {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
+        let bert = zoo.bert(&inputs.model)?;
+        let edits = [self.edits("", bert), self.edits("second/", bert)].concat();
+        let keeps = ["blocks.*.attn.pattern", "blocks.*.attn.scores"];
+        let g = Graph::new(&[&keeps[..], &["second/blocks.*.attn.pattern", "second/blocks.*.attn.scores"]].concat(), &edits);
+        let first = self.sentence(&g, bert, &inputs.text);
+        if let Some(text) = &self.compare {
+            let second = g.scope("second", || self.sentence(&g, bert, text));
+            cosine(first, second).keep("similarity");
+        }
+        Some(g)
+    }
+
+    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
+        static TRACE: OnceLock<Option<Arc<Trace>>> = OnceLock::new();
+        let bytes = include_bytes!("../../assets/traces/attention.safetensors");
+        let trace = TRACE.get_or_init(|| Trace::parse(bytes).ok().map(Arc::new));
+        let plain = self.off.is_empty() && self.compare.is_none() && *inputs == Inputs::default();
+        trace.clone().filter(|_| plain)
+    }
+
+    fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        picture::controls(self, ui, scene);
+    }
+
+    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
+        picture::view(self, ui, scene)
+    }
+
+    fn figure(&self, scene: &Scene<'_>) -> Option<Figure> {
+        picture::figure(self, scene)
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        vec![
+            Check {
+                name: "rows sum to 1",
+                claim: "every row of every attention pattern sums to 1: largest |sum - 1|",
+                tolerance: 1e-5,
+                because: "f32 sum of up to 512 weights",
+                measure: Measure::Scalar(|zoo| error_of(zoo, |patterns| worst(patterns.iter().map(|a| row_error(*a))))),
+            },
+            Check {
+                name: "rollout rows sum to 1",
+                claim: "every row of rollout sums to 1 after every layer: largest |sum - 1|",
+                tolerance: 1e-5,
+                because: "f32 products of up to 12 stochastic matrices",
+                measure: Measure::Scalar(|zoo| error_of(zoo, |patterns| worst(rollout(patterns).into_iter().map(row_error)))),
+            },
+            Check {
+                name: "GPU equals CPU",
+                claim: "patterns and final states on the GPU and on the CPU: largest difference",
+                tolerance: 5e-4,
+                because: "f32 sums in another order through 6 layers, states of size 5",
+                measure: Measure::Devices(|zoo| {
+                    let bert = zoo.bert("minilm")?;
+                    let g = Graph::new(&["blocks.*.attn.pattern", "final"], &[]);
+                    bert.record(&g, &bert.tokenizer.encode(&Inputs::default().text).ids);
+                    Some(g)
+                }),
+            },
+            Check {
+                name: "MiniLM equals ONNX Runtime",
+                claim: "patterns and final states against ONNX Runtime on the same weights: largest difference",
+                tolerance: 5e-4,
+                because: "f32 sums in another order through 6 layers, states of size 5",
+                measure: Measure::Scalar(against_onnx),
+            },
+        ]
+    }
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// Records, as the check's error, what `measure` makes of the patterns of the default sentence.
+fn error_of(zoo: &Zoo, measure: impl for<'g> Fn(&[Var<'g>]) -> Var<'g>) -> Option<Graph> {
+    let bert = zoo.bert("minilm")?;
+    let g = Graph::default();
+    bert.record(&g, &bert.tokenizer.encode(&Inputs::default().text).ids);
+    measure(&patterns(&g, bert)).keep("error");
+    Some(g)
+}
+
+/// Largest `|sum - 1|` over all rows.
+fn row_error(maps: Var<'_>) -> Var<'_> {
+    largest((maps.sum(-1) - 1.0).abs())
+}
+
+/// The largest element.
+fn largest(x: Var<'_>) -> Var<'_> {
+    let n = x.shape().iter().product();
+    x.reshape(&[n]).max(0)
+}
+
+fn worst<'g>(errors: impl Iterator<Item = Var<'g>>) -> Var<'g> {
+    let worst = errors.reduce(Var::max_with);
+    worst.unwrap_or_else(|| unreachable!("a model has layers"))
+}
+
+/// The golden numbers are part of the recording, so the comparison itself runs on the device that is checked.
+fn against_onnx(zoo: &Zoo) -> Option<Graph> {
+    let bert = zoo.bert("minilm")?;
+    let golden = Trace::parse(include_bytes!("../../assets/golden/minilm.safetensors")).ok()?;
+    let g = Graph::default();
+    let seen = bert.record(&g, &bert.tokenizer.encode("It was tired.").ids);
+    let golden = |name: &str| {
+        let kept = golden.get(name)?;
+        Some(g.input(&Tensor::new(&kept.shape, kept.window(0..kept.shape.iter().product())?)))
+    };
+    let mut error = largest((seen.hidden - golden("final")?).abs());
+    for (l, pattern) in patterns(&g, bert).iter().enumerate() {
+        error = error.max_with(largest((*pattern - golden(&format!("blocks.{l}.attn.pattern"))?).abs()));
+    }
+    error.keep("error");
+    Some(g)
+}

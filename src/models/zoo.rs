@@ -1,0 +1,243 @@
+//! The models that can be looked at, and how far each is loaded.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+
+use super::Bert;
+use super::fetch::Progress;
+use super::source::{self, Files, Place, SourceError};
+use crate::platform;
+
+/// All models, loaded or not. Loading happens beside the interface; [`Zoo::poll`] takes what arrived.
+pub struct Zoo {
+    models: Vec<Model>,
+}
+
+/// One model of the zoo.
+pub struct Model {
+    /// Stable name: links and the command line use it.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// Memory that its weights take, in bytes; unknown until its `config.json` was read.
+    pub memory: Option<u64>,
+    /// How far it is.
+    pub status: Status,
+    places: Vec<Place>,
+    cache: Option<PathBuf>,
+    task: Option<Task>,
+}
+
+/// How far a model is.
+pub enum Status {
+    /// It can be loaded.
+    Absent,
+    /// Its files are coming.
+    Loading {
+        /// Bytes of the weights so far.
+        received: u64,
+        /// Bytes of the weights, once they are known.
+        total: Option<u64>,
+    },
+    /// It can be recorded.
+    Ready(Arc<Bert>),
+    /// It could not be loaded; why, in words.
+    Failed(String),
+}
+
+/// What happens beside the interface.
+enum Job {
+    Inspect(Vec<Place>),
+    Load(Vec<Place>, Option<PathBuf>),
+    Parse(Files),
+}
+
+enum Done {
+    Memory(u64),
+    Model(Arc<Bert>),
+}
+
+struct Task {
+    progress: Progress,
+    result: Receiver<Result<Done, SourceError>>,
+}
+
+impl Default for Zoo {
+    /// The zoo as it is at the start: nothing is loaded.
+    fn default() -> Self {
+        let mut minilm = Model::new("minilm", "all-MiniLM-L6-v2", places("minilm", MINILM));
+        minilm.memory = Some(4 * 22_565_376);
+        minilm.cache = source::cache_folder().map(|it| it.join("minilm"));
+        Self { models: vec![minilm] }
+    }
+}
+
+const MINILM: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main/";
+
+/// Where a model of the zoo may lie, best first: folders of this machine, beside the page, on Hugging Face.
+fn places(id: &str, url: &str) -> Vec<Place> {
+    let own = std::env::var_os("VITRINE_MODELS").map(PathBuf::from);
+    let folders = own.into_iter().chain([PathBuf::from("models")]).chain(source::cache_folder());
+    let folders = folders.map(|it| Place::Folder(it.join(id)));
+    folders.chain([Place::Url(format!("models/{id}/")), Place::Url(url.to_owned())]).collect()
+}
+
+impl Zoo {
+    /// All models, in the order in which they are listed.
+    pub fn models(&self) -> &[Model] {
+        &self.models
+    }
+
+    /// A model by its id.
+    pub fn get(&self, id: &str) -> Option<&Model> {
+        self.models.iter().find(|it| it.id == id)
+    }
+
+    /// How far a model is.
+    pub fn status(&self, id: &str) -> Option<&Status> {
+        self.get(id).map(|it| &it.status)
+    }
+
+    /// A model that is ready to be recorded.
+    pub fn bert(&self, id: &str) -> Option<&Arc<Bert>> {
+        match self.status(id)? {
+            Status::Ready(bert) => Some(bert),
+            _ => None,
+        }
+    }
+
+    /// Starts to load a model, unless it is loading or ready. After a failure this is the retry.
+    pub fn load(&mut self, id: &str) {
+        if let Some(model) = self.get_mut(id)
+            && matches!(model.status, Status::Absent | Status::Failed(_))
+            && !model.places.is_empty()
+        {
+            let job = Job::Load(model.places.clone(), model.cache.clone());
+            model.start(job);
+        }
+    }
+
+    /// Stops loading a model.
+    pub fn cancel(&mut self, id: &str) {
+        if let Some(model) = self.get_mut(id)
+            && let Some(task) = model.task.take()
+        {
+            task.progress.cancel();
+            model.status = Status::Absent;
+        }
+    }
+
+    /// Takes what arrived since the last frame. True while something is on its way: draw another frame soon.
+    pub fn poll(&mut self) -> bool {
+        self.models.iter_mut().for_each(Model::poll);
+        self.models.iter().any(|it| it.task.is_some())
+    }
+
+    /// A model from files that were dropped or chosen together; returns its id. A fault is its status.
+    pub fn add_files(&mut self, name: &str, files: Vec<(String, Vec<u8>)>) -> String {
+        let model = self.add(name, vec![]);
+        match Files::pick(files) {
+            Ok(files) => model.start(Job::Parse(files)),
+            Err(fault) => model.status = Status::Failed(fault.to_string()),
+        }
+        model.id.clone()
+    }
+
+    /// A model in a folder of this machine; returns its id. Starts to load it.
+    pub fn add_folder(&mut self, folder: PathBuf) -> String {
+        let name =
+            folder.file_name().map_or_else(|| "model".to_owned(), |it| it.to_string_lossy().into_owned());
+        let id = self.add(&name, vec![Place::Folder(folder)]).id.clone();
+        self.load(&id);
+        id
+    }
+
+    /// A model at an address: a repository or file page of Hugging Face, or a folder of any server. Only its `config.json` is
+    /// fetched, so that the memory it needs is known before [`Self::load`] is called. Returns its id.
+    pub fn add_url(&mut self, link: &str) -> Result<String, SourceError> {
+        let (place, name) = source::place_of_link(link)?;
+        let model = self.add(&name, vec![place.clone()]);
+        model.start(Job::Inspect(vec![place]));
+        Ok(model.id.clone())
+    }
+
+    fn get_mut(&mut self, id: &str) -> Option<&mut Model> {
+        self.models.iter_mut().find(|it| it.id == id)
+    }
+
+    fn add(&mut self, name: &str, places: Vec<Place>) -> &mut Model {
+        let id = self.free_id(name);
+        self.models.push(Model::new(&id, name, places));
+        let last = self.models.len() - 1;
+        &mut self.models[last]
+    }
+
+    /// `name` in kebab case, with a number if it is taken.
+    fn free_id(&self, name: &str) -> String {
+        let words = name.split(|c: char| !c.is_alphanumeric()).filter(|it| !it.is_empty());
+        let id = words.collect::<Vec<_>>().join("-").to_lowercase();
+        let id = if id.is_empty() { "model".to_owned() } else { id };
+        let numbered = (2..).map(|n| format!("{id}-{n}"));
+        let mut candidates = std::iter::once(id.clone()).chain(numbered);
+        candidates.find(|it| self.get(it).is_none()).unwrap_or(id)
+    }
+}
+
+impl Model {
+    fn new(id: &str, title: &str, places: Vec<Place>) -> Self {
+        let (id, title) = (id.to_owned(), title.to_owned());
+        Self { id, title, memory: None, status: Status::Absent, places, cache: None, task: None }
+    }
+
+    /// Whether [`Zoo::load`] can do anything for it: files that were dropped are gone once they failed.
+    pub fn can_load(&self) -> bool {
+        !self.places.is_empty() && matches!(self.status, Status::Absent | Status::Failed(_))
+    }
+
+    fn start(&mut self, job: Job) {
+        let (sender, result) = channel();
+        let progress = Progress::default();
+        self.task = Some(Task { progress: progress.clone(), result });
+        self.status = Status::Loading { received: 0, total: None };
+        platform::spawn(async move {
+            // Nobody listens after a cancel, and that is fine.
+            let _ = sender.send(job.run(&progress).await);
+        });
+    }
+
+    fn poll(&mut self) {
+        let Some(task) = &self.task else { return };
+        self.status = match task.result.try_recv() {
+            Err(TryRecvError::Empty) => {
+                let (received, total) = task.progress.get();
+                self.status = Status::Loading { received, total };
+                return;
+            }
+            Err(TryRecvError::Disconnected) => Status::Failed("loading ended unexpectedly".to_owned()),
+            Ok(Err(fault)) => Status::Failed(fault.to_string()),
+            Ok(Ok(Done::Memory(bytes))) => {
+                self.memory = Some(bytes);
+                Status::Absent
+            }
+            Ok(Ok(Done::Model(bert))) => {
+                self.memory = Some(bert.config.memory());
+                Status::Ready(bert)
+            }
+        };
+        self.task = None;
+    }
+}
+
+impl Job {
+    async fn run(self, progress: &Progress) -> Result<Done, SourceError> {
+        match self {
+            Self::Inspect(places) => source::memory(&places, progress).await.map(Done::Memory),
+            Self::Load(places, cache) => {
+                let bert = source::load(&places, cache.as_deref(), progress).await?;
+                Ok(Done::Model(Arc::new(bert)))
+            }
+            Self::Parse(files) => Ok(Done::Model(Arc::new(files.load().await?))),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What the desktop does where a page asks the browser.
+
+use std::future::{Future, ready};
+
+use egui::DroppedFileHandle;
+
+/// A file with its contents, or why it could not be read.
+pub type File = (String, Result<Vec<u8>, String>);
+
+/// Runs a long task beside the interface. It is made where it runs, so it need not be able to move between threads.
+pub fn work<F: Future<Output = ()>>(make: impl FnOnce() -> F + Send + 'static) {
+    std::thread::spawn(move || super::block_on(make()));
+}
+
+/// The part of the page's address from `#` on; the desktop has no address.
+pub fn hash() -> Option<String> {
+    None
+}
+
+/// Makes `link` the part of the page's address from `#` on, without a step back in the browser's history.
+pub fn write_hash(_link: &str) {}
+
+/// What to hand on so that somebody else sees `link`.
+pub fn shareable(link: &str) -> String {
+    format!("vitrine open '{link}'")
+}
+
+/// Whether the system asks for less motion.
+pub fn reduced_motion() -> bool {
+    false
+}
+
+/// Tells the page of an event.
+pub fn announce(_event: &str, _detail: &str) {}
+
+/// Asks where to save `bytes`; whether they were saved.
+pub fn save_file(name: &str, bytes: Vec<u8>) -> impl Future<Output = Result<bool, String>> + Send + 'static {
+    let dialog = rfd::AsyncFileDialog::new().set_file_name(name).save_file();
+    async move {
+        let Some(file) = dialog.await else { return Ok(false) };
+        file.write(&bytes).await.map_err(|error| format!("{}: {error}", file.file_name()))?;
+        Ok(true)
+    }
+}
+
+/// Asks for files and reads them.
+pub fn pick_files() -> impl Future<Output = Vec<File>> + Send + 'static {
+    let dialog = rfd::AsyncFileDialog::new().pick_files();
+    async move {
+        let read = |file: rfd::FileHandle| {
+            let bytes = std::fs::read(file.path()).map_err(|error| error.to_string());
+            (file.file_name(), bytes)
+        };
+        dialog.await.unwrap_or_default().into_iter().map(read).collect()
+    }
+}
+
+/// Reads a file that was dropped onto the window.
+pub fn read_dropped(file: &DroppedFileHandle) -> impl Future<Output = File> + Send + 'static {
+    ready((name(file), file.bytes()))
+}
+
+fn name(file: &DroppedFileHandle) -> String {
+    file.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

@@ -1,0 +1,99 @@
+//! What a page asks the browser for.
+
+use std::future::{Future, ready};
+
+use egui::DroppedFileHandle;
+use wasm_bindgen::{JsCast as _, JsValue};
+use web_sys::{BlobPropertyBag, CustomEvent, CustomEventInit, HtmlAnchorElement, UrlSearchParams, Window};
+
+/// A file with its contents, or why it could not be read.
+pub type File = (String, Result<Vec<u8>, String>);
+
+/// Runs a long task beside the interface.
+pub fn work<F: Future<Output = ()> + 'static>(make: impl FnOnce() -> F + Send + 'static) {
+    super::spawn(make());
+}
+
+/// The part of the page's address from `#` on.
+pub fn hash() -> Option<String> {
+    web_sys::window()?.location().hash().ok()
+}
+
+/// Makes `link` the part of the page's address from `#` on, without a step back in the browser's history.
+pub fn write_hash(link: &str) {
+    let write = || web_sys::window()?.history().ok()?.replace_state_with_url(&JsValue::NULL, "", Some(link)).ok();
+    if write().is_none() {
+        log::warn!("the page's address could not be changed");
+    }
+}
+
+/// A parameter of the page's address: `compute` of `?compute=cpu`.
+pub fn query(name: &str) -> Option<String> {
+    let search = web_sys::window()?.location().search().ok()?;
+    UrlSearchParams::new_with_str(&search).ok()?.get(name)
+}
+
+/// What to hand on so that somebody else sees `link`.
+pub fn shareable(link: &str) -> String {
+    let address = web_sys::window().and_then(|it| it.location().href().ok()).unwrap_or_default();
+    let page = address.split('#').next().unwrap_or_default();
+    format!("{page}{link}")
+}
+
+/// Whether the system asks for less motion.
+pub fn reduced_motion() -> bool {
+    let asks = |it: Window| Some(it.match_media("(prefers-reduced-motion: reduce)").ok()??.matches());
+    web_sys::window().and_then(asks).unwrap_or(false)
+}
+
+/// Tells the page of an event.
+pub fn announce(event: &str, detail: &str) {
+    let options = CustomEventInit::new();
+    options.set_detail(&JsValue::from_str(detail));
+    let send = || {
+        let event = CustomEvent::new_with_event_init_dict(event, &options).ok()?;
+        web_sys::window()?.dispatch_event(&event).ok()
+    };
+    if send().is_none() {
+        log::warn!("the page was not told of {event}");
+    }
+}
+
+/// Downloads `bytes`.
+pub fn save_file(name: &str, bytes: Vec<u8>) -> impl Future<Output = Result<bool, String>> + 'static {
+    let words = |error: JsValue| format!("the browser did not save {name}: {error:?}");
+    ready(download(name, &bytes).map(|()| true).map_err(words))
+}
+
+fn download(name: &str, bytes: &[u8]) -> Result<(), JsValue> {
+    let document = web_sys::window().and_then(|it| it.document()).ok_or("there is no document")?;
+    let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(bytes));
+    let blob = web_sys::Blob::new_with_u8_array_sequence_and_options(&parts, &BlobPropertyBag::new())?;
+    let url = web_sys::Url::create_object_url_with_blob(&blob)?;
+    let anchor = document.create_element("a")?.unchecked_into::<HtmlAnchorElement>();
+    anchor.set_href(&url);
+    anchor.set_download(name);
+    anchor.click();
+    web_sys::Url::revoke_object_url(&url)
+}
+
+/// Asks for files and reads them.
+pub fn pick_files() -> impl Future<Output = Vec<File>> + 'static {
+    let dialog = rfd::AsyncFileDialog::new().pick_files();
+    async move {
+        let mut files = vec![];
+        for file in dialog.await.unwrap_or_default() {
+            files.push((file.file_name(), Ok(file.read().await)));
+        }
+        files
+    }
+}
+
+/// Reads a file that was dropped onto the page.
+pub fn read_dropped(file: &DroppedFileHandle) -> impl Future<Output = File> + 'static {
+    let file = DroppedFileHandle::clone(file);
+    async move {
+        let name = file.path().to_string_lossy().into_owned();
+        (name, file.bytes_async().await)
+    }
+}

@@ -1,0 +1,366 @@
+//! The window's logic, driven as a person would: by labels, keys and clicks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use egui::{Key, Modifiers};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use serde_json::{Value, json};
+use vitrine::app::{App, Compute, Open, Report, Setup, Wishes};
+use vitrine::engine::{Device, EngineError, cpu::Cpu};
+use vitrine::exhibits::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene};
+use vitrine::graph::Graph;
+use vitrine::link::Theme;
+use vitrine::models::Zoo;
+use vitrine::tensor::Tensor;
+use vitrine::trace::Trace;
+use vitrine::ui::Figure;
+
+static CARD: Card = Card {
+    id: "attention",
+    title: "Stub",
+    claim: "A picture of nothing.",
+    formula: "0",
+    paper: "Nobody",
+    year: 2026,
+    reference: "none",
+    family: "Stubs",
+    more: "",
+};
+
+/// An exhibit without a model: its tokens are the words of the sentence.
+#[derive(Default)]
+struct Stub {
+    knob: u64,
+}
+
+impl Exhibit for Stub {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn record(&self, inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
+        let words: Vec<String> = inputs.text.split_whitespace().map(str::to_owned).collect();
+        let n = words.len();
+        let g = Graph::default();
+        g.input(&Tensor::from_fn(&[2, n, n], |_| self.knob as f32)).keep("blocks.0.attn.pattern");
+        g.label("tokens", words);
+        (n > 0).then_some(g)
+    }
+
+    fn recorded(&self, _inputs: &Inputs) -> Option<Arc<Trace>> {
+        None
+    }
+
+    fn controls(&mut self, ui: &mut egui::Ui, _scene: &mut Scene<'_>) {
+        if ui.button("Turn the knob").clicked() {
+            self.knob += 1;
+        }
+    }
+
+    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
+        scene.trace.get("blocks.0.attn.pattern")?;
+        let spot = scene.focus.spot();
+        ui.label(format!("knob {}, query {:?}, key {:?}", self.knob, spot.query, spot.key));
+        scene.focus.readout = format!("the knob is at {}", self.knob);
+        Some(())
+    }
+
+    fn figure(&self, _scene: &Scene<'_>) -> Option<Figure> {
+        None
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        vec![Check {
+            name: "zero is zero",
+            claim: "zero is zero",
+            tolerance: 0.0,
+            because: "it is",
+            measure: Measure::Scalar(|_| {
+                let g = Graph::default();
+                (g.input(&Tensor::scalar(0.0)) * 1.0).keep("error");
+                Some(g)
+            }),
+        }]
+    }
+
+    fn state(&self) -> Value {
+        if self.knob == 0 { json!({}) } else { json!({ "knob": self.knob }) }
+    }
+}
+
+fn entry() -> Entry {
+    let open = |state: Value| -> Result<Box<dyn Exhibit>, serde_json::Error> {
+        let knob = state.get("knob").map_or(Ok(0), |it| serde_json::from_value(it.clone()))?;
+        Ok(Box::new(Stub { knob }))
+    };
+    Entry { card: &CARD, open }
+}
+
+fn setup(link: &str) -> Setup {
+    Setup {
+        link: Some(link.to_owned()),
+        compute: Compute::Cpu,
+        gpu: Err("none in this test".to_owned()),
+        renderer: "native",
+        zoo: Zoo::default(),
+        wishes: Wishes { theme: Theme::Dark, model: None },
+        entries: vec![entry()],
+    }
+}
+
+type Window = Harness<'static, Option<App>>;
+
+fn window_with(setup: Setup, size: [f32; 2]) -> Window {
+    let mut setup = Some(setup);
+    let mut window = Harness::builder().with_size(size).with_max_steps(40).build_ui_state(
+        move |ui, app: &mut Option<App>| {
+            let app = app.get_or_insert_with(|| App::new(ui, setup.take().unwrap()));
+            app.tick(ui);
+            app.show(ui);
+        },
+        None,
+    );
+    settle(&mut window);
+    window
+}
+
+fn window(link: &str) -> Window {
+    window_with(setup(link), [1280.0, 800.0])
+}
+
+fn report(window: &Window) -> Report {
+    window.state().as_ref().unwrap().report()
+}
+
+/// Draws frames, as a window would, until nothing is computed any more and steps of undo are complete.
+#[track_caller]
+fn settle(window: &mut Window) {
+    let start = Instant::now();
+    let mut calm = 0;
+    while calm < 6 {
+        assert!(start.elapsed() < Duration::from_secs(20), "it never settles");
+        window.step();
+        calm = if report(window).computing { 0 } else { calm + 1 };
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn types(window: &mut Window, text: &str) {
+    window.event(egui::Event::Text(text.to_owned()));
+    settle(window);
+}
+
+fn press(window: &mut Window, modifiers: Modifiers, key: Key) {
+    window.key_press_modifiers(modifiers, key);
+    settle(window);
+}
+
+fn click(window: &mut Window, label: &str) {
+    window.get_by_label(label).click();
+    settle(window);
+}
+
+/// Replaces the sentence by keys only.
+fn write(window: &mut Window, text: &str) {
+    types(window, "/");
+    press(window, Modifiers::COMMAND, Key::A);
+    types(window, text);
+    press(window, Modifiers::NONE, Key::Escape);
+}
+
+#[test]
+fn it_shows_what_the_sentence_asks_for() {
+    let mut window = window("");
+    let first = report(&window);
+    assert!(first.ready && first.live && first.error.is_none(), "{first:?}");
+    assert_eq!(first.compute, "cpu");
+    write(&mut window, "three small words");
+    let second = report(&window);
+    assert_eq!(second.text, "three small words");
+    assert_eq!(second.tokens, ["three", "small", "words"]);
+    assert!(second.ready && second.runs > first.runs, "{second:?}");
+    window.get_by_label("the knob is at 0");
+}
+
+#[test]
+fn undo_and_redo_restore() {
+    let mut window = window("");
+    write(&mut window, "another sentence");
+    click(&mut window, "Turn the knob");
+    let changed = report(&window).link;
+    assert!(changed.contains("knob:1") && changed.contains("another+sentence"), "{changed}");
+    press(&mut window, Modifiers::COMMAND, Key::Z);
+    assert!(!report(&window).link.contains("knob"), "the knob is back");
+    click(&mut window, "Undo (Ctrl Z)");
+    assert_eq!(report(&window).link, "#v1;theme=dark");
+    press(&mut window, Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    click(&mut window, "Redo (Ctrl Shift Z)");
+    assert_eq!(report(&window).link, changed);
+}
+
+#[test]
+fn tiles_are_duplicated_arranged_and_closed() {
+    let mut window = window("");
+    click(&mut window, "Turn the knob");
+    click(&mut window, "Export, duplicate");
+    click(&mut window, "Duplicate to the right");
+    assert_eq!(window.get_all_by_label("Turn the knob").count(), 2);
+    assert_eq!(report(&window).link.matches("knob:1").count(), 2, "{}", report(&window).link);
+    click(&mut window, "Layout of the tiles: Layout");
+    click(&mut window, "Tabs");
+    assert!(report(&window).link.contains("tabs:"), "{}", report(&window).link);
+    assert_eq!(window.get_all_by_label("Turn the knob").count(), 1, "one is in front");
+    click(&mut window, "Undo (Ctrl Z)");
+    assert!(report(&window).link.contains("split:row"), "{}", report(&window).link);
+    window.get_all_by_label("Close this tile").next().unwrap().click();
+    settle(&mut window);
+    assert!(!report(&window).link.contains("split"), "{}", report(&window).link);
+    click(&mut window, "Close this tile");
+    window.get_by_label("Open Stub");
+    click(&mut window, "Undo (Ctrl Z)");
+    window.get_by_label("Turn the knob");
+}
+
+#[test]
+fn one_tile_can_cover_the_others() {
+    let mut window = window("#v1;tiles=(parts:((exhibit:attention),(exhibit:attention)),split:row)");
+    assert_eq!(window.get_all_by_label("Turn the knob").count(), 2);
+    window.get_all_by_label("Let this tile cover the others").next().unwrap().click();
+    settle(&mut window);
+    assert_eq!(window.get_all_by_label("Turn the knob").count(), 1);
+    press(&mut window, Modifiers::NONE, Key::Escape);
+    assert_eq!(window.get_all_by_label("Turn the knob").count(), 2);
+}
+
+#[test]
+fn a_phone_shows_one_tile_at_a_time() {
+    let link = "#v1;tiles=(parts:((exhibit:attention),(exhibit:attention)),split:row)";
+    let mut window = window_with(setup(link), [390.0, 800.0]);
+    assert_eq!(window.get_all_by_label("Turn the knob").count(), 1);
+    click(&mut window, "Turn the knob");
+    let switch = window.get_all_by_label("Stub").last().unwrap();
+    switch.click();
+    settle(&mut window);
+    window.get_by_label_contains("knob 0");
+}
+
+#[test]
+fn arrows_walk_and_escape_releases() {
+    let mut window = window("#v1;text=a+b+c");
+    press(&mut window, Modifiers::NONE, Key::ArrowRight);
+    press(&mut window, Modifiers::NONE, Key::ArrowRight);
+    press(&mut window, Modifiers::NONE, Key::ArrowDown);
+    window.get_by_label("knob 0, query Some(1), key Some(1)");
+    for _ in 0..5 {
+        press(&mut window, Modifiers::NONE, Key::ArrowRight);
+    }
+    types(&mut window, "]");
+    assert!(report(&window).link.contains("focus=(head:1,key:2,query:1)"), "{}", report(&window).link);
+    press(&mut window, Modifiers::NONE, Key::Escape);
+    window.get_by_label("knob 0, query None, key None");
+}
+
+#[test]
+fn keys_do_nothing_while_a_text_is_edited() {
+    let mut window = window("#v1;text=a+b");
+    types(&mut window, "/");
+    types(&mut window, "g?r[");
+    assert!(report(&window).text.contains("g?r["), "{}", report(&window).text);
+    assert!(!report(&window).link.contains("gallery"));
+}
+
+#[test]
+fn a_damaged_link_opens_the_default_and_says_so() {
+    for (link, words) in [
+        ("#v1;text=%ZZ", "damaged"),
+        ("#v9;text=hi", "another version"),
+        ("#v1;tiles=(exhibit:nothing)", "no exhibit called"),
+        ("#v1;tiles=(exhibit:attention,state:(knob:high))", "cannot be read"),
+    ] {
+        let mut window = window(link);
+        window.get_by_label_contains(words);
+        assert_eq!(report(&window).text, Inputs::default().text, "{link}");
+        click(&mut window, "Dismiss");
+        assert!(window.query_by_label_contains(words).is_none(), "{link}");
+    }
+}
+
+#[test]
+fn a_link_restores_everything() {
+    let link = "#v1;focus=(key:1,query:2);size=150;text=x+y+z;theme=light;tiles=(exhibit:attention,state:(knob:7))";
+    let window = window(link);
+    assert_eq!(report(&window).link, link);
+    window.get_by_label("knob 7, query Some(2), key Some(1)");
+}
+
+/// A GPU that is lost at once, and a processor from the second time on.
+fn flaky() -> Open {
+    let opened = AtomicBool::new(false);
+    Arc::new(move || {
+        let again = opened.swap(true, Ordering::Relaxed);
+        Box::pin(std::future::ready(if again {
+            Ok(Device::Cpu(Cpu::new()))
+        } else {
+            Err(EngineError::Lost("unplugged".to_owned()))
+        }))
+    })
+}
+
+#[test]
+fn a_lost_gpu_is_said_in_words_and_can_be_tried_again() {
+    for way in ["button", "key", "cpu"] {
+        let setup = Setup { gpu: Ok(flaky()), compute: Compute::Gpu, ..setup("#v1;text=a+b") };
+        let mut window = window_with(setup, [1280.0, 800.0]);
+        window.get_by_label_contains("The GPU was lost: unplugged.");
+        assert!(report(&window).error.is_some(), "{way}");
+        match way {
+            "button" => click(&mut window, "Try again"),
+            "key" => types(&mut window, "r"),
+            _ => click(&mut window, "Use the CPU"),
+        }
+        assert!(report(&window).ready && report(&window).error.is_none(), "{way}: {:?}", report(&window));
+        assert_eq!(report(&window).text, "a b", "the state is kept");
+        window.get_by_label_contains("knob 0");
+    }
+}
+
+#[test]
+fn without_a_gpu_the_cpu_computes_and_the_reason_is_shown() {
+    let setup = Setup { compute: Compute::Gpu, ..setup("#v1;text=a+b") };
+    let window = window_with(setup, [1280.0, 800.0]);
+    window.get_by_label_contains("none in this test");
+    assert!(report(&window).ready, "{:?}", report(&window));
+}
+
+#[test]
+fn the_gallery_opens_exhibits() {
+    let mut window = window("#v1;text=a+b");
+    types(&mut window, "g");
+    assert!(window.query_by_label("Turn the knob").is_none());
+    click(&mut window, "Open Stub");
+    assert_eq!(window.get_all_by_label("Turn the knob").count(), 2);
+}
+
+#[test]
+fn a_link_can_be_copied() {
+    let mut window = window("#v1;text=a+b");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    window.step();
+    let commands = &window.output().platform_output.commands;
+    let copied = commands.iter().any(|it| matches!(it, egui::OutputCommand::CopyText(it) if it.contains("text=a+b")));
+    assert!(copied, "{commands:?}");
+    window.step();
+    window.get_by_label_contains("Copied");
+}
+
+#[test]
+fn the_cheat_sheet_lists_the_keys() {
+    let mut window = window("");
+    types(&mut window, "?");
+    window.get_by_label("edit the sentence");
+    press(&mut window, Modifiers::NONE, Key::Escape);
+    assert!(window.query_by_label("edit the sentence").is_none());
+}

@@ -1,0 +1,159 @@
+//! The command line, as a user calls it.
+
+mod tiny;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use safetensors::SafeTensors;
+use safetensors::tensor::Dtype;
+
+fn vitrine(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vitrine"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A folder of its own for `test`, with the tiny checkpoint in it.
+fn folder(test: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("vitrine-{test}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, bytes) in tiny::files(&tiny::checkpoint()) {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn list_names_every_exhibit() {
+    let output = vitrine(&["list"]);
+    assert!(output.status.success(), "{}", err(&output));
+    let lines: Vec<String> = out(&output).lines().map(str::to_owned).collect();
+    let entries = vitrine::exhibits::all();
+    assert_eq!(lines.len(), entries.len());
+    for (line, entry) in lines.iter().zip(entries) {
+        let card = entry.card;
+        let columns: Vec<&str> = line.split('\t').collect();
+        assert_eq!(columns, [card.id, card.title, card.paper, &card.year.to_string()]);
+    }
+}
+
+#[test]
+fn trace_writes_what_was_asked_for() {
+    let folder = folder("trace");
+    let file = folder.join("out.safetensors");
+    let (model, out) = (folder.to_str().unwrap(), file.to_str().unwrap());
+    let output = vitrine(&["trace", "--model", model, "--text", "the cat sat.", "--out", out]);
+    assert!(output.status.success(), "{}", err(&output));
+    let bytes = std::fs::read(&file).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let shape =
+        |name: &str| (tensors.tensor(name).unwrap().dtype(), tensors.tensor(name).unwrap().shape().to_vec());
+    assert_eq!(shape("blocks.0.attn.pattern"), (Dtype::F32, vec![2, 6, 6]));
+    assert_eq!(shape("blocks.1.attn.pattern"), (Dtype::F32, vec![2, 6, 6]));
+    assert_eq!(shape("final"), (Dtype::F32, vec![6, 16]));
+    assert_eq!(shape("tokens"), (Dtype::I64, vec![6]));
+    assert_eq!(tensors.len(), 4);
+    let ids: Vec<u8> = [2i64, 5, 6, 7, 11, 3].iter().flat_map(|id| id.to_le_bytes()).collect();
+    assert_eq!(tensors.tensor("tokens").unwrap().data(), ids);
+    let numbers: &[f32] = bytemuck::cast_slice(tensors.tensor("blocks.0.attn.pattern").unwrap().data());
+    assert!(numbers.chunks(6).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5), "rows sum to 1");
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+    let about = metadata.metadata().clone().unwrap();
+    assert_eq!((&*about["text"], &*about["model"]), ("the cat sat.", model));
+    assert_eq!(about["vitrine"], env!("CARGO_PKG_VERSION"));
+    assert!(about["device"].starts_with("CPU"), "{}", about["device"]);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn trace_keeps_by_pattern_and_says_when_the_text_is_cut() {
+    let folder = folder("keep");
+    let file = folder.join("out.safetensors");
+    let (model, out) = (folder.to_str().unwrap(), file.to_str().unwrap());
+    let text = "the cat sat on the mat on the cat on the mat.";
+    let keep = ["--keep", "blocks.*.mlp.post", "--keep", "pooled"];
+    let output = vitrine(&[&["trace", "--model", model, "--text", text, "--out", out][..], &keep].concat());
+    assert!(output.status.success(), "{}", err(&output));
+    assert_eq!(err(&output), "vitrine: the first 10 of 15 tokens are used\n");
+    let bytes = std::fs::read(&file).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let mut names = tensors.names();
+    names.sort_unstable();
+    assert_eq!(names, ["blocks.0.mlp.post", "blocks.1.mlp.post", "pooled", "tokens"]);
+    assert_eq!(tensors.tensor("blocks.1.mlp.post").unwrap().shape(), [10, 24]);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn faults_are_one_line_and_exit_code_two() {
+    let folder = folder("faults");
+    let model = folder.to_str().unwrap();
+    let unwritable = folder.join("no/such/folder/out.safetensors");
+    let unwritable = unwritable.to_str().unwrap();
+    let broken = folder.join("broken");
+    std::fs::create_dir_all(&broken).unwrap();
+    std::fs::write(broken.join("config.json"), "not a config").unwrap();
+    let trace = |model, keep, out| {
+        vitrine(&["trace", "--model", model, "--text", "the", "--keep", keep, "--out", out])
+    };
+    for (output, words) in [
+        (trace("gpt9", "final", "x"), "there is no model gpt9: it is no folder, and not one of minilm"),
+        (trace(broken.to_str().unwrap(), "final", "x"), "config.json: this is not JSON"),
+        (
+            trace(model, "blocks.*.nothing", "x"),
+            "no tensor is named blocks.*.nothing; there are embed, blocks.*.resid_pre",
+        ),
+        (trace(model, "final", unwritable), "cannot be written"),
+        (
+            vitrine(&["check", "no-such-exhibit"]),
+            "there is no exhibit no-such-exhibit; `vitrine list` names them",
+        ),
+    ] {
+        let fault = err(&output);
+        assert_eq!(output.status.code(), Some(2), "{fault}");
+        assert!(fault.starts_with("vitrine: ") && fault.contains(words), "{fault}");
+        assert_eq!(fault.lines().count(), 1, "{fault}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn wrong_arguments_are_explained() {
+    for arguments in [
+        &["frobnicate"][..],
+        &["trace", "--text", "the"],
+        &["check", "--device", "abacus"],
+        &["shot", "#v1;", "--out", "x.png", "--size", "0x7"],
+        &["bench", "--runs", "many"],
+    ] {
+        let output = vitrine(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(err(&output).starts_with("error: "), "{arguments:?}: {}", err(&output));
+    }
+    let help = out(&vitrine(&["--help"]));
+    for command in ["open", "list", "check", "trace", "shot", "bench"] {
+        assert!(help.contains(&format!("\n  {command}")), "--help names {command}: {help}");
+    }
+}
+
+#[test]
+fn checks_pass_and_say_what_they_measured() {
+    let output = vitrine(&["check", "attention"]);
+    assert!(output.status.success(), "{}{}", out(&output), err(&output));
+    assert!(out(&output).lines().count() >= 4, "{}", out(&output));
+    for line in out(&output).lines() {
+        let verdict = line.split('\t').next().unwrap();
+        assert!(verdict == "pass" || verdict == "skip", "{line}");
+    }
+}

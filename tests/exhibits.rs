@@ -1,0 +1,84 @@
+//! Every exhibit: its recorded first picture is what the model computes, and its claims hold.
+
+use std::sync::Arc;
+
+use vitrine::engine::{Cancel, cpu::Cpu};
+use vitrine::exhibits::{Inputs, Measure, all};
+use vitrine::models::Zoo;
+use vitrine::platform::block_on;
+use vitrine::trace::Trace;
+
+/// The zoo with MiniLM in it.
+fn zoo() -> Zoo {
+    let mut zoo = Zoo::default();
+    zoo.load("minilm");
+    while zoo.bert("minilm").is_none() {
+        zoo.poll();
+        let failed = matches!(zoo.status("minilm"), Some(vitrine::models::Status::Failed(_)));
+        assert!(!failed, "MiniLM's weights are missing: `./run test` fetches them");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    zoo
+}
+
+fn run(recording: &vitrine::graph::Recording) -> Trace {
+    block_on(Cpu::new().run(recording, &Cancel::default())).unwrap()
+}
+
+/// The first picture comes from a file. `UPDATE_TRACES=1` writes it anew.
+#[test]
+fn recorded_traces_are_what_the_model_computes() {
+    let zoo = zoo();
+    for entry in all() {
+        let exhibit = (entry.open)(serde_json::Value::Null).unwrap();
+        let recording = exhibit.record(&Inputs::default(), &zoo).unwrap().finish();
+        let trace = run(&recording);
+        let path = format!("{}/assets/traces/{}.safetensors", env!("CARGO_MANIFEST_DIR"), entry.card.id);
+        if std::env::var_os("UPDATE_TRACES").is_some() {
+            std::fs::write(&path, block_on(trace.record()).unwrap()).unwrap();
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(bytes.len() < 100_000, "{path} has {} bytes: it is the first picture", bytes.len());
+        let recorded = Trace::parse(&bytes).unwrap();
+        assert_eq!(recorded.labels, trace.labels, "words of {path}");
+        for (name, kept) in &trace.tensors {
+            let fresh = block_on(kept.read()).unwrap();
+            let old = block_on(recorded.get(name).unwrap().read()).unwrap();
+            // 1e-3 of the largest element: f16 has 11 bits.
+            let scale = fresh.data.iter().fold(1.0f32, |s, x| s.max(x.abs()));
+            assert!(fresh.max_abs_diff(&old) <= 1e-3 * scale, "{name} of {path} is out of date");
+        }
+        assert!(exhibit.recorded(&Inputs::default()).is_some(), "{} shows it", entry.card.id);
+    }
+}
+
+#[test]
+fn claims_hold_on_the_cpu() {
+    let zoo = zoo();
+    for entry in all() {
+        for check in (entry.open)(serde_json::Value::Null).unwrap().checks() {
+            let Measure::Scalar(record) = check.measure else { continue };
+            let trace = run(&record(&zoo).unwrap().finish());
+            let error = block_on(trace.get("error").unwrap().read()).unwrap().data[0];
+            assert!(error <= check.tolerance, "{}: {} is {error}", entry.card.id, check.name);
+            assert!(error > 0.0, "{}: {} measured nothing", entry.card.id, check.name);
+        }
+    }
+}
+
+/// Switching a head off must do what the model without that head does.
+#[test]
+fn a_head_that_is_off_changes_later_layers_only() {
+    let zoo = zoo();
+    let state = serde_json::json!({ "off": [[2, 5]] });
+    let exhibit = (all()[0].open)(state).unwrap();
+    let trace = run(&exhibit.record(&Inputs::default(), &zoo).unwrap().finish());
+    let change = |l: usize| block_on(trace.get(&format!("blocks.{l}.attn.change")).unwrap().read()).unwrap();
+    for l in 0..6 {
+        let largest = change(l).data.iter().fold(0.0f32, |s, x| s.max(x.abs()));
+        assert_eq!(largest > 0.0, l > 2, "layer {l} changes by {largest}");
+    }
+    let cosine = block_on(trace.get("cosine").unwrap().read()).unwrap().data[0];
+    assert!((0.5..0.99999).contains(&cosine), "the embedding moves a little: cosine {cosine}");
+    drop(Arc::new(trace));
+}

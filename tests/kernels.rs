@@ -1,0 +1,526 @@
+//! Every WGSL file is valid as it lies on disk, and every kernel says what the CPU interpreter says, over odd shapes and
+//! views. Without a GPU these tests fail, unless `NO_GPU=1` says that there is none.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use vitrine::engine::{Cancel, EngineError, Weights, cpu::Cpu, gpu::Gpu};
+use vitrine::graph::{Graph, Recording, Var};
+use vitrine::platform::block_on;
+use vitrine::tensor::Tensor;
+use vitrine::trace::Trace;
+
+/// Cases of every property: each compiles a plan, so that a hundred of them take a second in software.
+const CASES: u32 = 24;
+
+#[test]
+fn kernels_are_valid_wgsl_with_a_header() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/engine/kernels");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "there are kernels");
+    for path in files {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let module = naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
+        let flags = naga::valid::ValidationFlags::all();
+        let capabilities = naga::valid::Capabilities::empty();
+        let valid = naga::valid::Validator::new(flags, capabilities).validate(&module);
+        valid.unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
+        let entries: Vec<&str> = module.entry_points.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(entries, ["main"], "{name} has one entry point");
+        assert!(text.starts_with(&format!("// {name}: ")), "{name} begins with its formula");
+        assert!(text.contains("// Cost: ") || text.contains(" Cost: "), "{name} says what it costs");
+        assert!(text.lines().count() <= 120, "{name} is short");
+    }
+}
+
+/// Both devices.
+struct Pair {
+    cpu: RefCell<Cpu>,
+    gpu: RefCell<Gpu>,
+}
+
+impl Pair {
+    /// `None` if `NO_GPU=1`.
+    fn new() -> Option<Self> {
+        if std::env::var("NO_GPU").is_ok_and(|it| it == "1") {
+            return None;
+        }
+        let gpu = block_on(Gpu::new()).expect("there is a GPU, or NO_GPU=1");
+        Some(Self { cpu: RefCell::new(Cpu::new()), gpu: RefCell::new(gpu) })
+    }
+
+    /// Largest difference between the devices over all kept tensors, relative where numbers are above 1.
+    fn difference(&self, recording: &Recording) -> f32 {
+        let expected = values(&block_on(self.cpu.borrow_mut().run(recording, &Cancel::default())).unwrap());
+        let found = values(&block_on(self.gpu.borrow_mut().run(recording, &Cancel::default())).unwrap());
+        assert_eq!(expected.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>(), "kept tensors");
+        let mut worst = 0.0_f32;
+        for (name, expected) in &expected {
+            assert_eq!(expected.shape, found[name].shape, "shape of {name}");
+            for (e, f) in expected.data.iter().zip(found[name].data.iter()) {
+                let difference = if e == f { 0.0 } else { (e - f).abs() / e.abs().max(1.0) };
+                worst = if difference.is_nan() { f32::INFINITY } else { worst.max(difference) };
+            }
+        }
+        worst
+    }
+
+    /// Asserts that the devices agree on `y` to `tolerance`.
+    #[track_caller]
+    fn check(&self, tolerance: f32, record: impl Fn(&Graph)) {
+        let difference = self.difference(&recorded(record));
+        assert!(difference <= tolerance, "the devices differ by {difference}, more than {tolerance}");
+    }
+
+    /// The same for a number of cases of `strategy`.
+    fn check_all<S: Strategy>(&self, tolerance: f32, strategy: S, record: impl Fn(&Graph, &S::Value)) {
+        let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+        let run = |case: S::Value| {
+            let difference = self.difference(&recorded(|g| record(g, &case)));
+            prop_assert!(difference <= tolerance, "the devices differ by {difference}, more than {tolerance}");
+            Ok(())
+        };
+        TestRunner::new_with_rng(config, rng()).run(&strategy, run).unwrap_or_else(|e| panic!("{e}"));
+    }
+}
+
+/// The same cases every time: a failure that comes and goes helps nobody.
+fn rng() -> proptest::test_runner::TestRng {
+    proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha)
+}
+
+fn recorded(record: impl FnOnce(&Graph)) -> Recording {
+    let g = Graph::default();
+    record(&g);
+    g.finish()
+}
+
+fn values(trace: &Trace) -> BTreeMap<String, Tensor> {
+    let read = trace.tensors.iter().map(|(name, it)| (name.clone(), block_on(it.read()).unwrap()));
+    read.collect()
+}
+
+/// Numbers between -`scale` and `scale` that look random.
+fn numbers(shape: &[usize], seed: u32, scale: f32) -> Tensor {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12345);
+    Tensor::from_fn(shape, |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((state >> 8) as f32 / 8_388_608.0 - 1.0) * scale
+    })
+}
+
+/// How an operand of some shape comes about: what strides a kernel is given.
+#[derive(Clone, Copy, Debug)]
+enum Seen {
+    Rows,
+    Reversed,
+    Swapped,
+    Sliced { before: usize, step: usize },
+    Repeated { axis: usize },
+}
+
+fn seen() -> impl Strategy<Value = Seen> {
+    prop_oneof![
+        2 => Just(Seen::Rows),
+        1 => Just(Seen::Reversed),
+        2 => Just(Seen::Swapped),
+        2 => (0..5_usize, 1..4_usize).prop_map(|(before, step)| Seen::Sliced { before, step }),
+        1 => (0..4_usize).prop_map(|axis| Seen::Repeated { axis }),
+    ]
+}
+
+/// An input of `shape`, seen through a view.
+fn operand<'g>(g: &'g Graph, shape: &[usize], how: Seen, seed: u32, scale: f32) -> Var<'g> {
+    let rank = shape.len();
+    let permuted = |order: Vec<usize>| {
+        let inner: Vec<usize> = (0..rank).map(|i| shape[order.iter().position(|it| *it == i).unwrap()]).collect();
+        g.input(&numbers(&inner, seed, scale)).permute(&order)
+    };
+    match how {
+        Seen::Rows => g.input(&numbers(shape, seed, scale)),
+        Seen::Reversed => permuted((0..rank).rev().collect()),
+        Seen::Swapped => {
+            let mut order: Vec<usize> = (0..rank).collect();
+            order.swap(rank.saturating_sub(2), rank - 1);
+            permuted(order)
+        }
+        Seen::Sliced { before, step } => {
+            let larger: Vec<usize> = shape.iter().map(|n| before + n * step).collect();
+            let whole = g.input(&numbers(&larger, seed, scale));
+            (0..rank).fold(whole, |x, axis| x.strided(axis as isize, before, shape[axis], step))
+        }
+        Seen::Repeated { axis } => {
+            let mut inner = shape.to_vec();
+            inner[axis % rank] = 1;
+            g.input(&numbers(&inner, seed, scale)).broadcast(shape)
+        }
+    }
+}
+
+/// Lengths of an axis: 1, primes, multiples of four and of tiles, and their neighbours.
+fn length() -> impl Strategy<Value = usize> {
+    prop::sample::select(vec![1, 2, 3, 4, 5, 7, 8, 12, 13, 16, 31, 32, 33, 36, 64, 65])
+}
+
+fn shape(max_axes: usize) -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(prop::sample::select(vec![1, 2, 3, 4, 5, 7, 13]), 1..=max_axes)
+}
+
+// Two units in the last place for what both devices round alike; the functions of WGSL may err by some more.
+const ROUNDED: f32 = 2.5e-7;
+const FUNCTION: f32 = 2e-6;
+// Sums of up to some hundred products of numbers below 2, in another order.
+const SUM: f32 = 1e-4;
+
+#[test]
+fn functions_of_one_tensor() {
+    let Some(pair) = Pair::new() else { return };
+    pair.check_all(FUNCTION, (shape(4), seen()), |g, (shape, how)| {
+        let x = operand(g, shape, *how, 1, 4.0);
+        let positive = x.abs() + 0.1;
+        x.abs().keep("abs");
+        x.cos().keep("cos");
+        x.erf().keep("erf");
+        x.exp().keep("exp");
+        positive.log().keep("log");
+        (-x).keep("neg");
+        positive.recip().keep("recip");
+        x.sign().keep("sign");
+        x.sin().keep("sin");
+        positive.sqrt().keep("sqrt");
+        x.tanh().keep("tanh");
+        x.gelu().keep("gelu");
+        x.keep("copy");
+    });
+}
+
+#[test]
+fn functions_where_they_are_treacherous() {
+    let Some(pair) = Pair::new() else { return };
+    let x = [0.0, -0.0, 1e-30, -1e-4, 0.9, 4.0, -4.0, 15.5, -43.9, 50.0, -88.0, 89.0, 700.0, -1000.0, 3000.0];
+    pair.check(FUNCTION, |g| {
+        let x = g.input(&Tensor::new(&[x.len()], x));
+        x.tanh().keep("tanh saturates");
+        x.erf().keep("erf saturates");
+        x.gelu().keep("gelu is finite");
+        x.sin().keep("sin of many turns");
+        x.cos().keep("cos of many turns");
+        x.min_with(g.constant(80.0)).exp().keep("exp underflows to 0");
+        x.sign().keep("sign of 0 is 0");
+        (x * 3e37).max_with(g.constant(-3e38)).reshape(&[3, 5]).softmax().keep("softmax of what a mask makes");
+    });
+}
+
+#[test]
+fn functions_of_two_tensors() {
+    let Some(pair) = Pair::new() else { return };
+    pair.check_all(ROUNDED, (shape(4), seen(), seen()), |g, (shape, a, b)| {
+        let a = operand(g, shape, *a, 1, 2.0);
+        let b = operand(g, shape, *b, 2, 2.0);
+        (a + b).keep("add");
+        (a - b).keep("sub");
+        (a * b).keep("mul");
+        (a / (b.abs() + 0.5)).keep("div");
+        a.max_with(b).keep("max");
+        a.min_with(b).keep("min");
+        a.less(b).keep("less");
+        (a * 2.0).keep("with a number");
+    });
+}
+
+#[test]
+fn reductions() {
+    let Some(pair) = Pair::new() else { return };
+    pair.check_all(SUM, (shape(4), seen(), 0..4_usize), |g, (shape, how, axis)| {
+        let x = operand(g, shape, *how, 1, 2.0);
+        let axis = (axis % shape.len()) as isize;
+        x.sum(axis).keep("sum");
+        x.max(axis).keep("max");
+        x.mean(axis).keep("mean");
+    });
+}
+
+#[test]
+fn long_rows_are_shared_by_a_workgroup() {
+    let Some(pair) = Pair::new() else { return };
+    for (rows, n) in [(1, 1024), (3, 1031), (63, 2048), (65, 1024), (130, 64)] {
+        pair.check(SUM, |g| {
+            let x = operand(g, &[rows, n], Seen::Swapped, 1, 2.0);
+            let [gamma, beta] = [2, 3].map(|seed| g.input(&numbers(&[n], seed, 1.0)));
+            x.sum(-1).keep("sum");
+            x.max(-1).keep("max");
+            x.softmax().keep("softmax");
+            x.layer_norm(gamma, beta, 1e-5).keep("layer_norm");
+            (x + x.exp()).layer_norm(gamma, beta, 1e-5).keep("layer_norm with residual");
+        });
+    }
+}
+
+#[test]
+fn softmax_and_layer_norm() {
+    let Some(pair) = Pair::new() else { return };
+    // A row of equal numbers has no variance: there eps decides, and must not be lost.
+    pair.check_all(SUM, (shape(3), seen(), 0..3_usize), |g, (shape, how, eps)| {
+        let n = *shape.last().unwrap();
+        let x = operand(g, shape, *how, 1, 3.0);
+        let other = operand(g, shape, Seen::Rows, 4, 3.0);
+        let [gamma, beta] = [2, 3].map(|seed| g.input(&numbers(&[n], seed, 1.0)));
+        let eps = [1e-12, 1e-5, 1.0][*eps];
+        let distinct = x + g.input(&Tensor::from_fn(&[n], |i| i[0] as f32));
+        x.softmax().keep("softmax");
+        if n > 1 {
+            distinct.layer_norm(gamma, beta, eps).keep("layer_norm");
+            (distinct + other).layer_norm(gamma, beta, eps).keep("layer_norm with residual");
+        }
+        x.layer_norm(gamma, beta, 1.0).keep("layer_norm of anything");
+    });
+}
+
+/// What may follow a product.
+#[derive(Clone, Copy, Debug)]
+struct Epilogue {
+    alpha: bool,
+    bias: bool,
+    gelu: bool,
+}
+
+fn product<'g>(a: Var<'g>, w: Var<'g>, after: Epilogue) -> Var<'g> {
+    let mut y = a.matmul(w);
+    if after.alpha {
+        y = y * 0.125;
+    }
+    if after.bias {
+        y = y + a.graph().input(&numbers(&[y.dim(-1) as usize], 3, 1.0));
+    }
+    if after.gelu { y.gelu() } else { y }
+}
+
+#[test]
+fn products() {
+    let Some(pair) = Pair::new() else { return };
+    let sizes = (prop::sample::select(vec![1, 2, 3, 12]), length(), length(), length());
+    let epilogue = (any::<bool>(), any::<bool>(), any::<bool>());
+    pair.check_all(SUM, (sizes, seen(), seen(), epilogue), |g, ((batch, m, k, n), a, w, epilogue)| {
+        let (alpha, bias, gelu) = *epilogue;
+        let a = operand(g, &[*batch, *m, *k], *a, 1, 1.0);
+        let w = operand(g, &[*batch, *k, *n], *w, 2, 1.0);
+        product(a, w, Epilogue { alpha, bias, gelu }).keep("y");
+        // One matrix for the whole batch, as in a linear layer.
+        a.matmul(w.slice(0, 0, 1)).keep("one matrix");
+    });
+}
+
+#[test]
+fn products_by_every_variant() {
+    let Some(pair) = Pair::new() else { return };
+    let mut variants = 0;
+    // A column of width 4 is narrow on every device, one of 3 vec4s is wide in software.
+    for n in [4, 12] {
+        for a in [Seen::Rows, Seen::Swapped] {
+            for w in [Seen::Sliced { before: 1, step: 1 }, Seen::Rows, Seen::Swapped] {
+                let none = Epilogue { alpha: false, bias: false, gelu: false };
+                pair.check(SUM, |g| {
+                    let a = operand(g, &[2, 9, 36], a, 1, 1.0);
+                    let _ = product(a, operand(g, &[2, 36, n], w, 2, 1.0), none).keep("y");
+                });
+                variants += 1;
+            }
+        }
+    }
+    let gpu = pair.gpu.borrow();
+    let expected = if gpu.name().ends_with("software") { variants } else { variants / 2 };
+    assert_eq!(gpu.pipelines(), expected, "vec4s and numbers, narrow and wide");
+}
+
+#[test]
+fn attention_as_models_write_it() {
+    let Some(pair) = Pair::new() else { return };
+    for t in [1, 5, 13, 16] {
+        pair.check(SUM, |g| {
+            let (heads, d) = (3, 8);
+            let x = g.input(&numbers(&[t, heads * d], 1, 1.0));
+            let [q, k, v] = [2, 3, 4].map(|seed| {
+                let w = g.input(&numbers(&[heads * d, heads * d], seed, 0.5));
+                let b = g.input(&numbers(&[heads * d], seed + 10, 0.5));
+                (x.matmul(w.t()) + b).reshape(&[t, heads, d]).permute(&[1, 0, 2])
+            });
+            let pattern = (q.matmul(k.t()) / (d as f32).sqrt()).keep("scores").softmax().keep("pattern");
+            pattern.matmul(v).permute(&[1, 0, 2]).reshape(&[t, heads * d]).keep("z");
+        });
+    }
+}
+
+#[test]
+fn gather_clamps_ids() {
+    let Some(pair) = Pair::new() else { return };
+    let ids = prop::collection::vec(-3..12_i32, 1..9);
+    pair.check_all(0.0, ((1..9_usize, 1..9_usize), seen(), ids), |g, ((v, d), how, ids)| {
+        let table = operand(g, &[*v, *d], *how, 1, 1.0);
+        let ids: Vec<f32> = ids.iter().map(|it| *it as f32).collect();
+        let ids = g.input(&Tensor::new(&[ids.len()], ids));
+        table.gather(ids).keep("rows");
+        table.gather(ids.reshape(&[1, ids.dim(0) as usize])).keep("more axes");
+    });
+}
+
+#[test]
+fn pads_windows_and_copies() {
+    let Some(pair) = Pair::new() else { return };
+    let pad = (0..4_usize, 0..3_usize, 0..3_usize);
+    pair.check_all(0.0, (shape(4), seen(), pad), |g, (shape, how, (axis, before, after))| {
+        let x = operand(g, shape, *how, 1, 1.0);
+        let axis = (axis % shape.len()) as isize;
+        let padded = x.pad(axis, *before, *after, -7.0);
+        padded.keep("pad");
+        let size = (padded.dim(axis) as usize).min(3);
+        padded.window(axis, size, 2).keep("window");
+        x.keep("copy");
+        x.reshape(&[shape.iter().product()]).keep("flat");
+    });
+}
+
+#[test]
+fn empty_tensors_are_no_work() {
+    let Some(pair) = Pair::new() else { return };
+    pair.check(SUM, |g| {
+        let none = g.input(&Tensor::new(&[0, 4], vec![]));
+        let some = g.input(&numbers(&[4, 3], 1, 1.0));
+        none.matmul(some).keep("no rows");
+        none.t().matmul(none).keep("a sum of nothing");
+        none.sum(0).keep("another");
+        none.pad(0, 1, 1, 5.0).keep("padding only");
+    });
+}
+
+#[test]
+fn a_structure_compiles_once_and_follows_its_inputs() {
+    let Some(pair) = Pair::new() else { return };
+    for seed in 0..4 {
+        pair.check(SUM, |g| {
+            let x = operand(g, &[5, 8], Seen::Rows, seed, 1.0);
+            (x.matmul(x.t()) + 1.0).softmax().keep("y");
+        });
+    }
+    assert_eq!(pair.gpu.borrow().compiles(), 1, "one plan for four inputs");
+}
+
+#[test]
+fn traces_outlive_later_runs() {
+    let Some(pair) = Pair::new() else { return };
+    let mut gpu = pair.gpu.borrow_mut();
+    let traces: Vec<Trace> = (0..4)
+        .map(|i| {
+            let recording = recorded(|g| {
+                (g.input(&Tensor::new(&[3], [i as f32, 1.0, 2.0])) * 2.0).keep("y");
+            });
+            block_on(gpu.run(&recording, &Cancel::default())).unwrap()
+        })
+        .collect();
+    for (i, trace) in traces.iter().enumerate() {
+        assert_eq!(values(trace)["y"].data[..], [2.0 * i as f32, 2.0, 4.0], "trace {i}");
+    }
+}
+
+#[test]
+fn windows_arrive_without_waiting() {
+    let Some(pair) = Pair::new() else { return };
+    let recording = recorded(|g| {
+        (g.input(&numbers(&[40, 7], 1, 1.0)) * 2.0).keep("y");
+    });
+    let trace = block_on(pair.gpu.borrow_mut().run(&recording, &Cancel::default())).unwrap();
+    let y = trace.get("y").unwrap();
+    let whole = block_on(y.read()).unwrap();
+    // More windows than are remembered: the last ones arrive all the same.
+    for start in 0..40 {
+        let range = 7 * start..7 * start + 7;
+        let window = std::iter::repeat_with(|| y.window(range.clone())).take(1_000_000).flatten().next();
+        assert_eq!(window.expect("the window arrives")[..], whole.data[range], "row {start}");
+    }
+    assert!(y.window(3..3).expect("nothing is at hand at once").is_empty(), "an empty window");
+}
+
+#[test]
+fn weights_are_shared_and_read_in_any_precision() {
+    let Some(pair) = Pair::new() else { return };
+    let weights = BTreeMap::from([("w".to_owned(), numbers(&[6, 8], 1, 1.0)), ("b".to_owned(), numbers(&[6], 2, 1.0))]);
+    let weights = Arc::new(Weights::from_tensors(&weights));
+    for rows in [1, 3, 9] {
+        pair.check(SUM, |g| {
+            let x = operand(g, &[rows, 8], Seen::Rows, 3, 1.0);
+            (x.matmul(g.weight(&weights, "w").t()) + g.weight(&weights, "b")).gelu().keep("y");
+            g.weight(&weights, "w").keep("w itself");
+        });
+    }
+}
+
+#[test]
+fn what_cannot_be_is_an_error_that_names_it() {
+    let Some(pair) = Pair::new() else { return };
+    let mut gpu = pair.gpu.borrow_mut();
+    let huge = recorded(|g| {
+        let x = g.input(&numbers(&[1, 1 << 16], 1, 1.0)).broadcast(&[1 << 17, 1 << 16]);
+        (x + 1.0).keep("y");
+    });
+    match block_on(gpu.run(&huge, &Cancel::default())) {
+        Err(EngineError::TooLarge { what, needed, allowed }) => {
+            assert!(what.contains("Binary(Add)"), "{what}");
+            assert!(needed == 1 << 15 && allowed < needed, "{needed} of {allowed}");
+        }
+        other => panic!("32 GB in one buffer: {:?}", other.map(|_| ())),
+    }
+    let axes = recorded(|g| {
+        let x = g.input(&numbers(&[2; 10], 1, 1.0));
+        x.permute(&[1, 0, 3, 2, 5, 4, 7, 6, 9, 8]).keep("y");
+    });
+    let refused = block_on(gpu.run(&axes, &Cancel::default())).map(|_| ());
+    assert!(matches!(&refused, Err(EngineError::Refused { reason, .. }) if reason.contains("axes")), "{refused:?}");
+    let small = recorded(|g| {
+        (g.input(&numbers(&[2], 1, 1.0)) + 1.0).keep("y");
+    });
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let cancelled = block_on(gpu.run(&small, &cancel)).map(|_| ());
+    assert!(matches!(cancelled, Err(EngineError::Cancelled)), "{cancelled:?}");
+    assert!(block_on(gpu.run(&small, &Cancel::default())).is_ok(), "it still runs after all this");
+    assert_eq!(gpu.lost(), None, "and is not lost");
+}
+
+#[test]
+fn long_runs_are_sliced_and_right() {
+    let Some(pair) = Pair::new() else { return };
+    pair.check(SUM, |g| {
+        let w = g.input(&numbers(&[256, 256], 1, 0.1));
+        let x = g.input(&numbers(&[256, 256], 2, 1.0));
+        let y = (0..12).fold(x, |x, _| x.matmul(w).tanh());
+        y.keep("y");
+    });
+}
+
+#[test]
+fn a_lost_device_is_an_error() {
+    if Pair::new().is_none() {
+        return;
+    }
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let adapter = block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).unwrap();
+    let descriptor = vitrine::engine::gpu::device_descriptor(&adapter);
+    let (device, queue) = block_on(adapter.request_device(&descriptor)).unwrap();
+    let mut gpu = Gpu::shared(&adapter, device.clone(), queue);
+    let recording = recorded(|g| {
+        (g.input(&numbers(&[4], 1, 1.0)) + 1.0).keep("y");
+    });
+    let trace = block_on(gpu.run(&recording, &Cancel::default())).unwrap();
+    device.destroy();
+    let after = block_on(gpu.run(&recording, &Cancel::default())).map(|_| ());
+    assert!(matches!(after, Err(EngineError::Lost(_))), "{after:?}");
+    let read = block_on(trace.get("y").unwrap().read()).map(|_| ());
+    assert!(matches!(read, Err(EngineError::Lost(_))), "{read:?}");
+    assert!(gpu.lost().is_some(), "it says why");
+}

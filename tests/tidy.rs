@@ -1,0 +1,101 @@
+//! The rules of the house, checked: layers are absences, files are small, every exhibit is registered and cited.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every file below `folder` with one of these endings, with its text.
+fn files(folder: &str, endings: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut found = vec![];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if endings.iter().any(|it| path.extension().is_some_and(|e| e == *it)) {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no files in {folder}");
+    found.sort();
+    found
+}
+
+/// Code without comments and without its tests.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[track_caller]
+fn absent(folders: &[&str], word: &str, but: &[&str]) {
+    for folder in folders {
+        for (path, text) in files(folder, &["rs"]) {
+            let excused = but.iter().any(|it| path.ends_with(it));
+            assert!(excused || !code(&text).contains(word), "{} says {word:?}", path.display());
+        }
+    }
+}
+
+#[test]
+fn layers_are_absences() {
+    absent(&["src/graph", "src/engine", "src/models", "src/saliency"], "egui", &[]);
+    absent(&["src/exhibits", "src/models", "src/graph", "src/saliency"], "wgpu", &[]);
+    absent(&["src/exhibits", "src/ui", "src/models", "src/graph", "src/saliency"], "crate::app", &[]);
+    absent(&["src/graph", "src/engine", "src/models"], "crate::exhibits", &[]);
+    absent(&["src"], "target_arch", &["src/platform.rs", "src/main.rs"]);
+    absent(&["src"], "PollType::Wait", &["src/platform.rs"]);
+}
+
+#[test]
+fn files_are_small() {
+    for (path, text) in files("src", &["rs", "wgsl"]) {
+        let most = if path.extension().is_some_and(|it| it == "wgsl") { 120 } else { 420 };
+        let lines = text.lines().count();
+        assert!(lines <= most, "{} has {lines} lines, more than {most}", path.display());
+    }
+}
+
+#[test]
+fn names_are_nouns_that_a_reader_sees() {
+    for (path, _) in files("src", &["rs"]) {
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(!["utils", "util", "helpers", "manager", "common"].contains(&&*stem), "{}", path.display());
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    for (path, text) in files("src", &["rs"]) {
+        assert!(text.starts_with("//!"), "{} does not open with //!", path.display());
+    }
+    for (path, text) in files("src", &["wgsl"]) {
+        assert!(text.starts_with("// "), "{} does not open with its formula", path.display());
+    }
+}
+
+#[test]
+fn every_exhibit_is_registered_cited_and_in_the_readme() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let entries = vitrine::exhibits::all();
+    for entry in &entries {
+        let card = entry.card;
+        assert!(readme.contains(&format!("`{}`", card.id)), "README lacks {}", card.id);
+        assert!(!card.reference.is_empty() && !card.formula.is_empty(), "{} lacks its source", card.id);
+        let kebab = card.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        assert!(kebab, "{} is kebab-case", card.id);
+        let exhibit = (entry.open)(serde_json::Value::Null).unwrap();
+        assert!(!exhibit.checks().is_empty(), "{} proves nothing", card.id);
+        for check in exhibit.checks() {
+            assert!(!check.because.is_empty(), "{}: {} has no reason", card.id, check.name);
+        }
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/exhibits");
+    let on_disk = fs::read_dir(folder).unwrap().filter(|it| {
+        let path = it.as_ref().unwrap().path();
+        path.extension().is_some_and(|e| e == "rs") && !path.ends_with("mod.rs")
+    });
+    assert_eq!(on_disk.count(), entries.len(), "every file of src/exhibits is in exhibits::all()");
+}
