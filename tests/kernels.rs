@@ -27,7 +27,8 @@ fn kernels_are_valid_wgsl_with_a_header() {
     for path in files {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let text = std::fs::read_to_string(&path).unwrap();
-        let module = naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
+        let module =
+            naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
         let flags = naga::valid::ValidationFlags::all();
         let capabilities = naga::valid::Capabilities::empty();
         let valid = naga::valid::Validator::new(flags, capabilities).validate(&module);
@@ -56,36 +57,34 @@ impl Pair {
         Some(Self { cpu: RefCell::new(Cpu::new()), gpu: RefCell::new(gpu) })
     }
 
-    /// Largest difference between the devices over all kept tensors, relative where numbers are above 1.
-    fn difference(&self, recording: &Recording) -> f32 {
+    /// Whether the devices agree on all kept tensors, relative where numbers are above 1; if not, the first that differs.
+    fn compare(&self, recording: &Recording, tolerance: f32) -> Result<(), String> {
         let expected = values(&block_on(self.cpu.borrow_mut().run(recording, &Cancel::default())).unwrap());
         let found = values(&block_on(self.gpu.borrow_mut().run(recording, &Cancel::default())).unwrap());
         assert_eq!(expected.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>(), "kept tensors");
-        let mut worst = 0.0_f32;
         for (name, expected) in &expected {
             assert_eq!(expected.shape, found[name].shape, "shape of {name}");
-            for (e, f) in expected.data.iter().zip(found[name].data.iter()) {
-                let difference = if e == f { 0.0 } else { (e - f).abs() / e.abs().max(1.0) };
-                worst = if difference.is_nan() { f32::INFINITY } else { worst.max(difference) };
+            for (i, (e, f)) in expected.data.iter().zip(found[name].data.iter()).enumerate() {
+                let close = e == f || (e - f).abs() <= tolerance * e.abs().max(1.0);
+                if !close {
+                    return Err(format!("{name} {:?} at {i}: expected {e}, found {f}", expected.shape));
+                }
             }
         }
-        worst
+        Ok(())
     }
 
-    /// Asserts that the devices agree on `y` to `tolerance`.
+    /// Asserts that the devices agree to `tolerance`.
     #[track_caller]
     fn check(&self, tolerance: f32, record: impl Fn(&Graph)) {
-        let difference = self.difference(&recorded(record));
-        assert!(difference <= tolerance, "the devices differ by {difference}, more than {tolerance}");
+        self.compare(&recorded(record), tolerance).unwrap_or_else(|e| panic!("{e}"));
     }
 
     /// The same for a number of cases of `strategy`.
     fn check_all<S: Strategy>(&self, tolerance: f32, strategy: S, record: impl Fn(&Graph, &S::Value)) {
         let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
         let run = |case: S::Value| {
-            let difference = self.difference(&recorded(|g| record(g, &case)));
-            prop_assert!(difference <= tolerance, "the devices differ by {difference}, more than {tolerance}");
-            Ok(())
+            self.compare(&recorded(|g| record(g, &case)), tolerance).map_err(TestCaseError::fail)
         };
         TestRunner::new_with_rng(config, rng()).run(&strategy, run).unwrap_or_else(|e| panic!("{e}"));
     }
@@ -140,7 +139,8 @@ fn seen() -> impl Strategy<Value = Seen> {
 fn operand<'g>(g: &'g Graph, shape: &[usize], how: Seen, seed: u32, scale: f32) -> Var<'g> {
     let rank = shape.len();
     let permuted = |order: Vec<usize>| {
-        let inner: Vec<usize> = (0..rank).map(|i| shape[order.iter().position(|it| *it == i).unwrap()]).collect();
+        let inner: Vec<usize> =
+            (0..rank).map(|i| shape[order.iter().position(|it| *it == i).unwrap()]).collect();
         g.input(&numbers(&inner, seed, scale)).permute(&order)
     };
     match how {
@@ -214,7 +214,8 @@ fn functions_where_they_are_treacherous() {
         x.cos().keep("cos of many turns");
         x.min_with(g.constant(80.0)).exp().keep("exp underflows to 0");
         x.sign().keep("sign of 0 is 0");
-        (x * 3e37).max_with(g.constant(-3e38)).reshape(&[3, 5]).softmax().keep("softmax of what a mask makes");
+        let masked = x.less(g.constant(0.5)) * -3e38;
+        (x * 1e-3 + masked).reshape(&[3, 5]).softmax().keep("softmax of what a mask makes");
     });
 }
 
@@ -320,8 +321,7 @@ fn products() {
 #[test]
 fn products_by_every_variant() {
     let Some(pair) = Pair::new() else { return };
-    let mut variants = 0;
-    // A column of width 4 is narrow on every device, one of 3 vec4s is wide in software.
+    // Four columns are never wide, twelve are in software where both operands come as vec4s.
     for n in [4, 12] {
         for a in [Seen::Rows, Seen::Swapped] {
             for w in [Seen::Sliced { before: 1, step: 1 }, Seen::Rows, Seen::Swapped] {
@@ -330,13 +330,12 @@ fn products_by_every_variant() {
                     let a = operand(g, &[2, 9, 36], a, 1, 1.0);
                     let _ = product(a, operand(g, &[2, 36, n], w, 2, 1.0), none).keep("y");
                 });
-                variants += 1;
             }
         }
     }
     let gpu = pair.gpu.borrow();
-    let expected = if gpu.name().ends_with("software") { variants } else { variants / 2 };
-    assert_eq!(gpu.pipelines(), expected, "vec4s and numbers, narrow and wide");
+    let wide = if gpu.name().ends_with("software") { 2 } else { 0 };
+    assert_eq!(gpu.pipelines(), 6 + wide, "numbers and vec4s of both operands");
 }
 
 #[test]
@@ -449,7 +448,8 @@ fn windows_arrive_without_waiting() {
 #[test]
 fn weights_are_shared_and_read_in_any_precision() {
     let Some(pair) = Pair::new() else { return };
-    let weights = BTreeMap::from([("w".to_owned(), numbers(&[6, 8], 1, 1.0)), ("b".to_owned(), numbers(&[6], 2, 1.0))]);
+    let weights =
+        BTreeMap::from([("w".to_owned(), numbers(&[6, 8], 1, 1.0)), ("b".to_owned(), numbers(&[6], 2, 1.0))]);
     let weights = Arc::new(Weights::from_tensors(&weights));
     for rows in [1, 3, 9] {
         pair.check(SUM, |g| {
@@ -480,7 +480,10 @@ fn what_cannot_be_is_an_error_that_names_it() {
         x.permute(&[1, 0, 3, 2, 5, 4, 7, 6, 9, 8]).keep("y");
     });
     let refused = block_on(gpu.run(&axes, &Cancel::default())).map(|_| ());
-    assert!(matches!(&refused, Err(EngineError::Refused { reason, .. }) if reason.contains("axes")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(EngineError::Refused { reason, .. }) if reason.contains("axes")),
+        "{refused:?}"
+    );
     let small = recorded(|g| {
         (g.input(&numbers(&[2], 1, 1.0)) + 1.0).keep("y");
     });

@@ -199,3 +199,9 @@ fn typing_a_letter_compiles_nothing() {
     taps(&mut device, &bert, &[2, 5, 7, 3], &[]);
     assert_eq!(device.compiles(), 1);
 }
+
+#[test]
+fn the_zoo_knows_minilms_memory_before_it_is_loaded() {
+    let zoo = vitrine::models::Zoo::default();
+    assert_eq!(zoo.get("minilm").unwrap().memory, Some(minilm().config.memory()));
+}

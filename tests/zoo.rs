@@ -156,8 +156,7 @@ fn downloads_arrive_whole_or_not_at_all() {
 
 #[test]
 fn a_link_says_what_the_model_needs_and_then_loads_it() {
-    let files: Arc<BTreeMap<String, Vec<u8>>> =
-        Arc::new(tiny::files(&tiny::checkpoint()).into_iter().collect());
+    let files: BTreeMap<String, Vec<u8>> = tiny::files(&tiny::checkpoint()).into_iter().collect();
     let url = serve(move |path| match files.get(path.trim_start_matches("/tiny/")) {
         Some(bytes) => response(bytes.len(), bytes),
         None => not_found(),

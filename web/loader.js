@@ -10,6 +10,7 @@ addEventListener("vitrine-first-frame", () => {
   running = true;
   performance.mark("vitrine-first-frame");
   lobby.remove();
+  document.getElementById("vitrine").focus(); // its keys work without a click
 });
 addEventListener("vitrine-crash", ({ detail }) => stopped(detail));
 addEventListener("error", ({ error }) => trapped(error));

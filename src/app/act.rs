@@ -226,7 +226,7 @@ impl App {
     }
 
     fn export(&mut self, ctx: &Context, id: u64, format: Format) {
-        match self.draw(id, format) {
+        match self.draw(ctx, id, format) {
             Err(reason) => self.notices.warn(reason),
             Ok((name, bytes)) => {
                 let (news, ctx, save) = (self.news.0.clone(), ctx.clone(), platform::save_file(&name, bytes));
@@ -239,7 +239,7 @@ impl App {
     }
 
     /// The tile's picture as a file: its name and contents.
-    fn draw(&mut self, id: u64, format: Format) -> Result<(String, Vec<u8>), String> {
+    fn draw(&mut self, ctx: &Context, id: u64, format: Format) -> Result<(String, Vec<u8>), String> {
         let link = platform::shareable(&link::encode(&self.snapshot()));
         let later = "The numbers are not at hand yet. Please try again in a moment.";
         let pane = self.tree.tiles.get_pane(&TileId::from_u64(id)).ok_or(later)?;
@@ -248,7 +248,7 @@ impl App {
         let figure = crate::ui::Figure { link, ..pane.exhibit.figure(&scene).ok_or(later)? };
         let (ending, bytes) = match format {
             Format::Svg => ("svg", figure.svg().map(String::into_bytes).map_err(|error| error.to_string())?),
-            Format::Png => ("png", figure.png(2.0).map_err(|error| error.to_string())?),
+            Format::Png => ("png", figure.png(ctx, 2.0).map_err(|error| error.to_string())?),
             Format::Csv => ("csv", figure.csv().into_bytes()),
         };
         Ok((format!("vitrine-{}.{ending}", pane.exhibit.card().id), bytes))

@@ -15,6 +15,9 @@ use super::{Choice, device, load, say};
 /// No measurement goes on for longer, however slow the device is.
 const LONGEST: Duration = Duration::from_secs(3);
 
+/// What every run brings to the host.
+const DELIVERED: [&str; 2] = ["blocks.*.attn.pattern", "final"];
+
 /// Prints a line for each device and number of tokens, or all of them as JSON.
 pub(super) fn run(json: bool, repeats: usize) -> Result<(), String> {
     let bert = load(&mut Zoo::default(), "minilm")?;
@@ -90,10 +93,10 @@ fn measure(bert: &Bert, device: &mut Device, repeats: usize) -> Result<Vec<Run>,
 }
 
 fn time(bert: &Bert, device: &mut Device, tokens: usize, repeats: usize) -> Result<Run, String> {
-    let recording = record(bert, &ids(tokens, 0), "final");
+    let recording = record(bert, &ids(tokens, 0), &DELIVERED);
     let (warm, states) = deliver(device, &recording)?;
     let compiles = device.compiles();
-    deliver(device, &record(bert, &ids(tokens, 1), "final"))?;
+    deliver(device, &record(bert, &ids(tokens, 1), &DELIVERED))?;
     let compiles_when_typing = device.compiles() - compiles;
 
     let (mut times, start) = (vec![], Instant::now());
@@ -103,7 +106,7 @@ fn time(bert: &Bert, device: &mut Device, tokens: usize, repeats: usize) -> Resu
         times.push(1000.0 * start.elapsed().as_secs_f64());
     }
     times.sort_by(f64::total_cmp);
-    let (embedding, _) = deliver(device, &record(bert, &ids(tokens, 0), "blocks.0.resid_pre"))?;
+    let (embedding, _) = deliver(device, &record(bert, &ids(tokens, 0), &["blocks.0.resid_pre"]))?;
     let layers = warm.stats.dispatches - embedding.stats.dispatches;
     Ok(Run {
         device: device.name(),
@@ -122,9 +125,8 @@ fn ids(tokens: usize, shift: u32) -> Vec<u32> {
     [101].into_iter().chain(middle).chain([102]).collect()
 }
 
-fn record(bert: &Bert, ids: &[u32], last: &str) -> Recording {
-    let patterns: &[&str] = if last == "final" { &["blocks.*.attn.pattern", "final"] } else { &[last] };
-    let g = Graph::new(patterns, &[]);
+fn record(bert: &Bert, ids: &[u32], keep: &[&str]) -> Recording {
+    let g = Graph::new(keep, &[]);
     bert.record(&g, ids);
     g.finish()
 }

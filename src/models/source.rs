@@ -79,6 +79,11 @@ impl Files {
         }
     }
 
+    /// The memory that the model needs, in bytes, if its `config.json` says so.
+    pub fn memory(&self) -> Option<u64> {
+        Config::parse(&self.config).ok().map(|it| it.memory())
+    }
+
     /// The model that they are. Lets the browser draw before each of the two long steps.
     pub async fn load(self) -> Result<Bert, SourceError> {
         platform::breathe().await;

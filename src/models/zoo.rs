@@ -110,11 +110,11 @@ impl Zoo {
     /// Starts to load a model, unless it is loading or ready. After a failure this is the retry.
     pub fn load(&mut self, id: &str) {
         if let Some(model) = self.get_mut(id)
-            && matches!(model.status, Status::Absent | Status::Failed(_))
-            && !model.places.is_empty()
+            && model.can_load()
         {
-            let job = Job::Load(model.places.clone(), model.cache.clone());
-            model.start(job);
+            let unknown = model.memory.is_none() && matches!(model.places[..], [Place::Url(_)]);
+            let places = model.places.clone();
+            model.start(if unknown { Job::Inspect(places) } else { Job::Load(places, model.cache.clone()) });
         }
     }
 
@@ -138,7 +138,10 @@ impl Zoo {
     pub fn add_files(&mut self, name: &str, files: Vec<(String, Vec<u8>)>) -> String {
         let model = self.add(name, vec![]);
         match Files::pick(files) {
-            Ok(files) => model.start(Job::Parse(files)),
+            Ok(files) => {
+                model.memory = files.memory();
+                model.start(Job::Parse(files));
+            }
             Err(fault) => model.status = Status::Failed(fault.to_string()),
         }
         model.id.clone()
@@ -153,13 +156,14 @@ impl Zoo {
         id
     }
 
-    /// A model at an address: a repository or file page of Hugging Face, or a folder of any server. Only its `config.json` is
-    /// fetched, so that the memory it needs is known before [`Self::load`] is called. Returns its id.
+    /// A model at an address: a repository or file page of Hugging Face, or a folder of any server. Only its
+    /// `config.json` is fetched, so that the memory it needs is known before [`Self::load`] is called again for the
+    /// rest. Returns its id.
     pub fn add_url(&mut self, link: &str) -> Result<String, SourceError> {
         let (place, name) = source::place_of_link(link)?;
-        let model = self.add(&name, vec![place.clone()]);
-        model.start(Job::Inspect(vec![place]));
-        Ok(model.id.clone())
+        let id = self.add(&name, vec![place]).id.clone();
+        self.load(&id);
+        Ok(id)
     }
 
     fn get_mut(&mut self, id: &str) -> Option<&mut Model> {

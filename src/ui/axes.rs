@@ -41,7 +41,11 @@ impl Axes<'_> {
         response.widget_info(|| {
             let lit = lit(self.queries, self.keys, self.spot);
             let (rows, columns) = (self.queries.len(), self.keys.len());
-            WidgetInfo::labeled(Role::Image, true, format!("{}: {rows} queries by {columns} keys{lit}", self.name))
+            WidgetInfo::labeled(
+                Role::Image,
+                true,
+                format!("{}: {rows} queries by {columns} keys{lit}", self.name),
+            )
         });
         Hit { query, key, clicked: response.clicked(), response }
     }
@@ -80,8 +84,10 @@ impl Plan {
         let longest = |lengths: &[f32]| lengths.iter().copied().fold(0.0, f32::max);
         let (rows, columns) = (lengths(axes.queries), lengths(axes.keys));
         let (line, gap) = (style.caption * 1.25, style.grid(1.0));
-        let (left, count) = (longest(&rows) + gap, vec2(columns.len() as f32, rows.len() as f32).max(Vec2::splat(1.0)));
-        let mut plan = Self { size: space, map: Rect::ZERO, cell: Vec2::splat(0.0), slanted: false, line, gap };
+        let (left, count) =
+            (longest(&rows) + gap, vec2(columns.len() as f32, rows.len() as f32).max(Vec2::splat(1.0)));
+        let mut plan =
+            Self { size: space, map: Rect::ZERO, cell: Vec2::splat(0.0), slanted: false, line, gap };
         // The labels need room that depends on the cells' size, which depends on the room: three rounds settle it.
         let mut cell = (space.x - left) / count.x;
         for _ in 0..3 {
@@ -89,7 +95,8 @@ impl Plan {
             let band = if plan.slanted { (longest(&columns) + line) * SLANT } else { line };
             let beside = left + if plan.slanted { cell / 2.0 + band - 2.0 * line } else { 0.0 };
             let top = band + gap + if words.x > beside { words.y } else { 0.0 };
-            let overhang = |(j, length): (usize, &f32)| (length + line) * SLANT - (count.x - j as f32 - 0.5) * cell;
+            let overhang =
+                |(j, length): (usize, &f32)| (length + line) * SLANT - (count.x - j as f32 - 0.5) * cell;
             let right = columns.iter().enumerate().map(overhang).fold(0.0, f32::max);
             let right = if plan.slanted { right } else { 0.0 };
             let fit = (space - vec2(left + right, top)) / count;
@@ -106,7 +113,13 @@ impl Plan {
         for i in shown.of(axes.queries.len()) {
             let at = pos2(map.left() - self.gap, map.top() + (i as f32 + 0.5) * self.cell.y);
             let colour = ink(style, &axes.queries[i], axes.spot.query == Some(i));
-            ui.painter().text(at, Align2::RIGHT_CENTER, label(&axes.queries[i]), style.mono(style.caption), colour);
+            ui.painter().text(
+                at,
+                Align2::RIGHT_CENTER,
+                label(&axes.queries[i]),
+                style.mono(style.caption),
+                colour,
+            );
         }
     }
 
@@ -120,7 +133,8 @@ impl Plan {
             if self.slanted {
                 let galley = ui.painter().layout_no_wrap(text.into_owned(), font, colour);
                 let shape = TextShape::new(at - vec2(0.0, galley.size().y / 2.0), galley, colour);
-                ui.painter().add(shape.with_angle_and_anchor(-std::f32::consts::FRAC_PI_4, Align2::LEFT_CENTER));
+                ui.painter()
+                    .add(shape.with_angle_and_anchor(-std::f32::consts::FRAC_PI_4, Align2::LEFT_CENTER));
             } else {
                 ui.painter().text(at, Align2::CENTER_BOTTOM, text, font, colour);
             }
@@ -151,7 +165,8 @@ impl Plan {
         // A slanted label is over its column only at its foot.
         let lean = if self.slanted { (map.top() - self.gap - at.y).max(0.0) } else { 0.0 };
         let row = index(at.y - map.top(), map.height(), self.cell.y).filter(|_| at.x < map.right());
-        let column = index(at.x - lean - map.left(), map.width(), self.cell.x).filter(|_| at.y < map.bottom());
+        let column =
+            index(at.x - lean - map.left(), map.width(), self.cell.x).filter(|_| at.y < map.bottom());
         (row, column)
     }
 }

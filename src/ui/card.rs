@@ -1,7 +1,9 @@
 //! The label on the wall, the typeset formula and the badge.
 
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Color32, ColorImage, Image, Response, RichText, Role, Sense, TextureHandle, TextureOptions, WidgetInfo};
+use egui::{
+    Color32, ColorImage, Image, Response, RichText, Role, Sense, TextureHandle, TextureOptions, WidgetInfo,
+};
 
 use super::{Style, number};
 use crate::exhibits::Card;
@@ -14,6 +16,7 @@ pub fn card(ui: &mut egui::Ui, style: &Style, card: &Card) {
         ui.spacing_mut().item_spacing.y = style.grid(0.5);
         ui.label(RichText::new(card.title).font(style.semibold(style.title)).color(style.text));
         ui.label(RichText::new(card.claim).font(style.regular(style.body)).color(style.text));
+        ui.add_space(style.grid(0.5));
         ui.horizontal_wrapped(|ui| {
             formula(ui, style, card.id, card.formula);
             ui.add_space(style.grid(1.0));
@@ -69,7 +72,7 @@ fn texture(ui: &egui::Ui, style: &Style, id: &str) -> Option<TextureHandle> {
     const PICTURES: &[(&str, &[u8])] = include!("../../assets/formulas/table.rs");
     // A formula's letters look smaller than Inter's at the same em.
     let shrink = 1.2 * style.body * ui.pixels_per_point() / EM;
-    let key = egui::Id::new(("formula", id, shrink.to_bits())).value();
+    let key = egui::util::hash(("formula", id, shrink.to_bits()));
     super::texture::texture(ui, key, TextureOptions::LINEAR, || {
         let bytes = PICTURES.iter().find(|(name, _)| *name == id)?.1;
         Some(Ink::decode(bytes)?.resized(shrink))
@@ -94,7 +97,8 @@ impl Ink {
     /// White with the ink as alpha, every pixel the mean of those it covers.
     fn resized(&self, factor: f32) -> ColorImage {
         let size = self.size.map(|side| ((side as f32 * factor).round() as usize).max(1));
-        let spans: [Vec<Vec<(usize, f32)>>; 2] = std::array::from_fn(|axis| cover(self.size[axis], size[axis]));
+        let spans: [Vec<Vec<(usize, f32)>>; 2] =
+            std::array::from_fn(|axis| cover(self.size[axis], size[axis]));
         let mut image = ColorImage::filled(size, Color32::TRANSPARENT);
         for (y, rows) in spans[1].iter().enumerate() {
             for (x, columns) in spans[0].iter().enumerate() {

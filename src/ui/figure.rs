@@ -1,6 +1,11 @@
 //! The picture for a paper: SVG, PNG and CSV.
 
-use super::{Range, Scale};
+mod canvas;
+mod sheet;
+
+use plotters::prelude::{BitMapBackend, IntoDrawingArea, SVGBackend};
+
+use super::{Range, Scale, scale::missing};
 
 /// A map with everything that a reader needs, apart from the app.
 #[derive(Clone, Debug)]
@@ -37,16 +42,198 @@ pub struct FigureError(String);
 impl Figure {
     /// The figure as SVG; its text stays text.
     pub fn svg(&self) -> Result<String, FigureError> {
-        Err(FigureError(String::new()))
+        let sheet = sheet::Sheet::new(self, 1.0);
+        let mut svg = String::new();
+        let area = SVGBackend::with_string(&mut svg, sheet.size()).into_drawing_area();
+        sheet.draw(&area).and_then(|()| area.present()).map_err(reason)?;
+        drop(area);
+        // Otherwise a viewer that zooms shows the ground between cells that touch.
+        Ok(svg.replacen("<svg ", "<svg shape-rendering=\"crispEdges\" ", 1))
     }
 
-    /// The figure as PNG.
-    pub fn png(&self, pixels_per_point: f32) -> Result<Vec<u8>, FigureError> {
-        Err(FigureError(pixels_per_point.to_string()))
+    /// The figure as PNG, in the fonts of `ctx`, which may know more scripts than ours.
+    pub fn png(&self, ctx: &egui::Context, pixels_per_point: f32) -> Result<Vec<u8>, FigureError> {
+        let sheet = sheet::Sheet::new(self, pixels_per_point);
+        let (width, height) = sheet.size();
+        let mut pixels = vec![0; 3 * (width * height) as usize];
+        let texts = canvas::Texts::default();
+        let backend =
+            canvas::Canvas::new(BitMapBackend::with_buffer(&mut pixels, (width, height)), texts.clone());
+        let area = backend.into_drawing_area();
+        sheet.draw(&area).and_then(|()| area.present()).map_err(reason)?;
+        drop(area);
+        texts.write(ctx, &mut pixels, width as usize);
+        self.encode(&pixels, (width, height), pixels_per_point).map_err(reason)
     }
 
-    /// The numbers, with the tokens as headers.
+    /// The numbers, with the tokens as headers; a missing one is an empty field.
     pub fn csv(&self) -> String {
-        String::new()
+        let corner = format!("{} \\ {}", self.y_label, self.x_label);
+        let header = std::iter::once(&corner).chain(&self.x_tokens).map(|token| quoted(token));
+        let mut csv = header.collect::<Vec<_>>().join(",") + "\n";
+        for (token, row) in self.y_tokens.iter().zip(self.values.chunks(self.x_tokens.len().max(1))) {
+            csv += &quoted(token);
+            for &value in row {
+                csv.push(',');
+                if !missing(value) {
+                    csv += &value.to_string();
+                }
+            }
+            csv.push('\n');
+        }
+        csv
+    }
+
+    fn encode(
+        &self,
+        pixels: &[u8],
+        size: (u32, u32),
+        pixels_per_point: f32,
+    ) -> Result<Vec<u8>, png::EncodingError> {
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, size.0, size.1);
+        encoder.set_color(png::ColorType::Rgb);
+        // A point is 1/96 inch on a page, as in a browser.
+        let per_metre = (96.0 / 0.0254 * pixels_per_point).round() as u32;
+        let unit = png::Unit::Meter;
+        encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: per_metre, yppu: per_metre, unit }));
+        encoder.add_itxt_chunk("Source".to_owned(), self.link.clone())?;
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(pixels)?;
+        writer.finish()?;
+        Ok(file)
+    }
+}
+
+fn reason(error: impl std::fmt::Display) -> FigureError {
+    FigureError(error.to_string())
+}
+
+/// A field as RFC 4180 wants it.
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure() -> Figure {
+        let tokens = ["[CLS]", "the", "say \"hi\", <b> & 'go'", "##s", "street\u{1}", "été", "Δ", "it"]
+            .map(str::to_owned);
+        let values = (0..64).map(|i| if i == 63 { -1e30 } else { i as f32 / 63.0 }).collect();
+        Figure {
+            title: "Attention, layer 3, head 7".to_owned(),
+            caption: "Rows are queries, columns keys. all-MiniLM-L6-v2, Vaswani et al. 2017.".to_owned(),
+            x_label: "key".to_owned(),
+            y_label: "query".to_owned(),
+            x_tokens: tokens.to_vec(),
+            y_tokens: tokens.to_vec(),
+            values,
+            range: Range::UNIT,
+            scale: Scale::Sequential,
+            dark: false,
+            link: "https://example.org/#v1;a=b&c".to_owned(),
+        }
+    }
+
+    #[test]
+    fn csv_comes_back() {
+        let figure = figure();
+        let rows = parse(&figure.csv());
+        assert_eq!(rows[0][1..], figure.x_tokens);
+        for (i, row) in rows[1..].iter().enumerate() {
+            assert_eq!(row[0], figure.y_tokens[i]);
+            for (j, field) in row[1..].iter().enumerate() {
+                let value = figure.values[8 * i + j];
+                assert_eq!(field.parse().ok(), (!missing(value)).then_some(value), "row {i}, column {j}");
+            }
+        }
+    }
+
+    /// RFC 4180, read.
+    fn parse(csv: &str) -> Vec<Vec<String>> {
+        let (mut rows, mut field, mut quoted) = (vec![vec![]], String::new(), false);
+        let mut letters = csv.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '"' if quoted && letters.peek() == Some(&'"') => field.push(letters.next().unwrap()),
+                '"' => quoted = !quoted,
+                ',' if !quoted => rows.last_mut().unwrap().push(std::mem::take(&mut field)),
+                '\n' if !quoted => {
+                    rows.last_mut().unwrap().push(std::mem::take(&mut field));
+                    rows.push(vec![]);
+                }
+                other => field.push(other),
+            }
+        }
+        rows.pop();
+        rows
+    }
+
+    #[test]
+    fn svg_is_xml_and_its_text_is_text() {
+        let figure = figure();
+        let svg = figure.svg().unwrap();
+        let texts = texts(&svg);
+        for token in ["[CLS]", "the", "say \"hi\", <b> & '…", "‐s", "street", "été", "Δ", "it"] {
+            assert_eq!(texts.iter().filter(|text| text.trim() == token).count(), 2, "{token:?} in {texts:?}");
+        }
+        for text in [&figure.title, &figure.link, "key", "query", "0", "0.5", "1", "missing"] {
+            assert!(texts.iter().any(|it| it.trim() == text), "{text:?} in {texts:?}");
+        }
+    }
+
+    /// The contents of the text elements; panics where the XML is not well formed.
+    fn texts(svg: &str) -> Vec<String> {
+        let (mut open, mut texts) = (Vec::new(), Vec::new());
+        for part in svg.split('<').skip(1) {
+            let (tag, content) = part.split_once('>').expect("a tag ends");
+            let name = tag.split([' ', '/']).find(|name| !name.is_empty()).unwrap();
+            assert_eq!(tag.matches('"').count() % 2, 0, "attributes are quoted: {tag}");
+            if tag.starts_with('/') {
+                assert_eq!(open.pop(), Some(name), "elements nest");
+            } else if !tag.ends_with('/') {
+                open.push(name);
+            }
+            for entity in content.split('&').skip(1) {
+                let known = ["amp;", "lt;", "gt;", "quot;", "apos;"];
+                assert!(known.iter().any(|name| entity.starts_with(name)), "&{entity}");
+            }
+            assert!(
+                !content.contains(|c: char| c.is_control() && c != '\n'),
+                "XML 1.0 has no control characters"
+            );
+            if name == "text" && !tag.starts_with('/') {
+                let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+                texts.push(plain.iter().fold(content.to_owned(), |text, (from, to)| text.replace(from, to)));
+            }
+        }
+        assert!(open.is_empty(), "all elements end");
+        texts
+    }
+
+    #[test]
+    fn png_decodes_and_has_ink() {
+        let ctx = egui::Context::default();
+        crate::ui::install_fonts(&ctx);
+        ctx.run_ui(egui::RawInput::default(), |_| {}).textures_delta.clear();
+        let figure = Figure { dark: true, ..figure() };
+        let bytes = figure.png(&ctx, 2.0).unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        assert_eq!((info.width, info.height), sheet::Sheet::new(&figure, 2.0).size());
+        let colours: std::collections::BTreeSet<&[u8]> = pixels.chunks(3).collect();
+        assert!(colours.len() > 200, "cells, legend and anti-aliased text: {} colours", colours.len());
+        // The title is in the top left corner: text is there, not only cells.
+        let title = |y: usize| {
+            pixels[3 * (y * info.width as usize + 48)..][..600].iter().any(|&channel| channel > 200)
+        };
+        assert!((48..90).any(title), "the title is written");
     }
 }

@@ -61,14 +61,14 @@ impl HeadGrid<'_> {
         self.numbers(ui, style, &at);
         for l in 0..self.layers.len() {
             for h in 0..self.heads {
-                self.mark(ui, style, at(l, h), (self.marks)(l, h), self.lit(l, h));
+                Self::mark(ui, style, at(l, h), (self.marks)(l, h), self.lit(l, h));
             }
         }
         let under = |pos: Pos2| self.under(area.min + gutter, cell, pos);
         let hover = response.hover_pos().and_then(under);
         response.widget_info(|| {
             let words = hover.map_or_else(|| "heads of all layers".to_owned(), |(l, h)| (self.name)(l, h));
-            egui::WidgetInfo::labeled(egui::WidgetType::Image, true, words)
+            egui::WidgetInfo::labeled(egui::Role::Image, true, words)
         });
         let place = response.interact_pointer_pos().and_then(under);
         Picked {
@@ -107,7 +107,7 @@ impl HeadGrid<'_> {
         }
     }
 
-    fn mark(&self, ui: &egui::Ui, style: &Style, rect: Rect, mark: Mark, lit: bool) {
+    fn mark(ui: &egui::Ui, style: &Style, rect: Rect, mark: Mark, lit: bool) {
         let painter = ui.painter();
         if mark.dim {
             painter.rect_filled(rect, 0, style.surface.gamma_multiply(0.8));

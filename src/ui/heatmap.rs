@@ -51,7 +51,9 @@ impl Maps<'_> {
             return;
         }
         debug_assert!(
-            cells.iter().all(|c| (c.map as usize + 1) * self.rows * self.cols <= self.tensor.shape.iter().product()),
+            cells
+                .iter()
+                .all(|c| (c.map as usize + 1) * self.rows * self.cols <= self.tensor.shape.iter().product()),
             "a map of {} x {} beyond {:?}",
             self.rows,
             self.cols,
@@ -59,7 +61,7 @@ impl Maps<'_> {
         );
         match &self.tensor.storage {
             Storage::Host(values) => host::paint(self, values, ui, style, &cells),
-            Storage::Device(tensor) => device::paint(self, tensor.buffer(), ui, style, cells),
+            Storage::Device(tensor) => device::paint(self, tensor, ui, style, cells),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use egui::{Align2, Color32, Mesh, Pos2, Rect, Response, Role, Sense, StrokeKind, WidgetInfo, pos2, vec2};
 
+use super::number::short;
 use super::scale::{grey, table};
 use super::{Range, Scale, Style, number};
 
@@ -48,8 +49,11 @@ impl Legend<'_> {
         let font = style.regular(style.caption);
         let words = self.words();
         let galley = ui.painter().layout_no_wrap(words.clone(), font.clone(), style.secondary);
-        let swatch = self.missing.map(|missing| ui.painter().layout_no_wrap(missing.to_owned(), font, style.secondary));
-        let (bar, thick, gap) = (style.grid(25.0).min(ui.available_width()), style.grid(1.25), style.grid(2.0));
+        let swatch = self
+            .missing
+            .map(|missing| ui.painter().layout_no_wrap(missing.to_owned(), font, style.secondary));
+        let length = style.grid(if self.range.log { 32.0 } else { 25.0 });
+        let (bar, thick, gap) = (length.min(ui.available_width()), style.grid(1.25), style.grid(2.0));
         let text = vec2(galley.size().x, style.caption * 1.4);
         let beside = swatch.as_ref().map_or(0.0, |galley| galley.size().x + thick + style.grid(3.0));
         let wide = bar + gap + text.x + beside <= ui.available_width();
@@ -61,7 +65,11 @@ impl Legend<'_> {
         };
         let (area, response) = ui.allocate_exact_size(size, Sense::hover());
         self.bar(ui, style, Rect::from_min_size(area.min, vec2(bar, thick)));
-        let mut at = if wide { area.min + vec2(bar + gap, (thick - text.y) / 2.0) } else { area.min + vec2(0.0, numbers) };
+        let mut at = if wide {
+            area.min + vec2(bar + gap, (thick - text.y) / 2.0)
+        } else {
+            area.min + vec2(0.0, numbers)
+        };
         ui.painter().galley(at, galley, style.secondary);
         if let Some(galley) = swatch {
             at += if wide { vec2(text.x + style.grid(2.0), 0.0) } else { vec2(0.0, text.y) };
@@ -114,16 +122,6 @@ impl Legend<'_> {
         }
         let (first, last) = (min.log10().ceil() as i32, max.log10().floor() as i32);
         (first..=last).map(|p| (self.range.place(10_f32.powi(p)), decade(p))).collect()
-    }
-}
-
-/// A number without trailing zeros: "0.5", "1".
-fn short(x: f32) -> String {
-    let text = number(x);
-    if text.contains('.') && !text.contains('e') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
     }
 }
 

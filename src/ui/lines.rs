@@ -3,9 +3,9 @@
 use egui::epaint::{Mesh, Vertex, WHITE_UV};
 use egui::{Align2, Color32, Pos2, Rangef, Rect, Role, Sense, WidgetInfo, pos2, vec2};
 
-use super::scale::hue;
+use super::number::short;
 use super::tokens::{ink, label, lit};
-use super::{Hit, Style, number};
+use super::{Hit, Style};
 use crate::focus::Spot;
 
 /// Queries on the left, keys on the right, a line for every weight: opacity is the weight, hue the strand.
@@ -22,7 +22,7 @@ pub struct Lines<'a> {
 
 /// One map of weights and its hue.
 pub struct Strand<'a> {
-    /// Which hue, see [`super::scale::hue`]: the head's number.
+    /// Which hue, see [`Style::hue`]: the head's number.
     pub hue: usize,
     /// Weights from 0 to 1, one row a query.
     pub weights: &'a [f32],
@@ -40,7 +40,7 @@ impl Lines<'_> {
         let least = self.least();
         ui.painter().add(self.mesh(&plan, style, least));
         self.labels(&plan, ui, style);
-        let said = format!("Opacity is the attention weight; lines under {} are not drawn.", number(least));
+        let said = format!("Opacity is the attention weight; lines under {} are not drawn.", short(least));
         let at = pos2(area.center().x, area.bottom());
         ui.painter().text(at, Align2::CENTER_BOTTOM, said, style.regular(style.caption), style.secondary);
         let at = response.interact_pointer_pos().or(response.hover_pos());
@@ -81,8 +81,8 @@ impl Lines<'_> {
                 for (i, row) in strand.weights.chunks_exact(self.keys.len().max(1)).enumerate() {
                     for (j, &weight) in row.iter().enumerate().filter(|&(_, &weight)| weight >= least) {
                         if self.lit(i, j) == full {
-                            let alpha = weight.sqrt() * if full { 1.0 } else { 0.07 };
-                            let colour = readable(hue(strand.hue), style).gamma_multiply(alpha.min(1.0));
+                            let alpha = weight * if full { 1.0 } else { 0.1 };
+                            let colour = style.hue(strand.hue).gamma_multiply(alpha.min(1.0));
                             let ends = [plan.query(i) + vec2(0.0, shift), plan.key(j) + vec2(0.0, shift)];
                             ribbon(&mut mesh, ends, (0.75 + 1.5 * weight) * style.scale, colour, steps);
                         }
@@ -173,7 +173,7 @@ impl Plan {
             corner: Pos2::ZERO,
             width: ui.available_width().min(style.grid(80.0)),
             // A heading above, a sentence below.
-            height: (rows as f32 + 3.0) * row,
+            height: (rows as f32 + 2.75) * row,
             column: (longest.unwrap_or(0) as f32 * advance).max(style.caption * 5.0),
             row,
             gap: style.grid(1.0),
@@ -207,7 +207,9 @@ fn ribbon(mesh: &mut Mesh, ends: [Pos2; 2], half: f32, colour: Color32, steps: u
         let at = pos2(a.x + t * (b.x - a.x), a.y + rise * (b.y - a.y));
         let slope = (b.y - a.y) * if steps == 1 { 1.0 } else { 6.0 * t * (1.0 - t) } / (b.x - a.x).max(1.0);
         let across = vec2(-slope, 1.0) / (1.0 + slope * slope).sqrt() * half;
-        for (pos, color) in [(at - across, Color32::TRANSPARENT), (at, colour), (at + across, Color32::TRANSPARENT)] {
+        for (pos, color) in
+            [(at - across, Color32::TRANSPARENT), (at, colour), (at + across, Color32::TRANSPARENT)]
+        {
             mesh.vertices.push(Vertex { pos, uv: WHITE_UV, color });
         }
         if step > 0 {
@@ -217,11 +219,6 @@ fn ribbon(mesh: &mut Mesh, ends: [Pos2; 2], half: f32, colour: Color32, steps: u
             }
         }
     }
-}
-
-/// A hue that light ground does not swallow.
-fn readable(hue: Color32, style: &Style) -> Color32 {
-    if style.dark { hue } else { hue.lerp_to_gamma(Color32::BLACK, 0.15) }
 }
 
 #[cfg(test)]

@@ -18,6 +18,16 @@ pub fn number(x: f32) -> String {
     text.replace('-', "−")
 }
 
+/// A round number, without trailing zeros: "0.5", "1".
+pub(super) fn short(x: f32) -> String {
+    let text = number(x);
+    if text.contains('.') && !text.contains('e') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
 fn scientific(x: f32) -> String {
     if x.is_infinite() {
         return if x > 0.0 { "∞" } else { "−∞" }.to_owned();

@@ -80,11 +80,20 @@ pub fn table(scale: Scale, dark: bool) -> &'static Table {
     }
 }
 
-/// The `i`th of eight hues that colour-blind people can tell apart, as dark or light as the theme needs.
+/// The `i`th of eight hues that colour-blind people can tell apart, as published. On the screen use [`super::Style::hue`].
 ///
 /// Okabe and Ito, "Color Universal Design", 2008; black, which no dark theme can show, gives way to grey.
 pub const fn hue(i: usize) -> Color32 {
     rgb([0xe6_9f00, 0x56_b4e9, 0x00_9e73, 0xcc_79a7, 0x00_72b2, 0xd5_5e00, 0xf0_e442, 0x99_9999][i % 8])
+}
+
+/// The same hue, as dark or as light as text on the theme's ground must be.
+pub(super) const fn hue_on(i: usize, dark: bool) -> Color32 {
+    if dark {
+        rgb([0xe6_9f00, 0x56_b4e9, 0x00_9e73, 0xcc_79a7, 0x3f_92d2, 0xe2_6a0c, 0xf0_e442, 0x99_9999][i % 8])
+    } else {
+        rgb([0x96_6200, 0x0f_73a6, 0x00_7857, 0x9e_4878, 0x00_588b, 0xac_4700, 0x75_6d00, 0x64_6464][i % 8])
+    }
 }
 
 /// 256 colours, premultiplied by their alpha.
@@ -117,14 +126,14 @@ static BLUES: Table = through(&[
 
 /// `ColorBrewer`'s `RdBu`.
 static RED_LIGHT_BLUE: Table = through(&[
-    0x8a_0e26, 0xb2_182b, 0xd6_604d, 0xf4_a582, 0xfd_dbc7, 0xf5_f5f2, 0xd1_e5f0, 0x92_c5de, 0x43_93c3, 0x21_66ac,
-    0x0b_4079,
+    0x8a_0e26, 0xb2_182b, 0xd6_604d, 0xf4_a582, 0xfd_dbc7, 0xf5_f5f2, 0xd1_e5f0, 0x92_c5de, 0x43_93c3,
+    0x21_66ac, 0x0b_4079,
 ]);
 
 /// The same two hues about a centre of dark ground: bright is far from zero.
 static RED_DARK_BLUE: Table = through(&[
-    0xff_c4b0, 0xfb_8f75, 0xd8_5a4c, 0x96_3d3c, 0x55_2d31, 0x22_272f, 0x1f_3f5c, 0x28_6391, 0x3f_90c9, 0x7c_bdec,
-    0xc2_e4ff,
+    0xff_c4b0, 0xfb_8f75, 0xd8_5a4c, 0x96_3d3c, 0x55_2d31, 0x22_272f, 0x1f_3f5c, 0x28_6391, 0x3f_90c9,
+    0x7c_bdec, 0xc2_e4ff,
 ]);
 
 /// Polynomials in `t`, one a channel, fitted to matplotlib's map (Zucker 2019, shadertoy.com/view/WlfXRN).

@@ -33,7 +33,12 @@ impl Tokens<'_> {
             let chip = ui.interact(rect, response.id.with(i), Sense::click());
             let selected = self.spot.query == Some(i);
             chip.widget_info(|| {
-                WidgetInfo::selected(Role::Button, true, selected, format!("token {}", numbered(self.words, i)))
+                WidgetInfo::selected(
+                    Role::Button,
+                    true,
+                    selected,
+                    format!("token {}", numbered(self.words, i)),
+                )
             });
             let follows = joined.get(i + 1).is_some_and(|&joined| joined);
             self.chip(ui, style, i, rect, galley, [joined[i], follows]);
@@ -42,7 +47,12 @@ impl Tokens<'_> {
             }
             response |= chip;
         }
-        Hit { query: hit.map(|(i, _)| i), key: None, clicked: hit.is_some_and(|(_, clicked)| clicked), response }
+        Hit {
+            query: hit.map(|(i, _)| i),
+            key: None,
+            clicked: hit.is_some_and(|(_, clicked)| clicked),
+            response,
+        }
     }
 
     fn chip(&self, ui: &egui::Ui, style: &Style, i: usize, rect: Rect, text: Arc<Galley>, joined: [bool; 2]) {
@@ -63,7 +73,11 @@ impl Tokens<'_> {
         let corners = CornerRadius { nw: left, sw: left, ne: right, se: right };
         ui.painter().rect_filled(rect, corners, fill);
         if joined[0] {
-            ui.painter().vline(rect.left(), rect.y_range().shrink(style.grid(0.5)), Stroke::new(style.scale, style.secondary));
+            ui.painter().vline(
+                rect.left(),
+                rect.y_range().shrink(style.grid(0.5)),
+                Stroke::new(style.scale, style.secondary),
+            );
         }
         if self.spot.key == Some(i) {
             let stroke = Stroke::new(2.0 * style.scale, style.accent);
@@ -80,7 +94,11 @@ pub(super) fn label(token: &str) -> Cow<'_, str> {
         Some(piece) if !piece.is_empty() => Cow::Owned(format!("‐{piece}")),
         _ => bare(token),
     };
-    if word.chars().count() <= LONGEST { word } else { Cow::Owned(word.chars().take(LONGEST - 1).chain(['…']).collect()) }
+    if word.chars().count() <= LONGEST {
+        word
+    } else {
+        Cow::Owned(word.chars().take(LONGEST - 1).chain(['…']).collect())
+    }
 }
 
 /// The token without the tokeniser's marks of spaces and continuation; a lone space stays visible.

@@ -61,7 +61,7 @@ async function computes(page, { compute, renderer }) {
 }
 
 test("WebGPU: a typed sentence gives ONNX Runtime's attention", bounded, async (t) => {
-  await computes(await session(t, "webgpu"), { compute: "gpu", renderer: "webgpu" });
+  await computes(await session(t, "webgpu", "/?compute=gpu"), { compute: "gpu", renderer: "webgpu" });
 });
 
 test("WebGPU off: the CPU computes, WebGL2 draws", bounded, async (t) => {
@@ -94,8 +94,7 @@ for (const fault of ["missing", "truncated"]) {
     await page.waitForTimeout(1000);
     const card = await picture(page, `${fault}-weights`);
     server.fault = null;
-    await page.focus("#vitrine");
-    await page.keyboard.press("R");
+    await page.keyboard.press("r");
     const healed = await until(page, settled, "the retry to succeed", 120);
     assert.equal(healed.error, null);
     await page.waitForTimeout(1000);

@@ -24,9 +24,9 @@ const TYPES = {
 /// are not found, while it is "truncated" half of them come, as a complete file.
 export async function serve(folders, port = 0) {
   const server = createServer(async (request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url, "http://host").pathname));
-    const fault = path.endsWith(".safetensors") ? server.fault : null;
-    const file = fault !== "missing" && await find(folders, path.endsWith("/") ? `${path}index.html` : path);
+    const path = pathOf(request.url);
+    const fault = path?.endsWith(".safetensors") ? server.fault : null;
+    const file = path && fault !== "missing" && await find(folders, path.endsWith("/") ? `${path}index.html` : path);
     if (!file) return response.writeHead(404).end("not found");
     const length = fault === "truncated" ? file.size >> 1 : file.size;
     response.writeHead(200, {
@@ -41,6 +41,14 @@ export async function serve(folders, port = 0) {
   server.fault = null;
   server.origin = `http://localhost:${server.address().port}`;
   return server;
+}
+
+function pathOf(url) {
+  try {
+    return normalize(decodeURIComponent(new URL(url, "http://host").pathname));
+  } catch {
+    return null; // not an address
+  }
 }
 
 async function find(folders, path) {

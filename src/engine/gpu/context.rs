@@ -73,8 +73,10 @@ impl Context {
 
     /// Sees to it that the callbacks of work up to `submission` run.
     pub(super) fn settle(&self, submission: wgpu::SubmissionIndex) -> Result<(), EngineError> {
-        platform::settle(&self.device, submission)
-            .map_err(|error| EngineError::Lost(self.lost().unwrap_or_else(|| error.to_string())))
+        platform::settle(&self.device, submission).map_err(|error| {
+            let mut faults = locked(&self.faults);
+            EngineError::Lost(faults.lost.get_or_insert_with(|| error.to_string()).clone())
+        })
     }
 
     /// A buffer for `len` f32, its contents arbitrary. `what` names it in errors.
@@ -91,7 +93,8 @@ impl Context {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let descriptor = wgpu::BufferDescriptor { label: Some(what), size, usage, mapped_at_creation: false };
         let buffer = spare.unwrap_or_else(|| {
-            checks.watch(&self.device, &format!("memory for {what}"), || self.device.create_buffer(&descriptor))
+            checks
+                .watch(&self.device, &format!("memory for {what}"), || self.device.create_buffer(&descriptor))
         });
         Ok(Lease { buffer, context: Arc::clone(self), refusals: self.refusals.load(Ordering::Relaxed) })
     }

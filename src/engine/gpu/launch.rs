@@ -39,7 +39,7 @@ impl Launch {
             Kernel::Gelu => unary(step, GELU),
             Kernel::Binary(f) => binary(step, *f as u32),
             Kernel::Reduce(f) => reduce(step, *f as u32, software),
-            Kernel::Matmul { alpha, gelu } => matmul(step, *alpha, *gelu),
+            Kernel::Matmul { alpha, gelu } => matmul(step, *alpha, *gelu, software),
             Kernel::Gather => Some(gather(step)),
             Kernel::Pad { axis, before, value } => pad(step, *axis, *before, *value),
             Kernel::Softmax => Some(softmax(step, software)),
@@ -51,7 +51,13 @@ impl Launch {
         })
     }
 
-    fn of(step: &Step, source: Source, constants: &[(&'static str, u32)], params: Params, grid: [u32; 3]) -> Self {
+    fn of(
+        step: &Step,
+        source: Source,
+        constants: &[(&'static str, u32)],
+        params: Params,
+        grid: [u32; 3],
+    ) -> Self {
         Self {
             variant: Variant { source, constants: constants.to_vec() },
             inputs: step.inputs.iter().map(|it| it.slot).collect(),
@@ -187,29 +193,26 @@ fn by_row(rows: usize, together: bool) -> [u32; 3] {
     linear(if together { rows } else { rows.div_ceil(GROUP) })
 }
 
-fn matmul(step: &Step, alpha: f32, gelu: bool) -> Option<Launch> {
+fn matmul(step: &Step, alpha: f32, gelu: bool, software: bool) -> Option<Launch> {
     let [a, w, bias @ ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
     let (&[batch, m, k], n) = (&a.shape[..], w.shape[2]) else { unreachable!("{step:?} has three axes") };
-    let w_rows = if w.strides[1] == 1 && vectors(w, 1) {
-        2
-    } else {
-        u32::from(w.strides[2] == 1 && vectors(w, 2))
-    };
-    let constants = [
-        ("A_ROWS", u32::from(a.strides[2] == 1 && vectors(a, 2))),
-        ("W_ROWS", w_rows),
-        ("BIAS", bias.len() as u32),
-        ("GELU", u32::from(gelu)),
-    ];
+    let a_rows = vectors(a, 2);
+    let w_rows = if vectors(w, 1) { 2 } else { u32::from(vectors(w, 2)) };
+    // 8 x 8 results a thread read less than 8 x 4, but hardware wants many threads more than few reads.
+    let many = software || batch * m.div_ceil(8) * n.div_ceil(8) >= 1 << 14;
+    let wide = many && n > 4 && a_rows && w_rows > 0;
+    let constants = [("WIDE", u32::from(wide)), ("A_ROWS", u32::from(a_rows)), ("W_ROWS", w_rows)];
     let params = Params::default().words(&[m, k, n]).float(alpha);
     let params = params.words(&[a.offset]).words(&a.strides).words(&[w.offset]).words(&w.strides);
-    let grid = [n.div_ceil(32) as u32, m.div_ceil(32) as u32, batch as u32];
+    let params = params.words(&[bias.len(), usize::from(gelu)]);
+    let grid = [n.div_ceil(if wide { 64 } else { 32 }) as u32, m.div_ceil(32) as u32, batch as u32];
     let inputs = [a, w, bias.first().unwrap_or(a)].map(|it| it.slot).to_vec();
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, MATMUL, &constants, params, grid) })
 }
 
-/// Whether every four neighbours along `axis`, whose stride is 1, make an aligned vec4.
+/// Whether every four neighbours along `axis` are an aligned vec4 of their buffer.
 fn vectors(x: &Operand, axis: usize) -> bool {
-    let others = (0..x.shape.len()).filter(|it| *it != axis && x.shape[*it] > 1);
-    x.shape[axis].is_multiple_of(4) && x.offset.is_multiple_of(4) && others.into_iter().all(|it| x.strides[it].is_multiple_of(4))
+    let mut others = (0..x.shape.len()).filter(|it| *it != axis && x.shape[*it] > 1);
+    let aligned = x.shape[axis].is_multiple_of(4) && x.offset.is_multiple_of(4);
+    x.strides[axis] == 1 && aligned && others.all(|it| x.strides[it].is_multiple_of(4))
 }

@@ -66,8 +66,10 @@ impl Gpu {
         let power_preference =
             wgpu::PowerPreference::from_env().unwrap_or(wgpu::PowerPreference::HighPerformance);
         let options = wgpu::RequestAdapterOptions { power_preference, ..Default::default() };
-        let adapter =
-            instance.request_adapter(&options).await.map_err(|error| EngineError::NoGpu(error.to_string()))?;
+        let adapter = instance
+            .request_adapter(&options)
+            .await
+            .map_err(|error| EngineError::NoGpu(error.to_string()))?;
         let device = adapter.request_device(&device_descriptor(&adapter)).await;
         let (device, queue) = device.map_err(|error| EngineError::NoGpu(error.to_string()))?;
         Ok(Self::shared(&adapter, device, queue))
@@ -213,7 +215,11 @@ fn submit(context: &Context, cost: usize, encode: impl FnOnce(&mut wgpu::Command
 /// The cost of a slice of [`SLICE`] seconds, given what one took. Short slices say little: they do not lower it.
 fn learn(budget: usize, cost: usize, seconds: f64) -> usize {
     let fitting = (cost as f64 * SLICE / seconds.max(1e-6)) as usize;
-    if fitting < budget && cost < budget / 2 { budget } else { fitting.clamp(budget / 4, budget * 4).max(1 << 20) }
+    if fitting < budget && cost < budget / 2 {
+        budget
+    } else {
+        fitting.clamp(budget / 4, budget * 4).max(1 << 20)
+    }
 }
 
 /// "Vulkan: llvmpipe (LLVM 15.0.6), software".

@@ -36,7 +36,8 @@ pub(super) struct Variant {
 impl Variant {
     /// Its name in errors: "kernel reduce (OP 1)".
     fn label(&self) -> String {
-        let constants: Vec<String> = self.constants.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let constants: Vec<String> =
+            self.constants.iter().map(|(name, value)| format!("{name} {value}")).collect();
         format!("kernel {} ({})", self.source.name, constants.join(", "))
     }
 }
@@ -47,13 +48,13 @@ pub(super) struct Pipelines {
     modules: BTreeMap<&'static str, wgpu::ShaderModule>,
     /// By number of inputs.
     layouts: BTreeMap<usize, wgpu::BindGroupLayout>,
-    pipelines: BTreeMap<Variant, wgpu::ComputePipeline>,
+    made: BTreeMap<Variant, wgpu::ComputePipeline>,
 }
 
 impl Pipelines {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.pipelines.len()
+        self.made.len()
     }
 
     /// Forgets all: after a refusal some may be unusable.
@@ -69,7 +70,7 @@ impl Pipelines {
         inputs: usize,
         checks: &mut Checks,
     ) -> wgpu::ComputePipeline {
-        if let Some(known) = self.pipelines.get(variant) {
+        if let Some(known) = self.made.get(variant) {
             return known.clone();
         }
         let (device, label) = (&context.device, variant.label());
@@ -80,8 +81,10 @@ impl Pipelines {
             checks.watch(device, &label, || device.create_shader_module(descriptor))
         });
         let groups = self.layouts.entry(inputs).or_insert_with(|| layout(device, inputs));
-        let constants: Vec<(&str, f64)> = variant.constants.iter().map(|(name, it)| (*name, f64::from(*it))).collect();
-        let compilation_options = wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
+        let constants: Vec<(&str, f64)> =
+            variant.constants.iter().map(|(name, it)| (*name, f64::from(*it))).collect();
+        let compilation_options =
+            wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
         let pipeline = checks.watch(device, &label, || {
             let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: Some(name),
@@ -97,7 +100,7 @@ impl Pipelines {
                 cache: None,
             })
         });
-        self.pipelines.insert(variant.clone(), pipeline.clone());
+        self.made.insert(variant.clone(), pipeline.clone());
         pipeline
     }
 }

@@ -67,7 +67,9 @@ impl Program {
             };
             match slot.fill {
                 Fill::Input(input) => inputs.push((input, i)),
-                Fill::Const(value) => context.queue.write_buffer(&lease.buffer, 0, bytemuck::bytes_of(&value)),
+                Fill::Const(value) => {
+                    context.queue.write_buffer(&lease.buffer, 0, bytemuck::bytes_of(&value));
+                }
                 Fill::Scratch | Fill::Weight { .. } => {}
             }
             slots.push(lease);
@@ -126,7 +128,13 @@ impl Program {
         let Operand { slot, offset, shape, .. } = &self.keeps[i].1;
         let bytes = 4 * shape.iter().product::<usize>() as u64;
         if bytes > 0 {
-            encoder.copy_buffer_to_buffer(&self.slots[*slot].buffer, 4 * *offset as u64, &to.buffer, 0, bytes);
+            encoder.copy_buffer_to_buffer(
+                &self.slots[*slot].buffer,
+                4 * *offset as u64,
+                &to.buffer,
+                0,
+                bytes,
+            );
         }
     }
 }
@@ -175,7 +183,12 @@ fn dispatches(
         let size = 4 * words.len().max(4) as u64;
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let label = Some("parameters");
-        context.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
+        context.device.create_buffer(&wgpu::BufferDescriptor {
+            label,
+            size,
+            usage,
+            mapped_at_creation: false,
+        })
     });
     context.queue.write_buffer(&params, 0, bytemuck::cast_slice(&words));
     let dispatches = launches.iter().zip(steps).zip(places).map(|((launch, step), (offset, size))| {
@@ -185,7 +198,8 @@ fn dispatches(
             offset: offset as u64,
             size: wgpu::BufferSize::new(size as u64),
         });
-        let used = launch.inputs.iter().chain([&launch.output]).map(|it| slots[*it].buffer.as_entire_binding());
+        let used =
+            launch.inputs.iter().chain([&launch.output]).map(|it| slots[*it].buffer.as_entire_binding());
         let entries: Vec<_> = std::iter::once(own)
             .chain(used)
             .enumerate()
@@ -193,7 +207,11 @@ fn dispatches(
             .collect();
         let bindings = checks.watch(&context.device, &describe(step), || {
             let layout = &pipeline.get_bind_group_layout(0);
-            context.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
+            context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: None,
+                layout,
+                entries: &entries,
+            })
         });
         Dispatch { pipeline, bindings, grid: launch.grid, cost: cost(step) }
     });

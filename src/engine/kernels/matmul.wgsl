@@ -9,9 +9,9 @@ struct Params {
     k: u32,
     n: u32,
     alpha: f32,
-    // Offset, then strides of batch, row and column.
-    a: vec4<u32>,
+    a: vec4<u32>, // offset, strides of batch, row and column
     w: vec4<u32>,
+    after: vec2<u32>, // whether there is a bias, whether GELU follows
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -25,8 +25,6 @@ override WIDE: bool = false;
 override A_ROWS: bool = false;
 // Which four neighbours lie in one vec4 of w: none (0), those along n (1), those along k (2).
 override W_ROWS: u32 = 0u;
-override BIAS: bool = false;
-override GELU: bool = false;
 const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
 
 // a[.., k .. k + 4] of the row that begins at `row`; zeros beyond the end.
@@ -34,10 +32,9 @@ fn read_a(row: u32, k: u32) -> vec4<f32> {
     if (A_ROWS) {
         return a[(row + k) / 4u];
     }
-    let ks = k + FOUR;
-    let i = row + min(ks, vec4<u32>(params.k - 1u)) * params.a.w;
+    let i = row + min(k + FOUR, vec4<u32>(params.k - 1u)) * params.a.w;
     let it = vec4<f32>(a[i.x / 4u][i.x % 4u], a[i.y / 4u][i.y % 4u], a[i.z / 4u][i.z % 4u], a[i.w / 4u][i.w % 4u]);
-    return select(vec4<f32>(), it, ks < vec4<u32>(params.k));
+    return select(vec4<f32>(), it, k + FOUR < vec4<u32>(params.k));
 }
 
 // Four neighbours of w along n.
@@ -70,22 +67,24 @@ fn starts(first: u32, count: u32, stride: u32) -> vec4<u32> {
 }
 
 // GELU with the error function of Abramowitz & Stegun 7.1.26, the small side of it without cancellation.
-fn act(x: f32) -> f32 {
-    if (!GELU) {
+fn act(x: vec4<f32>) -> vec4<f32> {
+    if (params.after.y == 0u) {
         return x;
     }
     let t = 1.0 / (1.0 + 0.3275911 * 0.70710678 * abs(x));
     let p = 0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)));
     let tail = t * p * exp(-0.5 * x * x);
-    return 0.5 * x * select(2.0 - tail, tail, x < 0.0);
+    return 0.5 * x * select(2.0 - tail, tail, x < vec4<f32>());
 }
 
 // Writes a block whose columns are rows of y.
 fn write(batch: u32, row: u32, column: u32, block: mat4x4<f32>) {
+    let shift = vec4<f32>(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]);
     for (var i = 0u; i < 4u && row + i < params.m; i += 1u) {
+        let it = act(params.alpha * block[i] + select(vec4<f32>(), shift, params.after.x == 1u));
+        let at = (batch * params.m + row + i) * params.n + column;
         for (var j = 0u; j < 4u && column + j < params.n; j += 1u) {
-            let shift = select(0.0, bias[column + j], BIAS);
-            y[(batch * params.m + row + i) * params.n + column + j] = act(params.alpha * block[i][j] + shift);
+            y[at + j] = it[j];
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Maps in a GPU buffer: the fragment shader reads the buffer that the kernel wrote.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use egui::PaintCallbackInfo;
 use egui_wgpu::{Callback, CallbackResources, CallbackTrait, RenderState, ScreenDescriptor};
 use wgpu::util::DeviceExt;
 
 use super::{Cell, Maps, Scale, Style};
+use crate::engine::gpu::DeviceTensor;
+use crate::trace::Storage;
 use crate::ui::scale::{grey, table};
 
 /// Compiles the heat map's shader for the window, once, before the first frame. An error is the driver's words: then
@@ -20,10 +22,10 @@ pub fn install_heatmaps(state: &RenderState) -> impl Future<Output = Result<(), 
 }
 
 /// Hands the maps to the painter: the rest happens while the frame is rendered.
-pub(super) fn paint(maps: &Maps<'_>, buffer: &wgpu::Buffer, ui: &egui::Ui, style: &Style, cells: Vec<Cell>) {
+pub(super) fn paint(maps: &Maps<'_>, values: &DeviceTensor, ui: &egui::Ui, style: &Style, cells: Vec<Cell>) {
     let peaks = maps.peak.map(|peak| match &peak.tensor.storage {
-        crate::trace::Storage::Device(tensor) => Peaks::Device(tensor.buffer().clone()),
-        crate::trace::Storage::Host(values) => Peaks::Host(values.clone()),
+        Storage::Device(tensor) => Peaks::Device(tensor.clone()),
+        Storage::Host(values) => Peaks::Host(values.clone()),
     });
     let uniforms = Uniforms {
         screen: [0.0; 2],
@@ -37,7 +39,7 @@ pub(super) fn paint(maps: &Maps<'_>, buffer: &wgpu::Buffer, ui: &egui::Ui, style
         opacity: ui.painter().opacity(),
         grey: grey(style.dark).to_normalized_gamma_f32(),
     };
-    let drawing = Drawing { values: buffer.clone(), peaks, uniforms, cells, bound: OnceLock::new() };
+    let drawing = Drawing { values: values.clone(), peaks, uniforms, cells, bound: OnceLock::new() };
     // The whole window is the viewport, so that pixels are counted from its corner; the clip rectangle still holds.
     ui.painter().add(Callback::new_paint_callback(ui.ctx().viewport_rect(), drawing));
 }
@@ -73,13 +75,14 @@ struct Uniforms {
 
 /// Where the peaks are.
 enum Peaks {
-    Device(wgpu::Buffer),
-    Host(std::sync::Arc<[f32]>),
+    Device(DeviceTensor),
+    Host(Arc<[f32]>),
 }
 
-/// Some maps of one tensor in one frame.
+/// Some maps of one tensor in one frame. It holds the tensors, so that their buffers are not used for something else
+/// before they are drawn.
 struct Drawing {
-    values: wgpu::Buffer,
+    values: DeviceTensor,
     peaks: Option<Peaks>,
     uniforms: Uniforms,
     cells: Vec<Cell>,
@@ -101,7 +104,12 @@ impl CallbackTrait for Drawing {
         Vec::new()
     }
 
-    fn paint(&self, _: PaintCallbackInfo, pass: &mut wgpu::RenderPass<'static>, resources: &CallbackResources) {
+    fn paint(
+        &self,
+        _: PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        resources: &CallbackResources,
+    ) {
         let (Some(pipeline), Some((group, frame))) = (resources.get::<Pipeline>(), self.bound.get()) else {
             return;
         };
@@ -114,7 +122,12 @@ impl CallbackTrait for Drawing {
 
 impl Drawing {
     /// The frame's uniforms and cells in one buffer, bound with the tensor.
-    fn bind(&self, device: &wgpu::Device, screen: &ScreenDescriptor, it: &Pipeline) -> (wgpu::BindGroup, wgpu::Buffer) {
+    fn bind(
+        &self,
+        device: &wgpu::Device,
+        screen: &ScreenDescriptor,
+        it: &Pipeline,
+    ) -> (wgpu::BindGroup, wgpu::Buffer) {
         let screen = screen.size_in_pixels.map(|side| side as f32);
         let uniforms = Uniforms { screen, linear: it.linear.into(), ..self.uniforms };
         let mut contents = bytemuck::bytes_of(&uniforms).to_vec();
@@ -123,9 +136,11 @@ impl Drawing {
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::VERTEX;
         let frame = upload(device, &contents, usage);
         let peaks = match &self.peaks {
-            None => self.values.clone(),
-            Some(Peaks::Device(buffer)) => buffer.clone(),
-            Some(Peaks::Host(values)) => upload(device, bytemuck::cast_slice(values), wgpu::BufferUsages::STORAGE),
+            None => self.values.buffer().clone(),
+            Some(Peaks::Device(tensor)) => tensor.buffer().clone(),
+            Some(Peaks::Host(values)) => {
+                upload(device, bytemuck::cast_slice(values), wgpu::BufferUsages::STORAGE)
+            }
         };
         let uniform = wgpu::BufferBinding {
             buffer: &frame,
@@ -138,7 +153,7 @@ impl Drawing {
             layout: &it.render.get_bind_group_layout(0),
             entries: &[
                 entry(0, wgpu::BindingResource::Buffer(uniform)),
-                entry(1, self.values.as_entire_binding()),
+                entry(1, self.values.buffer().as_entire_binding()),
                 entry(2, peaks.as_entire_binding()),
                 entry(3, wgpu::BindingResource::TextureView(&it.table)),
             ],

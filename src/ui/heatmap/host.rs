@@ -143,7 +143,11 @@ mod tests {
         let cell = Cell { at: [0, 0], size: [4, 4], map: 0 };
         let image = atlas.draw(&maps(&kept, 9), &data, true, &[&cell]).unwrap();
         let full = colour(Scale::Sequential, true, 1.0);
-        assert_eq!(image.pixels.iter().filter(|&&pixel| pixel == full).count(), 4, "it lies under four pixels");
+        assert_eq!(
+            image.pixels.iter().filter(|&&pixel| pixel == full).count(),
+            4,
+            "it lies under four pixels"
+        );
         let atlas = Atlas::new([9, 9], 1, 2048);
         let image = atlas.draw(&maps(&kept, 9), &data, true, &[&cell]).unwrap();
         assert_eq!(image.pixels[80], grey(true));

@@ -1,0 +1,300 @@
+//! The widgets, looked at and touched: what is painted, what the pointer hits, what a screen reader hears.
+
+use egui::{Pos2, Rect, pos2, vec2};
+use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
+use egui_kittest::{Harness, HarnessBuilder};
+use vitrine::engine::{Cancel, gpu::Gpu};
+use vitrine::focus::{Focus, Spot};
+use vitrine::graph::Graph;
+use vitrine::platform::block_on;
+use vitrine::tensor::Tensor;
+use vitrine::trace::Kept;
+use vitrine::ui::{Axes, Divided, Legend, Lines, Maps, Measured, Peak, Range, Scale, Strand, Style, Tokens};
+use vitrine::ui::{badge, install_fonts, install_heatmaps, scale};
+
+/// A harness in the app's look.
+fn harness<T>(style: &Style) -> HarnessBuilder<T> {
+    let style = style.clone();
+    Harness::builder().with_size([480.0, 420.0]).with_render_cursor(false).with_context_setup(move |ctx| {
+        install_fonts(ctx);
+        style.apply(ctx);
+    })
+}
+
+fn words() -> Vec<String> {
+    ["[CLS]", "the", "street", "##s", "because", "it", "was", "[SEP]"].map(str::to_owned).to_vec()
+}
+
+/// Rows that sum to one, each with its largest weight at the token before.
+fn attention(heads: usize, tokens: usize) -> Tensor {
+    Tensor::from_fn(&[heads, tokens, tokens], |at| {
+        let peak = at[2] + 1 == at[1] || (at[1] == 0 && at[2] == 0);
+        let rest = 0.3 / (tokens - 1) as f32;
+        if peak { 0.7 } else { rest }
+    })
+}
+
+fn maps(tensor: &Kept, tokens: usize) -> Maps<'_> {
+    Maps { tensor, rows: tokens, cols: tokens, peak: None, range: Range::UNIT, scale: Scale::Sequential }
+}
+
+/// Values of every kind: small, large, negative, masked, not a number.
+fn awkward(shape: &[usize]) -> Tensor {
+    let mut seed = 3_u32;
+    Tensor::from_fn(shape, |at| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let x = (seed >> 8) as f32 / 16_777_216.0;
+        match at.iter().sum::<usize>() % 19 {
+            0 => -1e30,
+            7 => f32::NAN,
+            _ => x * x * x - 0.1,
+        }
+    })
+}
+
+/// The picture of four maps in rectangles larger and smaller than their cells, from the host or from the GPU.
+fn painted(on_gpu: bool, scale: Scale, range: Range, per_row: Option<bool>, dark: bool) -> Vec<u8> {
+    const SHAPE: [usize; 3] = [3, 37, 41];
+    let state = create_render_state(default_wgpu_setup(), egui_kittest_options());
+    block_on(install_heatmaps(&state)).expect("the shader compiles");
+    let (values, peaks) =
+        (awkward(&SHAPE), Tensor::from_fn(&SHAPE[..2], |at| 0.5 + (at[1] % 7) as f32 * 0.1));
+    let (values, peaks) = if on_gpu {
+        let graph = Graph::new(&[], &[]);
+        graph.input(&values).keep("values");
+        graph.input(&peaks).keep("peaks");
+        let mut gpu = Gpu::shared(&state.adapter, state.device.clone(), state.queue.clone());
+        let mut trace = block_on(gpu.run(&graph.finish(), &Cancel::default())).expect("it runs");
+        (trace.tensors.remove("values").expect("kept"), trace.tensors.remove("peaks").expect("kept"))
+    } else {
+        (Kept::from(values), Kept::from(peaks))
+    };
+    let style = Style::new(dark, 1.0);
+    let renderer = WgpuTestRenderer::from_render_state(state);
+    let builder = harness::<()>(&style).with_pixels_per_point(1.5).renderer(renderer);
+    let mut harness = builder.build_ui(move |ui| {
+        ui.painter().rect_filled(ui.max_rect(), 0.0, style.surface);
+        let peak = per_row.map(|per_row| Peak { tensor: &peaks, per_row });
+        let maps = Maps { tensor: &values, rows: SHAPE[1], cols: SHAPE[2], peak, range, scale };
+        let rect = |x, y, width, height| Rect::from_min_size(pos2(x, y), vec2(width, height));
+        let cells = [
+            (0, rect(5.0, 5.0, 120.0, 150.0)),
+            (2, rect(130.3, 5.2, 20.0, 17.0)),
+            (1, rect(180.0, 20.0, 14.0, 60.0)),
+            (2, rect(440.0, 380.0, 90.0, 90.0)),
+        ];
+        maps.paint(ui, &style, &cells);
+    });
+    harness.run_steps(2);
+    harness.render().expect("it renders").into_raw()
+}
+
+fn egui_kittest_options() -> egui_wgpu::RendererOptions {
+    egui_wgpu::RendererOptions::PREDICTABLE
+}
+
+#[test]
+fn both_heat_maps_paint_the_same_pixels() {
+    for (scale, range, per_row, dark) in [
+        (Scale::Sequential, Range::UNIT, None, true),
+        (Scale::Sequential, Range::LOG, Some(true), false),
+        (Scale::Diverging, Range::signed(0.5), None, false),
+        (Scale::Diverging, Range::signed(0.5), Some(false), true),
+        (Scale::Saliency, Range::UNIT, Some(true), true),
+    ] {
+        let [host, gpu] = [false, true].map(|on_gpu| painted(on_gpu, scale, range, per_row, dark));
+        assert!(host.iter().collect::<std::collections::BTreeSet<_>>().len() > 60, "something is painted");
+        // A driver may round a logarithm or a quotient to the neighbouring colour; here none does.
+        let differ = host.chunks(4).zip(gpu.chunks(4)).filter(|(a, b)| a != b).count();
+        assert!(
+            differ * 1000 <= host.len() / 4,
+            "{differ} pixels differ: {scale:?}, {range:?}, {per_row:?}, {dark}"
+        );
+    }
+}
+
+/// Axes of one head, and what the pointer did.
+fn axes<'a>(tokens: Vec<String>, style: &Style) -> Harness<'a, (Focus, Rect)> {
+    let (kept, style) = (Kept::from(attention(2, tokens.len())), style.clone());
+    harness(&style).wgpu().build_ui_state(
+        move |ui, (focus, rect): &mut (Focus, Rect)| {
+            let (maps, spot) = (maps(&kept, tokens.len()), focus.spot());
+            let axes = Axes { maps, map: 1, queries: &tokens, keys: &tokens, spot, name: "layer 0, head 1" };
+            let hit = axes.show(ui, &style, 380.0);
+            hit.link(focus, Spot { layer: Some(0), head: Some(1), ..Spot::default() });
+            *rect = hit.response.rect;
+            focus.turn();
+        },
+        (Focus::default(), Rect::NOTHING),
+    )
+}
+
+/// Left and top of the map and the size of a cell, found by walking the pointer over it.
+fn cell(harness: &mut Harness<'_, (Focus, Rect)>, query: usize, key: usize) -> Option<Pos2> {
+    let rect = harness.state().1;
+    for y in (rect.top() as i32..rect.bottom() as i32).step_by(6) {
+        for x in (rect.left() as i32..rect.right() as i32).step_by(6) {
+            let at = pos2(x as f32, y as f32);
+            harness.hover_at(at);
+            harness.step();
+            let spot = harness.state().0.spot();
+            if spot.query == Some(query) && spot.key == Some(key) {
+                return Some(at);
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn a_cell_previews_its_tokens_and_a_click_locks_them() {
+    let mut harness = axes(words(), &Style::new(true, 1.0));
+    harness.step();
+    let at = cell(&mut harness, 5, 2).expect("the pointer finds the cell");
+    assert_eq!(harness.state().0.spot().head, Some(1), "the head is part of the place");
+    harness.drag_at(at);
+    harness.step();
+    harness.drop_at(at);
+    harness.step();
+    harness.hover_at(pos2(1.0, 1.0));
+    harness.run_steps(2);
+    let focus = &harness.state().0;
+    assert_eq!(
+        (focus.locked.query, focus.locked.key),
+        (Some(5), Some(2)),
+        "it stays locked when the pointer leaves"
+    );
+    let said = harness.get_by_label_contains("layer 0, head 1: 8 queries by 8 keys");
+    assert!(
+        said.accesskit_node().label().is_some_and(|it| it.ends_with("; query it (5); key street (2)")),
+        "in words"
+    );
+}
+
+#[test]
+fn a_tap_locks() {
+    let mut harness = axes(words(), &Style::new(true, 1.0));
+    harness.step();
+    let pos = cell(&mut harness, 3, 6).expect("the pointer finds the cell");
+    harness.event(egui::Event::PointerGone);
+    harness.step();
+    let press = |pressed| {
+        let (button, modifiers) = (egui::PointerButton::Primary, egui::Modifiers::default());
+        egui::Event::PointerButton { pos, button, pressed, modifiers }
+    };
+    harness.event(egui::Event::PointerMoved(pos));
+    harness.event(press(true));
+    harness.step();
+    // A finger is gone in the frame in which it lifts.
+    harness.event(press(false));
+    harness.event(egui::Event::PointerGone);
+    harness.run_steps(3);
+    let locked = harness.state().0.locked;
+    assert_eq!((locked.query, locked.key), (Some(3), Some(6)));
+}
+
+#[test]
+fn a_large_map_fills_its_place_with_the_right_colours() {
+    for dark in [true, false] {
+        let mut harness = axes(words(), &Style::new(dark, 1.0));
+        harness.run_steps(2);
+        let image = harness.render().expect("it renders");
+        for value in [0.7, 0.3 / 7.0] {
+            let colour = scale::colour(Scale::Sequential, dark, value);
+            let count = image.pixels().filter(|pixel| pixel.0[..3] == colour.to_array()[..3]).count();
+            assert!(count > 4000, "{count} pixels show {value}, dark {dark}");
+        }
+    }
+}
+
+#[test]
+fn long_sentences_keep_square_cells_inside_their_place() {
+    let tokens: Vec<String> = (0..128).map(|i| format!("token{i}")).collect();
+    let mut harness = axes(tokens, &Style::new(false, 1.0));
+    harness.run_steps(2);
+    let (rect, screen) = (harness.state().1, Rect::from_min_size(Pos2::ZERO, vec2(480.0, 420.0)));
+    assert!(screen.contains_rect(rect), "{rect:?}");
+    assert!(rect.height() > 250.0, "it uses the height that it gets: {rect:?}");
+}
+
+#[test]
+fn chips_are_buttons_that_say_their_token() {
+    let mut harness = harness(&Style::new(true, 1.0)).build_ui_state(
+        |ui, focus: &mut Focus| {
+            let spot = focus.spot();
+            let hit = Tokens { words: &words(), spot, weights: None }.show(ui, &Style::new(true, 1.0));
+            hit.link(focus, Spot::default());
+            focus.turn();
+        },
+        Focus::default(),
+    );
+    harness.get_by_label("token ‐s (3)").click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().locked.query, Some(3));
+}
+
+#[test]
+fn lines_isolate_the_token_under_the_pointer() {
+    let weights = attention(1, 8);
+    let mut harness = harness(&Style::new(true, 1.0)).build_ui_state(
+        move |ui, focus: &mut Focus| {
+            let strands = [Strand { hue: 3, weights: &weights.data }];
+            let tokens = words();
+            let lines = Lines { queries: &tokens, keys: &tokens, strands: &strands, spot: focus.spot() };
+            lines.show(ui, &Style::new(true, 1.0)).link(focus, Spot::default());
+            focus.turn();
+        },
+        Focus::default(),
+    );
+    let rect = harness.get_by_label_contains("lines from 8 queries").rect();
+    let at = pos2(rect.left() + 60.0, rect.top() + rect.height() * 0.5);
+    harness.hover_at(at);
+    harness.run_steps(2);
+    let spot = harness.state().spot();
+    assert!(spot.query.is_some() && spot.key.is_none(), "the left half is the queries': {spot:?}");
+    harness.hover_at(pos2(rect.right() - 60.0, at.y));
+    harness.run_steps(2);
+    let spot = harness.state().spot();
+    assert!(spot.query.is_none() && spot.key.is_some(), "the right half is the keys': {spot:?}");
+}
+
+#[test]
+fn what_is_drawn_is_also_said() {
+    let harness = harness::<()>(&Style::new(false, 2.0)).build_ui(|ui| {
+        let style = Style::new(false, 2.0);
+        let legend = Legend {
+            scale: Scale::Sequential,
+            range: Range::LOG,
+            divided: Divided::Row,
+            caption: "attention weight",
+            missing: Some("masked"),
+        };
+        legend.show(ui, &style);
+        badge(ui, &style, &Measured { name: "rows sum to 1", value: Some(1.2e-7), tolerance: 1e-5 });
+        vitrine::ui::formula(ui, &style, "attention", "A");
+    });
+    let said = "legend: attention weight, each row divided by its largest value from 1.0e-4 to 1.00, logarithmic; grey: masked";
+    harness.get_by_label(said);
+    harness.get_by_label_contains("rows sum to 1: 1.2e-7");
+    harness.get_by_label("formula: A");
+}
+
+#[test]
+fn every_card_has_its_formula_typeset() {
+    let formulas: serde_json::Value =
+        serde_json::from_str(include_str!("../assets/formulas/formulas.json")).expect("it is JSON");
+    for entry in vitrine::exhibits::all() {
+        let (id, tex) = (entry.card.id, entry.card.formula);
+        assert_eq!(formulas[id].as_str(), Some(tex), "formulas.json of {id}: edit it and run make.mjs");
+        let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/formulas/");
+        assert!(std::path::Path::new(picture).join(format!("{id}.png")).exists(), "{id}.png: run make.mjs");
+    }
+}
+
+#[test]
+fn the_shader_is_valid_on_every_device() {
+    let module = naga::front::wgsl::parse_str(include_str!("../src/ui/heatmap.wgsl")).expect("it parses");
+    let (flags, capabilities) = (naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+    naga::valid::Validator::new(flags, capabilities).validate(&module).expect("it validates");
+}
