@@ -3,11 +3,11 @@
 use std::future::Future;
 
 #[cfg(not(target_arch = "wasm32"))]
-mod desktop;
+pub mod desktop;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(target_arch = "wasm32")]
-mod page;
+pub mod page;
 #[cfg(target_arch = "wasm32")]
 mod web;
 

@@ -24,7 +24,7 @@ pub(super) struct Pane {
     /// The trace that is shown before anything was computed.
     pub(super) recorded: Option<Arc<Trace>>,
     /// What was recorded last. Recording is pure, so an equal question need not be recorded again.
-    asked: Option<Question>,
+    pub(super) asked: Option<Question>,
     /// Height of what stands below the picture, as of the last frame: the picture gets the rest.
     pub(super) below: f32,
     /// Since when the trace is older than the inputs.

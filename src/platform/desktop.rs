@@ -65,7 +65,7 @@ pub fn shot(link: &str, width: u32, height: u32) -> Result<Vec<u8>, String> {
         .renderer(WgpuTestRenderer::from_render_state(state))
         .build_ui_state(
             move |ui, app: &mut Option<App>| {
-                let setup = || setup.take().unwrap_or_else(|| unreachable!("the app is made once"));
+                let mut setup = || setup.take().unwrap_or_else(|| unreachable!("the app is made once"));
                 let app = app.get_or_insert_with(|| App::new(ui, setup()));
                 app.tick(ui);
                 // The harness leaves a margin; a window has none.

@@ -56,7 +56,7 @@ pub fn pick_files() -> impl Future<Output = Vec<File>> + Send + 'static {
 }
 
 /// Reads a file that was dropped onto the window.
-pub fn read_dropped(file: &DroppedFileHandle) -> impl Future<Output = File> + Send + 'static {
+pub fn read_dropped(file: &DroppedFileHandle) -> impl Future<Output = File> + Send + use<> {
     ready((name(file), file.bytes()))
 }
 

@@ -90,7 +90,7 @@ pub fn pick_files() -> impl Future<Output = Vec<File>> + 'static {
 }
 
 /// Reads a file that was dropped onto the page.
-pub fn read_dropped(file: &DroppedFileHandle) -> impl Future<Output = File> + 'static {
+pub fn read_dropped(file: &DroppedFileHandle) -> impl Future<Output = File> + use<> {
     let file = DroppedFileHandle::clone(file);
     async move {
         let name = file.path().to_string_lossy().into_owned();
