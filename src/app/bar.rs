@@ -1,6 +1,6 @@
 //! The top bar: the sentence, the model, what computes, and everything else that concerns all tiles.
 
-use egui::{Align, Id, Layout, RichText, Ui, WidgetInfo, WidgetType};
+use egui::{Align, Id, Layout, RichText, Ui, WidgetInfo, Role};
 
 use super::action::{Action, Compute, Preset};
 use super::icon::{Icon, icon_button, paint};
@@ -242,7 +242,7 @@ fn drop_down(ui: &mut Ui, style: &Style, words: &str, name: &str) -> egui::Respo
     let arrow = style.grid(1.5);
     let size = egui::vec2(galley.size().x + arrow + style.grid(2.0), style.grid(3.5));
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, format!("{name}: {words}")));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{name}: {words}")));
     lit(ui, style, &response);
     let at = egui::pos2(rect.left() + style.grid(0.75), rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(at, galley, style.text);
@@ -259,7 +259,7 @@ fn dotted(ui: &mut Ui, style: &Style, words: &str, colour: egui::Color32, name: 
     let galley = ui.painter().layout_no_wrap(words.to_owned(), style.regular(style.caption), style.secondary);
     let size = egui::vec2(galley.size().x + style.grid(3.0), style.grid(3.5));
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, name));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
     lit(ui, style, &response);
     ui.painter().circle_filled(rect.left_center() + egui::vec2(style.grid(1.0), 0.0), style.grid(0.45), colour);
     let at = egui::pos2(rect.left() + style.grid(2.0), rect.center().y - galley.size().y / 2.0);
@@ -269,7 +269,7 @@ fn dotted(ui: &mut Ui, style: &Style, words: &str, colour: egui::Color32, name: 
 
 fn letter_button(ui: &mut Ui, style: &Style, letter: &str, name: &str) -> bool {
     let (rect, response) = ui.allocate_exact_size(egui::Vec2::splat(style.grid(3.5)), egui::Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, name));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
     lit(ui, style, &response);
     let font = style.semibold(style.body);
     ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, letter, font, style.secondary);

@@ -1,6 +1,6 @@
 //! The gallery: a page of cards, one an exhibit.
 
-use egui::{Rect, RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, WidgetType, vec2};
+use egui::{Rect, RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, Role, vec2};
 
 use super::action::Action;
 use super::tile::quiet;
@@ -47,7 +47,7 @@ fn figure(entry: &Entry, style: &Style) -> Option<Figure> {
 fn card(ui: &mut Ui, style: &Style, entry: &Entry, figure: Option<&Figure>) -> egui::Response {
     let width = style.grid(40.0).min(ui.available_width());
     let (rect, response) = ui.allocate_exact_size(vec2(width, style.grid(44.0)), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, format!("Open {}", entry.card.title)));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {}", entry.card.title)));
     let edge = if response.hovered() || response.has_focus() { style.accent } else { style.hairline };
     let stroke = Stroke::new(1.0, edge);
     ui.painter().rect(rect, 10.0 * style.scale, style.surface, stroke, StrokeKind::Inside);

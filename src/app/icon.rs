@@ -2,7 +2,7 @@
 
 use std::f32::consts::{PI, TAU};
 
-use egui::{Color32, Pos2, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2};
+use egui::{Color32, Pos2, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, Role, pos2, vec2};
 
 use crate::ui::Style;
 
@@ -23,7 +23,7 @@ pub(super) enum Icon {
 pub(super) fn icon_button(ui: &mut Ui, style: &Style, icon: Icon, name: &str) -> Response {
     let (rect, response) = ui.allocate_exact_size(Vec2::splat(style.grid(3.5)), Sense::click());
     let enabled = ui.is_enabled();
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, enabled, name));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, name));
     let lit = enabled && (response.hovered() || response.has_focus());
     if lit {
         ui.painter().rect_filled(rect, style.grid(0.75), style.hairline);

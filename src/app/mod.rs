@@ -31,7 +31,7 @@ use egui_tiles::{TileId, Tree};
 use web_time::Duration;
 
 pub use self::action::Compute;
-use self::action::{Action, OnTile};
+use self::action::Action;
 use self::checks::Checks;
 use self::gallery::Gallery;
 use self::notice::Notices;

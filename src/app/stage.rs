@@ -32,7 +32,7 @@ pub(super) struct Pane {
 }
 
 #[derive(PartialEq)]
-struct Question {
+pub(super) struct Question {
     inputs: Inputs,
     state: Value,
     /// Which weights the model has: they may arrive, and be loaded anew.

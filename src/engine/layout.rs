@@ -115,7 +115,7 @@ impl Operand {
 }
 
 /// Merges neighbouring axes wherever all `operands` (of equal shape) allow it, so that kernels walk few axes.
-pub fn collapse<'a>(operands: impl Iterator<Item = &'a mut Operand>) {
+pub(super) fn collapse<'a>(operands: impl Iterator<Item = &'a mut Operand>) {
     let mut operands: Vec<&mut Operand> = operands.collect();
     let mut axis = 0;
     while axis < operands[0].shape.len() {

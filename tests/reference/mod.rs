@@ -4,10 +4,10 @@ use vitrine::graph::{Binary, Node, Op, Recording, Reduce, Unary, View};
 use vitrine::tensor::{advance, contiguous, size};
 
 /// Row-major f64 tensor.
-pub type Array = (Vec<usize>, Vec<f64>);
+pub(crate) type Array = (Vec<usize>, Vec<f64>);
 
 /// Every kept tensor, by name, computed in f64. Definitions are expanded first.
-pub fn run(recording: &Recording) -> Vec<(String, Array)> {
+pub(crate) fn run(recording: &Recording) -> Vec<(String, Array)> {
     let recording = recording.expanded();
     let mut values: Vec<Vec<f64>> = vec![];
     for node in &recording.nodes {
