@@ -43,12 +43,7 @@ impl Focus {
         let (h, l) = (self.hover, self.locked);
         // A hovered token leaves no locked partner lit: the pair under the pointer is one thing.
         let tokens = if h.query.is_some() || h.key.is_some() { h } else { l };
-        Spot {
-            layer: h.layer.or(l.layer),
-            head: h.head.or(l.head),
-            query: tokens.query,
-            key: tokens.key,
-        }
+        Spot { layer: h.layer.or(l.layer), head: h.head.or(l.head), query: tokens.query, key: tokens.key }
     }
 
     /// Previews `spot` while the pointer is on it.

@@ -18,8 +18,8 @@ use crate::graph::Recording;
 use crate::platform;
 use crate::trace::Trace;
 use mailbox::{Mailbox, Order};
-pub use worker::{Compute, cpu};
 use worker::Report;
+pub use worker::{Compute, cpu};
 
 /// A superseded run may finish if it is this quick: pictures then follow a dragged handle instead of waiting for its end.
 const GRACE: Duration = Duration::from_millis(120);
@@ -206,7 +206,9 @@ impl Lab {
         match result {
             Ok(trace) => (it.trace, it.shown) = (Some(Arc::new(trace)), Some(identity)),
             // A check that gave way to a picture is asked for again.
-            Err(EngineError::Cancelled) if it.wanted == Some(identity) && it.error.is_none() => it.wanted = None,
+            Err(EngineError::Cancelled) if it.wanted == Some(identity) && it.error.is_none() => {
+                it.wanted = None
+            }
             Err(EngineError::Cancelled) => {}
             Err(error) => {
                 if it.wanted == Some(identity) {

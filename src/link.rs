@@ -172,7 +172,8 @@ fn fields(state: &State) -> Map<String, Value> {
 }
 
 fn unpack(packed: &str) -> Result<String, LinkError> {
-    let packed = URL_SAFE_NO_PAD.decode(packed).map_err(|_| damaged("its packed part is cut off or altered"))?;
+    let packed =
+        URL_SAFE_NO_PAD.decode(packed).map_err(|_| damaged("its packed part is cut off or altered"))?;
     let body = miniz_oxide::inflate::decompress_to_vec_with_limit(&packed, LONGEST)
         .map_err(|_| damaged("its packed part does not unpack"))?;
     String::from_utf8(body).map_err(|_| damaged("its packed part is not text"))

@@ -48,9 +48,11 @@ impl Tensor {
     /// Largest absolute difference to `other`, NaN if either holds a NaN.
     pub fn max_abs_diff(&self, other: &Self) -> f32 {
         assert_eq!(self.shape, other.shape, "tensors of different shapes are not comparable");
-        self.data.iter().zip(other.data.iter()).map(|(a, b)| (a - b).abs()).fold(0.0, |worst, d| {
-            if d.is_nan() || d > worst { d } else { worst }
-        })
+        self.data
+            .iter()
+            .zip(other.data.iter())
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, |worst, d| if d.is_nan() || d > worst { d } else { worst })
     }
 }
 

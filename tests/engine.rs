@@ -27,7 +27,8 @@ fn check(recording: &Recording, tolerance: f64) {
 #[track_caller]
 fn op(shapes: &[&[usize]], seed: u64, tolerance: f64, f: impl for<'g> Fn(&[Var<'g>]) -> Var<'g>) {
     let g = Graph::default();
-    let xs: Vec<Var<'_>> = shapes.iter().enumerate().map(|(i, s)| g.input(&random(s, seed + i as u64))).collect();
+    let xs: Vec<Var<'_>> =
+        shapes.iter().enumerate().map(|(i, s)| g.input(&random(s, seed + i as u64))).collect();
     f(&xs).keep("y");
     drop(xs);
     check(&g.finish(), tolerance);

@@ -38,7 +38,9 @@ impl Compute for Fake {
                     std::thread::sleep(Duration::from_millis(1));
                 }
             }
-            "fail" => return Err(EngineError::Refused { what: "a kernel".to_owned(), reason: "no".to_owned() }),
+            "fail" => {
+                return Err(EngineError::Refused { what: "a kernel".to_owned(), reason: "no".to_owned() });
+            }
             "lose" => return Err(EngineError::Lost("unplugged".to_owned())),
             "panic" => panic!("a bug in an engine"),
             _ => {}
@@ -116,8 +118,9 @@ fn a_quick_run_may_finish_though_it_is_superseded() {
     until(&mut lab, |lab| lab.show(TILE).elapsed.is_some());
     lab.request(TILE, recording(2.0, "slow"));
     fake.gate.store(true, Ordering::Relaxed);
-    until(&mut lab, |lab| value(lab, TILE) == Some(1.5));
     until(&mut lab, |lab| value(lab, TILE) == Some(2.5));
+    assert_eq!(*fake.ran.lock().unwrap(), [1.0, 2.0], "both ran");
+    assert_eq!(lab.runs, 2, "and both to the end");
 }
 
 #[test]

@@ -39,8 +39,12 @@ fn layout() -> impl Strategy<Value = Layout> {
 
 fn spot() -> impl Strategy<Value = Spot> {
     let place = || proptest::option::of(any::<u16>().prop_map(usize::from));
-    (place(), place(), place(), place())
-        .prop_map(|(layer, head, query, key)| Spot { layer, head, query, key })
+    (place(), place(), place(), place()).prop_map(|(layer, head, query, key)| Spot {
+        layer,
+        head,
+        query,
+        key,
+    })
 }
 
 fn state() -> impl Strategy<Value = State> {

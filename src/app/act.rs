@@ -106,11 +106,16 @@ impl App {
         let layers = (0..).take_while(|l| pattern(*l).is_some()).count();
         let heads = pattern(0).and_then(|it| it.shape.first().copied()).unwrap_or(0);
         let moved = |from: Option<usize>, step: isize, count: usize| {
-            (step != 0 && count > 0).then(|| from.unwrap_or(0).saturating_add_signed(step).min(count - 1)).or(from)
+            (step != 0 && count > 0)
+                .then(|| from.unwrap_or(0).saturating_add_signed(step).min(count - 1))
+                .or(from)
         };
         let locked = self.focus.locked;
-        self.focus.locked =
-            Spot { head: moved(locked.head, head, heads), layer: moved(locked.layer, layer, layers), ..locked };
+        self.focus.locked = Spot {
+            head: moved(locked.head, head, heads),
+            layer: moved(locked.layer, layer, layers),
+            ..locked
+        };
     }
 
     /// Tries again whatever failed.
@@ -190,7 +195,9 @@ impl App {
                 let open = Arc::clone(open);
                 self.lab.switch(move || open());
             }
-            (Compute::Gpu, Err(reason)) => return self.notices.warn(format!("There is no GPU to compute on: {reason}.")),
+            (Compute::Gpu, Err(reason)) => {
+                return self.notices.warn(format!("There is no GPU to compute on: {reason}."));
+            }
         }
         self.compute = compute;
         self.checks.clear(&mut self.lab);
@@ -214,7 +221,8 @@ impl App {
     pub(super) fn heed_fault(&mut self) {
         match &self.lab.fault {
             Some(EngineError::NoGpu(reason)) if self.compute == Compute::Gpu => {
-                self.notices.warn(format!("Computing on the CPU, for the GPU could not be opened: {reason}."));
+                self.notices
+                    .warn(format!("Computing on the CPU, for the GPU could not be opened: {reason}."));
                 self.switch(Compute::Cpu);
             }
             // What computes also draws, so no card of ours can be seen any more: the page shows its own.

@@ -1,6 +1,6 @@
 //! The top bar: the sentence, the model, what computes, and everything else that concerns all tiles.
 
-use egui::{Align, Id, Layout, RichText, Ui, WidgetInfo, Role};
+use egui::{Align, Id, Layout, RichText, Role, Ui, WidgetInfo};
 
 use super::action::{Action, Compute, Preset};
 use super::icon::{Icon, icon_button, paint};
@@ -111,7 +111,9 @@ impl App {
     }
 
     fn appearance(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        for (theme, name) in [(Theme::System, "As the system"), (Theme::Light, "Light"), (Theme::Dark, "Dark")] {
+        for (theme, name) in
+            [(Theme::System, "As the system"), (Theme::Light, "Light"), (Theme::Dark, "Dark")]
+        {
             if ui.radio(self.theme == theme, name).clicked() {
                 actions.push(Action::Theme(theme));
             }
@@ -142,7 +144,8 @@ impl App {
             .margin(margin)
             .desired_width(ui.available_width());
         let response = ui.add(edit);
-        let right = response.rect.right_center() - egui::vec2(count.size().x + style.grid(1.5), count.size().y / 2.0);
+        let right =
+            response.rect.right_center() - egui::vec2(count.size().x + style.grid(1.5), count.size().y / 2.0);
         ui.painter().galley(right, count, style.secondary);
     }
 
@@ -261,7 +264,11 @@ fn dotted(ui: &mut Ui, style: &Style, words: &str, colour: egui::Color32, name: 
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
     lit(ui, style, &response);
-    ui.painter().circle_filled(rect.left_center() + egui::vec2(style.grid(1.0), 0.0), style.grid(0.45), colour);
+    ui.painter().circle_filled(
+        rect.left_center() + egui::vec2(style.grid(1.0), 0.0),
+        style.grid(0.45),
+        colour,
+    );
     let at = egui::pos2(rect.left() + style.grid(2.0), rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(at, galley, style.secondary);
     response.on_hover_text(name)

@@ -74,7 +74,9 @@ impl Checks {
                 let state = self.known.get(&key(exhibit, check));
                 let (value, words) = match state {
                     Some(State::Value(value)) => (Some(*value), String::new()),
-                    Some(State::Failed(error)) => (Some(f32::NAN), format!("\nCould not be measured: {error}.")),
+                    Some(State::Failed(error)) => {
+                        (Some(f32::NAN), format!("\nCould not be measured: {error}."))
+                    }
                     None => (None, "\nMeasured once the model is there.".to_owned()),
                 };
                 let measured = Measured { name: check.name, value, tolerance: check.tolerance };

@@ -1,6 +1,6 @@
 //! The gallery: a page of cards, one an exhibit.
 
-use egui::{Rect, RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, Role, vec2};
+use egui::{Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, vec2};
 
 use super::action::Action;
 use super::tile::quiet;
@@ -56,14 +56,20 @@ fn card(ui: &mut Ui, style: &Style, entry: &Entry, figure: Option<&Figure>) -> e
     if let Some(figure) = figure {
         thumbnail(ui, style, above, figure);
     }
-    ui.scope_builder(UiBuilder::new().max_rect(below).layout(egui::Layout::top_down(egui::Align::Min)), |ui| {
-        ui.style_mut().interaction.selectable_labels = false;
-        ui.add_space(style.grid(1.0));
-        ui.label(RichText::new(entry.card.title).font(style.semibold(style.title)).color(style.text));
-        ui.label(RichText::new(entry.card.claim).font(style.regular(style.body)).color(style.text));
-        ui.add_space(style.grid(0.5));
-        ui.label(quiet(style, format!("{} · {} · {}", entry.card.family, entry.card.paper, entry.card.year)));
-    });
+    ui.scope_builder(
+        UiBuilder::new().max_rect(below).layout(egui::Layout::top_down(egui::Align::Min)),
+        |ui| {
+            ui.style_mut().interaction.selectable_labels = false;
+            ui.add_space(style.grid(1.0));
+            ui.label(RichText::new(entry.card.title).font(style.semibold(style.title)).color(style.text));
+            ui.label(RichText::new(entry.card.claim).font(style.regular(style.body)).color(style.text));
+            ui.add_space(style.grid(0.5));
+            ui.label(quiet(
+                style,
+                format!("{} · {} · {}", entry.card.family, entry.card.paper, entry.card.year),
+            ));
+        },
+    );
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }
 

@@ -2,7 +2,7 @@
 
 use std::f32::consts::{PI, TAU};
 
-use egui::{Color32, Pos2, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, Role, pos2, vec2};
+use egui::{Color32, Pos2, Rect, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
 
 use crate::ui::Style;
 
@@ -33,7 +33,13 @@ pub(super) fn icon_button(ui: &mut Ui, style: &Style, icon: Icon, name: &str) ->
         (true, false) => style.secondary,
         (true, true) => style.text,
     };
-    paint(ui, icon, Rect::from_center_size(rect.center(), Vec2::splat(style.grid(1.75))), colour, style.scale);
+    paint(
+        ui,
+        icon,
+        Rect::from_center_size(rect.center(), Vec2::splat(style.grid(1.75))),
+        colour,
+        style.scale,
+    );
     response.on_hover_text(name)
 }
 
@@ -71,7 +77,14 @@ pub(super) fn paint(ui: &Ui, icon: Icon, rect: Rect, colour: Color32, scale: f32
         Icon::Share => {
             line(&[at(0.5, 0.62), at(0.5, 0.05)]);
             line(&[at(0.28, 0.25), at(0.5, 0.05), at(0.72, 0.25)]);
-            line(&[at(0.3, 0.45), at(0.12, 0.45), at(0.12, 0.95), at(0.88, 0.95), at(0.88, 0.45), at(0.7, 0.45)]);
+            line(&[
+                at(0.3, 0.45),
+                at(0.12, 0.45),
+                at(0.12, 0.95),
+                at(0.88, 0.95),
+                at(0.88, 0.45),
+                at(0.7, 0.45),
+            ]);
         }
         Icon::Down => line(&[at(0.2, 0.38), at(0.5, 0.68), at(0.8, 0.38)]),
     }
@@ -89,5 +102,6 @@ fn turn(ui: &Ui, rect: Rect, stroke: Stroke, clockwise: bool) {
     ui.painter().line((0..=20).map(|i| on_circle(i as f32 / 20.0)).collect(), stroke);
     let tip = on_circle(0.0);
     let barb = 0.26 * rect.width();
-    ui.painter().line(vec![tip + vec2(-side * barb, -0.8 * barb), tip, tip + vec2(side * barb, -0.8 * barb)], stroke);
+    ui.painter()
+        .line(vec![tip + vec2(-side * barb, -0.8 * barb), tip, tip + vec2(side * barb, -0.8 * barb)], stroke);
 }

@@ -64,7 +64,9 @@ pub(super) fn pressed(ctx: &egui::Context) -> Vec<Action> {
     ctx.input_mut(|input| {
         for it in &SHORTCUTS {
             let hit = match it.press {
-                Types(text) => !typing && input.events.iter().any(|it| *it == egui::Event::Text(text.to_owned())),
+                Types(text) => {
+                    !typing && input.events.iter().any(|it| *it == egui::Event::Text(text.to_owned()))
+                }
                 // A focused widget, such as a slider, has the arrows for itself.
                 Is(key) => !navigating && input.consume_key(Modifiers::NONE, key),
                 Command(key) => !typing && input.consume_key(Modifiers::COMMAND, key),

@@ -18,7 +18,8 @@ pub(super) fn grow<Pane>(layout: &Layout, mut pane: impl FnMut(&Tile) -> Pane) -
 }
 
 fn plant<Pane>(layout: &Layout, tiles: &mut Tiles<Pane>) -> TileId {
-    let mut children = |parts: &[Layout]| -> Vec<TileId> { parts.iter().map(|it| plant(it, tiles)).collect() };
+    let mut children =
+        |parts: &[Layout]| -> Vec<TileId> { parts.iter().map(|it| plant(it, tiles)).collect() };
     let container = match layout {
         Layout::Tile(tile) => return TileId::from_u64(tile.id),
         Layout::Tabs(Tabs { tabs, open }) => {
@@ -133,7 +134,8 @@ pub(super) fn insert(layout: Layout, id: u64, place: Place, new: &Tile) -> Layou
 
 /// `layout` without the tile `id`; `None` if nothing is left.
 pub(super) fn remove(layout: Layout, id: u64) -> Option<Layout> {
-    let each = |parts: Vec<Layout>| -> Vec<Layout> { parts.into_iter().filter_map(|it| remove(it, id)).collect() };
+    let each =
+        |parts: Vec<Layout>| -> Vec<Layout> { parts.into_iter().filter_map(|it| remove(it, id)).collect() };
     let (mut parts, rest): (_, fn(Vec<Layout>, usize) -> Layout) = match layout {
         Layout::Tile(tile) => return (tile.id != id).then_some(Layout::Tile(tile)),
         Layout::Split(Split { split: Direction::Row, parts, .. }) => (each(parts), |parts, _| row(parts)),

@@ -30,8 +30,8 @@ use egui::{Context, Ui};
 use egui_tiles::{TileId, Tree};
 use web_time::Duration;
 
-pub use self::action::Compute;
 use self::action::Action;
+pub use self::action::Compute;
 use self::checks::Checks;
 use self::gallery::Gallery;
 use self::notice::Notices;
@@ -216,7 +216,9 @@ impl App {
         self.heed_fault();
         let shown = self.shown(ctx);
         for id in &shown {
-            let Some(egui_tiles::Tile::Pane(pane)) = self.tree.tiles.get_mut(TileId::from_u64(*id)) else { continue };
+            let Some(egui_tiles::Tile::Pane(pane)) = self.tree.tiles.get_mut(TileId::from_u64(*id)) else {
+                continue;
+            };
             pane.ask(*id, &self.inputs, &self.zoo, &mut self.lab);
         }
         if !self.lab.computing() {
@@ -344,7 +346,8 @@ impl App {
         egui::ScrollArea::horizontal().show(ui, |ui| {
             ui.horizontal(|ui| {
                 for id in tiles {
-                    let title = self.tree.tiles.get_pane(&TileId::from_u64(id)).map(|it| it.exhibit.card().title);
+                    let title =
+                        self.tree.tiles.get_pane(&TileId::from_u64(id)).map(|it| it.exhibit.card().title);
                     if ui.selectable_label(front == Some(id), title.unwrap_or_default()).clicked() {
                         self.front = Some(id);
                     }

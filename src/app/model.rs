@@ -33,7 +33,9 @@ impl Weights {
     /// The part that has arrived, if the whole is known.
     pub(super) fn fraction(&self) -> Option<f32> {
         match *self {
-            Self::Loading { received, total: Some(total) } => Some((received as f32 / total.max(1) as f32).min(1.0)),
+            Self::Loading { received, total: Some(total) } => {
+                Some((received as f32 / total.max(1) as f32).min(1.0))
+            }
             _ => None,
         }
     }
@@ -118,7 +120,8 @@ fn entry(ui: &mut Ui, style: &Style, model: &Model, chosen: bool, actions: &mut 
     if ui.radio(chosen, &model.title).clicked() {
         act(OnModel::Choose(model.id.clone()));
     }
-    let memory = model.memory.map_or_else(|| "memory unknown".to_owned(), |it| format!("{} of memory", megabytes(it)));
+    let memory =
+        model.memory.map_or_else(|| "memory unknown".to_owned(), |it| format!("{} of memory", megabytes(it)));
     let state = Weights::of(model);
     let words = match &state {
         Weights::Absent => format!("not loaded, needs {memory}"),

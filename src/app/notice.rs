@@ -58,7 +58,8 @@ fn banner(ui: &mut egui::Ui, style: &Style, notice: &Notice) -> bool {
         egui::Sides::new().shrink_left().show(
             ui,
             |ui| {
-                let (dot, _) = ui.allocate_exact_size(egui::Vec2::splat(style.grid(1.0)), egui::Sense::hover());
+                let (dot, _) =
+                    ui.allocate_exact_size(egui::Vec2::splat(style.grid(1.0)), egui::Sense::hover());
                 ui.painter().circle_filled(dot.center(), style.grid(0.4), colour);
                 ui.add(egui::Label::new(egui::RichText::new(&notice.words).color(style.text)).wrap());
             },

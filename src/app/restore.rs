@@ -44,7 +44,8 @@ impl App {
         }
         if self.zoo.get(&state.model).is_none() {
             let (model, usual) = (&state.model, State::default().model);
-            self.notices.warn(format!("The model “{model}” is not here. Drop its files to see what it does."));
+            self.notices
+                .warn(format!("The model “{model}” is not here. Drop its files to see what it does."));
             state.model = usual;
         }
         self.plant(&state, fresh);
@@ -61,12 +62,14 @@ impl App {
         let mut old = self.uproot();
         self.tree = match &state.tiles {
             None => Tree::empty(egui::Id::unique("tiles")),
-            Some(layout) => layout::grow(layout, |tile| match (old.remove(&tile.id), fresh.remove(&tile.id)) {
-                (Some(pane), None) => pane,
-                (Some(pane), Some(exhibit)) => Pane { exhibit, ..pane },
-                (None, Some(exhibit)) => Pane::new(exhibit),
-                (None, None) => unreachable!("tile {} is neither old nor new", tile.id),
-            }),
+            Some(layout) => {
+                layout::grow(layout, |tile| match (old.remove(&tile.id), fresh.remove(&tile.id)) {
+                    (Some(pane), None) => pane,
+                    (Some(pane), Some(exhibit)) => Pane { exhibit, ..pane },
+                    (None, Some(exhibit)) => Pane::new(exhibit),
+                    (None, None) => unreachable!("tile {} is neither old nor new", tile.id),
+                })
+            }
         };
         for id in old.into_keys() {
             self.lab.close(id);

@@ -59,18 +59,24 @@ impl<'a> Condition<'a> {
         }
         let model = |words, action| vec![(words, Action::Model(action))];
         let words = match &self.weights {
-            Weights::Ready => return None,
+            Weights::Ready => return self.long_run(id),
             Weights::Failed(words) => {
                 let mut buttons = model("Try again", OnModel::Load(self.model.clone()));
                 buttons.extend(model("Open its files", OnModel::Pick));
-                return Some(Message { words: format!("The model is not there. {}", sentence(words)), bad: true, buttons });
+                return Some(Message {
+                    words: format!("The model is not there. {}", sentence(words)),
+                    bad: true,
+                    buttons,
+                });
             }
             Weights::Absent => format!("The model is not loaded; it needs {}.", self.memory),
             Weights::Loading { .. } => format!("The model is loading: {}.", self.weights.progress()),
         };
         let words = match (self.recorded, self.stale) {
             (true, false) => format!("Recorded earlier. {words}"),
-            (true, true) => format!("The picture follows your sentence as soon as the model is there. {words}"),
+            (true, true) => {
+                format!("The picture follows your sentence as soon as the model is there. {words}")
+            }
             (false, _) => words,
         };
         let buttons = match &self.weights {
@@ -80,9 +86,22 @@ impl<'a> Condition<'a> {
         Some(Message { words, bad: false, buttons })
     }
 
+    /// What is said of a run that lasts: it can be stopped.
+    fn long_run(&self, id: u64) -> Option<Message> {
+        let seconds = self.lab.elapsed.filter(|_| self.stale)?.as_secs();
+        let stop = ("Stop", Action::Tile(id, OnTile::Stop));
+        (seconds >= 1).then(|| Message {
+            words: format!("Computing for {seconds} s."),
+            bad: false,
+            buttons: vec![stop],
+        })
+    }
+
     /// One line above the picture, if there is something to say.
     pub(super) fn strip(&self, stage: &mut Stage<'_>, ui: &mut Ui, id: u64) {
-        let Some(message) = self.message(id).filter(|_| self.lab.trace.is_some() || self.recorded) else { return };
+        let Some(message) = self.message(id).filter(|_| self.lab.trace.is_some() || self.recorded) else {
+            return;
+        };
         let style = stage.style;
         ui.add_space(style.grid(0.5));
         ui.horizontal_wrapped(|ui| {
@@ -129,7 +148,9 @@ impl<'a> Condition<'a> {
     fn hairline(&self, stage: &Stage<'_>, ui: &Ui, rect: Rect) {
         let progress = match (&self.weights, self.lab.elapsed) {
             (Weights::Loading { .. }, _) => self.weights.fraction(),
-            (_, Some(elapsed)) => self.lab.expected.map(|it| (elapsed.as_secs_f32() / it.as_secs_f32()).min(0.97)),
+            (_, Some(elapsed)) => {
+                self.lab.expected.map(|it| (elapsed.as_secs_f32() / it.as_secs_f32()).min(0.97))
+            }
             _ => return,
         };
         let y = rect.top() - stage.style.grid(0.5);
@@ -154,7 +175,13 @@ impl<'a> Condition<'a> {
 pub(super) fn missing(ui: &Ui, style: &Style, rect: Rect) {
     skeleton(ui, style, rect, 0.35);
     let words = "This trace lacks what the picture needs.";
-    ui.painter().text(rect.center(), Align2::CENTER_CENTER, words, style.regular(style.body), style.secondary);
+    ui.painter().text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        words,
+        style.regular(style.body),
+        style.secondary,
+    );
 }
 
 /// The quiet shape of a picture to come.
@@ -194,7 +221,8 @@ fn card(stage: &mut Stage<'_>, ui: &mut Ui, rect: Rect, message: &Message) {
 
 fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, message: &Message, small: bool) {
     for (name, action) in &message.buttons {
-        let words = egui::RichText::new(*name).size(if small { stage.style.caption } else { stage.style.body });
+        let words =
+            egui::RichText::new(*name).size(if small { stage.style.caption } else { stage.style.body });
         let button = ui.button(words);
         let button = if *name == "Try again" { button.on_hover_text("or press R") } else { button };
         if button.clicked() {

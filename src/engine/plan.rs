@@ -4,8 +4,11 @@
 //! a copy made. Nodes that nothing kept depends on are left out. Where nobody looks at the tensors in between, a
 //! product takes its scale, bias and GELU along, and a layer norm its residual sum.
 
+mod fuse;
+
 use std::collections::BTreeMap;
 
+use self::fuse::Product;
 use super::layout::{Operand, collapse};
 use crate::graph::{Binary, Def, Node, Op, Recording, Reduce, Unary, View};
 use crate::tensor::size;
@@ -193,15 +196,6 @@ struct Compiler<'r> {
     steps: Vec<Step>,
 }
 
-/// `gelu?(alpha * (root) + bias?)`, as found in the recording.
-#[derive(Clone, Copy)]
-struct Product {
-    root: usize,
-    alpha: f32,
-    bias: Option<usize>,
-    gelu: bool,
-}
-
 impl<'r> Compiler<'r> {
     fn new(recording: &'r Recording) -> Self {
         let nodes = &recording.nodes[..];
@@ -236,76 +230,6 @@ impl<'r> Compiler<'r> {
         };
         it.fuse();
         it
-    }
-
-    /// Finds what products and layer norms can take along.
-    fn fuse(&mut self) {
-        for root in 0..self.nodes.len() {
-            if self.uses[root] == 0 {
-                continue;
-            }
-            if self.nodes[root].op == Op::Matmul {
-                self.fuse_product(root);
-            }
-            if let Op::Def(Def::LayerNorm { .. }) = self.nodes[root].op {
-                let sum = self.nodes[root].inputs[0];
-                let is_sum = self.nodes[sum].op == Op::Binary(Binary::Add);
-                self.absorbed[sum] = is_sum && self.reader[sum] == Some(root) && !self.products.contains_key(&sum);
-            }
-        }
-    }
-
-    fn fuse_product(&mut self, root: usize) {
-        let mut it = Product { root, alpha: 1.0, bias: None, gelu: false };
-        let mut end = root;
-        while let Some(next) = self.reader[end] {
-            let node = &self.nodes[next];
-            let other = node.inputs.iter().copied().find(|input| *input != end);
-            match (&node.op, other) {
-                (Op::Binary(Binary::Mul), Some(other)) if it.bias.is_none() && !it.gelu => {
-                    let Some(factor) = self.scalar(other) else { break };
-                    it.alpha *= factor;
-                }
-                (Op::Binary(Binary::Div), Some(other))
-                    if it.bias.is_none() && !it.gelu && node.inputs[0] == end =>
-                {
-                    let Some(divisor) = self.scalar(other) else { break };
-                    it.alpha /= divisor;
-                }
-                (Op::Binary(Binary::Add), Some(other)) if it.bias.is_none() && !it.gelu => {
-                    let Some(bias) = self.row_vector(other) else { break };
-                    it.bias = Some(bias);
-                }
-                (Op::Def(Def::Gelu), None) if !it.gelu => it.gelu = true,
-                _ => break,
-            }
-            self.absorbed[end] = true;
-            end = next;
-        }
-        self.products.insert(end, it);
-    }
-
-    /// The number that `id` repeats everywhere, if it is a constant behind views.
-    fn scalar(&self, id: usize) -> Option<f32> {
-        match &self.nodes[id].op {
-            Op::Const(value) => Some(value.get()),
-            Op::View(View::Reshape | View::Broadcast) => self.scalar(self.nodes[id].inputs[0]),
-            _ => None,
-        }
-    }
-
-    /// The vector that `id` repeats along every axis but the last, if it is one weight or input behind views.
-    fn row_vector(&self, id: usize) -> Option<usize> {
-        let node = &self.nodes[id];
-        match &node.op {
-            Op::Weight { .. } | Op::Input { .. } if node.shape.len() == 1 => Some(id),
-            Op::View(View::Reshape | View::Broadcast) => {
-                let vector = self.row_vector(node.inputs[0])?;
-                let last = *node.shape.last()?;
-                (self.nodes[vector].shape[0] == last).then_some(vector)
-            }
-            _ => None,
-        }
     }
 
     /// Emits what `id` needs, and remembers where its result lies.
@@ -418,7 +342,8 @@ impl<'r> Compiler<'r> {
     /// The result of `id` as `[batch, rows, columns]`.
     fn batched(&mut self, id: usize) -> Operand {
         let x = self.operand(id);
-        let shape = [size(&x.shape[..x.shape.len() - 2]), x.shape[x.shape.len() - 2], x.shape[x.shape.len() - 1]];
+        let shape =
+            [size(&x.shape[..x.shape.len() - 2]), x.shape[x.shape.len() - 2], x.shape[x.shape.len() - 1]];
         x.reshape(&shape).unwrap_or_else(|| {
             let rows = self.copy(x);
             rows.reshape(&shape).unwrap_or_else(|| unreachable!("contiguous rows take any shape"))

@@ -220,7 +220,10 @@ impl Exhibit for Attention {
         let bert = zoo.bert(&inputs.model)?;
         let edits = [self.edits("", bert), self.edits("second/", bert)].concat();
         let keeps = ["blocks.*.attn.pattern", "blocks.*.attn.scores"];
-        let g = Graph::new(&[&keeps[..], &["second/blocks.*.attn.pattern", "second/blocks.*.attn.scores"]].concat(), &edits);
+        let g = Graph::new(
+            &[&keeps[..], &["second/blocks.*.attn.pattern", "second/blocks.*.attn.scores"]].concat(),
+            &edits,
+        );
         let first = self.sentence(&g, bert, &inputs.text);
         if let Some(text) = &self.compare {
             let second = g.scope("second", || self.sentence(&g, bert, text));
@@ -256,14 +259,18 @@ impl Exhibit for Attention {
                 claim: "every row of every attention pattern sums to 1: largest |sum - 1|",
                 tolerance: 1e-5,
                 because: "f32 sum of up to 512 weights",
-                measure: Measure::Scalar(|zoo| error_of(zoo, |patterns| worst(patterns.iter().map(|a| row_error(*a))))),
+                measure: Measure::Scalar(|zoo| {
+                    error_of(zoo, |patterns| worst(patterns.iter().map(|a| row_error(*a))))
+                }),
             },
             Check {
                 name: "rollout rows sum to 1",
                 claim: "every row of rollout sums to 1 after every layer: largest |sum - 1|",
                 tolerance: 1e-5,
                 because: "f32 products of up to 12 stochastic matrices",
-                measure: Measure::Scalar(|zoo| error_of(zoo, |patterns| worst(rollout(patterns).into_iter().map(row_error)))),
+                measure: Measure::Scalar(|zoo| {
+                    error_of(zoo, |patterns| worst(rollout(patterns).into_iter().map(row_error)))
+                }),
             },
             Check {
                 name: "GPU equals CPU",

@@ -138,11 +138,7 @@ impl<'g> Var<'g> {
         assert_eq!(k, k_b, "matmul of {a:?} and {b:?}: inner axes differ");
         let batch = broadcast_shape(batch_a, batch_b);
         let with = |tail: [usize; 2]| [&batch[..], &tail[..]].concat();
-        self.broadcast(&with([*m, *k])).push(
-            Op::Matmul,
-            &[other.broadcast(&with([*k, *n]))],
-            with([*m, *n]),
-        )
+        self.broadcast(&with([*m, *k])).push(Op::Matmul, &[other.broadcast(&with([*k, *n]))], with([*m, *n]))
     }
 
     /// Rows of this table `[v, d]` by `ids` `[..]`, giving `[.., d]`.

@@ -28,7 +28,11 @@ pub(super) fn write(value: &Value) -> String {
 pub(super) fn read(word: &str) -> Result<Value, String> {
     let mut reader = Reader { rest: word, depth: 0 };
     let value = reader.value()?;
-    if reader.rest.is_empty() { Ok(value) } else { Err(format!("“{}” follows a complete value", reader.rest)) }
+    if reader.rest.is_empty() {
+        Ok(value)
+    } else {
+        Err(format!("“{}” follows a complete value", reader.rest))
+    }
 }
 
 fn write_text(text: &str) -> String {
@@ -36,7 +40,17 @@ fn write_text(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b' ' => word.push('+'),
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'!' | b'?' | b'\'' | b'*' => {
+            b'A'..=b'Z'
+            | b'a'..=b'z'
+            | b'0'..=b'9'
+            | b'-'
+            | b'_'
+            | b'.'
+            | b'~'
+            | b'!'
+            | b'?'
+            | b'\''
+            | b'*' => {
                 word.push(char::from(byte));
             }
             _ => {
@@ -56,7 +70,8 @@ fn read_text(word: &str) -> Result<String, String> {
         bytes.push(match byte {
             b'+' => b' ',
             b'%' => {
-                let digits = [rest.next(), rest.next()].map(|it| it.and_then(|it| char::from(it).to_digit(16)));
+                let digits =
+                    [rest.next(), rest.next()].map(|it| it.and_then(|it| char::from(it).to_digit(16)));
                 let [Some(high), Some(low)] = digits else { return Err(format!("“{word}” is cut off")) };
                 (high * 16 + low) as u8
             }
@@ -116,7 +131,11 @@ impl Reader<'_> {
             return Ok(Value::Array(vec![]));
         }
         if self.skip(':') {
-            return if self.skip(')') { Ok(Value::Object(Map::new())) } else { Err("a name is missing".to_owned()) };
+            return if self.skip(')') {
+                Ok(Value::Object(Map::new()))
+            } else {
+                Err("a name is missing".to_owned())
+            };
         }
         let mut items = vec![];
         let mut fields = Map::new();

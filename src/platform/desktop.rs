@@ -36,7 +36,8 @@ pub fn run_native(link: Option<String>) -> Result<(), String> {
         let state = context.wgpu_render_state.as_ref().ok_or("the window is not drawn by a GPU")?;
         Ok(Box::new(App::new(&context.egui_ctx, setup(state, link))))
     });
-    eframe::run_native("Vitrine", options, create).map_err(|error| format!("the window cannot be opened: {error}"))
+    eframe::run_native("Vitrine", options, create)
+        .map_err(|error| format!("the window cannot be opened: {error}"))
 }
 
 impl eframe::App for App {

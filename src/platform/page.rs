@@ -46,7 +46,8 @@ async fn run() -> Result<(), JsValue> {
     let mut options = WebOptions { renderer: Renderer::Glow, ..WebOptions::default() };
     if let Ok(it) = &graphics {
         options.renderer = Renderer::Wgpu;
-        options.wgpu_options = WgpuConfiguration { wgpu_setup: it.clone().into(), ..WgpuConfiguration::default() };
+        options.wgpu_options =
+            WgpuConfiguration { wgpu_setup: it.clone().into(), ..WgpuConfiguration::default() };
     }
     let runner = WebRunner::new();
     RUNNER.set(Some(runner.clone()));

@@ -21,7 +21,8 @@ pub fn hash() -> Option<String> {
 
 /// Makes `link` the part of the page's address from `#` on, without a step back in the browser's history.
 pub fn write_hash(link: &str) {
-    let write = || web_sys::window()?.history().ok()?.replace_state_with_url(&JsValue::NULL, "", Some(link)).ok();
+    let write =
+        || web_sys::window()?.history().ok()?.replace_state_with_url(&JsValue::NULL, "", Some(link)).ok();
     if write().is_none() {
         log::warn!("the page's address could not be changed");
     }

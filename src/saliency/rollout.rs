@@ -51,8 +51,7 @@ mod tests {
         let (n, layers) = (7, 3);
         let pattern = Tensor::from_fn(&[2, n, n], |_| 1.0 / n as f32);
         let kept = 0.5f32.powi(layers as i32);
-        let expected =
-            Tensor::from_fn(&[n, n], |at| identity(n).at(at) * kept + (1.0 - kept) / n as f32);
+        let expected = Tensor::from_fn(&[n, n], |at| identity(n).at(at) * kept + (1.0 - kept) / n as f32);
         // 1e-6: three products of seven f32 terms.
         assert!(rolled(&pattern, layers).max_abs_diff(&expected) < 1e-6);
     }

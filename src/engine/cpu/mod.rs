@@ -89,7 +89,8 @@ impl Cpu {
             (name.clone(), Kept::new(&operand.shape, Storage::Host(data.into())))
         };
         let tensors = plan.keeps.iter().map(keep).collect();
-        let stats = Stats { device: name, dispatches: plan.steps.len(), seconds: start.elapsed().as_secs_f64() };
+        let stats =
+            Stats { device: name, dispatches: plan.steps.len(), seconds: start.elapsed().as_secs_f64() };
         Ok(Trace { tensors, labels: recording.labels.clone(), stats })
     }
 
@@ -121,7 +122,9 @@ fn fill(slot: &Slot, recording: &Recording) -> Buffer {
         Fill::Input(input) => Buffer::Shared(Arc::clone(&recording.inputs[*input].data)),
         Fill::Weight { set, name } => {
             let tensor = recording.weights[*set].read(name);
-            Buffer::Shared(tensor.unwrap_or_else(|| unreachable!("{name} was there when it was recorded")).data)
+            Buffer::Shared(
+                tensor.unwrap_or_else(|| unreachable!("{name} was there when it was recorded")).data,
+            )
         }
     }
 }
@@ -153,7 +156,8 @@ impl<'a> Strided<'a> {
 
 /// Runs one step. Its output never shares a slot with its inputs.
 fn run(step: &Step, buffers: &mut [Buffer]) {
-    let Buffer::Own(mut storage) = std::mem::replace(&mut buffers[step.output.slot], Buffer::Own(vec![])) else {
+    let Buffer::Own(mut storage) = std::mem::replace(&mut buffers[step.output.slot], Buffer::Own(vec![]))
+    else {
         unreachable!("steps write scratch slots")
     };
     let out = &mut storage[..size(&step.output.shape)];
@@ -187,7 +191,9 @@ fn run(step: &Step, buffers: &mut [Buffer]) {
 
 /// Rows of a table `[v, d]`; ids outside it are clamped to it.
 fn gather(out: &mut [f32], table: Strided<'_>, ids: &[f32]) {
-    let (&[v, d], &[row, column]) = (table.shape, table.strides) else { unreachable!("a table has two axes") };
+    let (&[v, d], &[row, column]) = (table.shape, table.strides) else {
+        unreachable!("a table has two axes")
+    };
     for (out, id) in out.chunks_mut(d).zip(ids) {
         let start = (*id as usize).min(v - 1) * row;
         for (j, y) in out.iter_mut().enumerate() {

@@ -51,7 +51,9 @@ pub(super) fn layer_norm(
         out.iter_mut().for_each(|y| *y -= mean);
         let squares: f32 = out.chunks(64).map(|part| part.iter().map(|y| y * y).sum::<f32>()).sum();
         let scale = 1.0 / (squares / n as f32 + eps).sqrt();
-        out.iter_mut().zip(gamma.iter().zip(beta)).for_each(|(y, (gamma, beta))| *y = *y * scale * gamma + beta);
+        out.iter_mut()
+            .zip(gamma.iter().zip(beta))
+            .for_each(|(y, (gamma, beta))| *y = *y * scale * gamma + beta);
     });
 }
 

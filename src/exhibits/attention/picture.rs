@@ -8,8 +8,8 @@ use crate::focus::Spot;
 use crate::saliency::heads::{self, Kind};
 use crate::trace::{Kept, Trace};
 use crate::ui::{
-    Axes, Divided, Figure, HeadGrid, Hit, Legend, Lines, Maps, Mark, Peak, Picked, Range, Scale, Strand, number,
-    scale::hue,
+    Axes, Divided, Figure, HeadGrid, Hit, Legend, Lines, Maps, Mark, Peak, Picked, Range, Scale, Strand,
+    number, scale::hue,
 };
 
 /// The head that is shown before anybody chose one: it visibly follows the sentence.
@@ -27,7 +27,10 @@ struct Shown<'a> {
 
 /// The sentences that a trace holds: the scope of their taps.
 fn scopes(trace: &Trace) -> Vec<&'static str> {
-    ["", "second/"].into_iter().filter(|scope| trace.get(&format!("{scope}blocks.0.attn.pattern")).is_some()).collect()
+    ["", "second/"]
+        .into_iter()
+        .filter(|scope| trace.get(&format!("{scope}blocks.0.attn.pattern")).is_some())
+        .collect()
 }
 
 fn layers(trace: &Trace) -> usize {
@@ -46,9 +49,21 @@ fn shown<'a>(state: &Attention, trace: &'a Trace, scope: &str, spot: Spot) -> Op
     let (l, h) = place(trace, spot);
     let change = state.shows_change() && trace.get(&format!("{scope}blocks.{l}.attn.change")).is_some();
     let (name, changed, map, words) = match state.what {
-        What::Head => (format!("blocks.{l}.attn.pattern"), format!("blocks.{l}.attn.change"), h, format!("layer {l}, head {h}")),
-        What::Mean => (format!("blocks.{l}.attn.mean"), format!("blocks.{l}.attn.mean_change"), 0, format!("layer {l}, mean of heads")),
-        What::Rollout => (format!("rollout.{l}"), format!("rollout.{l}.change"), 0, format!("rollout up to layer {l}")),
+        What::Head => (
+            format!("blocks.{l}.attn.pattern"),
+            format!("blocks.{l}.attn.change"),
+            h,
+            format!("layer {l}, head {h}"),
+        ),
+        What::Mean => (
+            format!("blocks.{l}.attn.mean"),
+            format!("blocks.{l}.attn.mean_change"),
+            0,
+            format!("layer {l}, mean of heads"),
+        ),
+        What::Rollout => {
+            (format!("rollout.{l}"), format!("rollout.{l}.change"), 0, format!("rollout up to layer {l}"))
+        }
     };
     let peak = |kind: &str| trace.get(&format!("{scope}{name}.{kind}"));
     Some(Shown {
@@ -108,7 +123,11 @@ pub(super) fn view(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Scene<'
     let scopes = scopes(scene.trace);
     let size = ui.available_size();
     let wide = size.x > 560.0 * scene.style.scale;
-    let layout = if wide { egui::Layout::left_to_right(egui::Align::Min) } else { egui::Layout::top_down(egui::Align::Min) };
+    let layout = if wide {
+        egui::Layout::left_to_right(egui::Align::Min)
+    } else {
+        egui::Layout::top_down(egui::Align::Min)
+    };
     ui.with_layout(layout, |ui| {
         let grid = if wide { vec2(size.x * 0.44, size.y) } else { vec2(size.x, size.y * 0.42) };
         ui.vertical(|ui| {
@@ -141,7 +160,13 @@ fn consequence(trace: &Trace) -> Option<String> {
     }
 }
 
-fn thumbnails(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>, scope: &str, size: egui::Vec2) {
+fn thumbnails(
+    state: &mut Attention,
+    ui: &mut egui::Ui,
+    scene: &mut Scene<'_>,
+    scope: &str,
+    size: egui::Vec2,
+) {
     let trace = scene.trace;
     let peak = change_peak(trace);
     let every = Attention { what: What::Head, ..state.clone() };
@@ -163,7 +188,8 @@ fn thumbnails(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>, s
         }
     };
     let name = |l: usize, h: usize| {
-        let label = label(l, h).map_or_else(String::new, |it| format!(", {} {}", it.kind.name(), number(it.score)));
+        let label =
+            label(l, h).map_or_else(String::new, |it| format!(", {} {}", it.kind.name(), number(it.score)));
         format!("layer {l}, head {h}{label}")
     };
     let (l, h) = place(trace, scene.focus.spot());
@@ -230,7 +256,8 @@ fn large(state: &Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>, scope: &st
     let spot = scene.focus.spot();
     let Some(it) = shown(state, scene.trace, scope, spot) else { return };
     let (l, h) = place(scene.trace, spot);
-    let label = heads::label(scene.trace, &format!("{scope}blocks.{l}.attn"), h).filter(|_| state.what == What::Head);
+    let label =
+        heads::label(scene.trace, &format!("{scope}blocks.{l}.attn"), h).filter(|_| state.what == What::Head);
     let label = label.map_or_else(String::new, |it| format!(" · {} {}", it.kind.name(), number(it.score)));
     ui.label(RichText::new(format!("{}{label}", it.words)).font(scene.style.semibold(scene.style.body)));
     let height = height - scene.style.body * 1.6;
@@ -282,7 +309,8 @@ fn read_out(scene: &mut Scene<'_>, it: &Shown<'_>, hit: &Hit, scores: &str, what
 fn legend(state: &Attention, ui: &mut egui::Ui, scene: &Scene<'_>) {
     let change = state.shows_change() && scene.trace.get("cosine").is_some();
     let (range, scale) = colours(state, change, change_peak(scene.trace));
-    let caption = if change { "change of attention weight (blue: more, red: less)" } else { "attention weight" };
+    let caption =
+        if change { "change of attention weight (blue: more, red: less)" } else { "attention weight" };
     let divided = if change { Divided::Not } else { state.divided };
     Legend { scale, range, divided, caption, missing: None }.show(ui, scene.style);
 }
@@ -290,13 +318,23 @@ fn legend(state: &Attention, ui: &mut egui::Ui, scene: &Scene<'_>) {
 /// The knobs, most used first.
 pub(super) fn controls(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
     ui.horizontal_wrapped(|ui| {
-        choice(ui, "", &mut state.what, &[(What::Head, "one head"), (What::Mean, "mean of heads"), (What::Rollout, "rollout")]);
+        choice(
+            ui,
+            "",
+            &mut state.what,
+            &[(What::Head, "one head"), (What::Mean, "mean of heads"), (What::Rollout, "rollout")],
+        );
         ui.separator();
         choice(ui, "", &mut state.picture, &[(Picture::Map, "map"), (Picture::Lines, "lines")]);
         ui.separator();
         layer(ui, scene);
         ui.separator();
-        choice(ui, "a click", &mut state.click, &[(Click::Look, "shows a head"), (Click::Switch, "switches it off")]);
+        choice(
+            ui,
+            "a click",
+            &mut state.click,
+            &[(Click::Look, "shows a head"), (Click::Switch, "switches it off")],
+        );
     });
     if !state.off.is_empty() {
         switched_off(state, ui);
@@ -366,7 +404,10 @@ pub(super) fn figure(state: &Attention, scene: &Scene<'_>) -> Option<Figure> {
     let (range, scale) = colours(state, it.change, change_peak(scene.trace));
     Some(Figure {
         title: format!("{}: {}", CARD.title, it.words),
-        caption: format!("Every row sums to 1 unless it shows a change. {}, {} ({}).", CARD.paper, CARD.reference, CARD.year),
+        caption: format!(
+            "Every row sums to 1 unless it shows a change. {}, {} ({}).",
+            CARD.paper, CARD.reference, CARD.year
+        ),
         x_label: "key".to_owned(),
         y_label: "query".to_owned(),
         x_tokens: it.tokens.to_vec(),
