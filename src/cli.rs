@@ -60,7 +60,7 @@ enum Command {
         #[arg(long, value_name = "WxH", default_value = "1280x800", value_parser = size)]
         size: (u32, u32),
     },
-    /// Time MiniLM on 32, 128 and 512 tokens, all attention patterns delivered
+    /// Time `MiniLM` on 32, 128 and 512 tokens, all attention patterns delivered
     Bench {
         /// Print JSON
         #[arg(long)]
@@ -92,8 +92,8 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(command: Option<Command>) -> Result<ExitCode, String> {
     match command {
-        None => app::run_native(None).map_err(|it| it.to_string())?,
-        Some(Command::Open { link }) => app::run_native(Some(link)).map_err(|it| it.to_string())?,
+        None => app::run_native(None).map_err(|it| it.clone())?,
+        Some(Command::Open { link }) => app::run_native(Some(link)).map_err(|it| it.clone())?,
         Some(Command::List) => list(),
         Some(Command::Check { exhibit, device }) => return check::run(exhibit.as_deref(), device),
         Some(Command::Trace(options)) => trace::run(&options)?,

@@ -207,7 +207,7 @@ impl Lab {
             Ok(trace) => (it.trace, it.shown) = (Some(Arc::new(trace)), Some(identity)),
             // A check that gave way to a picture is asked for again.
             Err(EngineError::Cancelled) if it.wanted == Some(identity) && it.error.is_none() => {
-                it.wanted = None
+                it.wanted = None;
             }
             Err(EngineError::Cancelled) => {}
             Err(error) => {

@@ -128,11 +128,10 @@ const MOST_TILES: usize = 32;
 /// The link to `state`, from `#` on.
 pub fn encode(state: &State) -> String {
     let default = fields(&State::default());
-    let body: String = fields(state)
-        .iter()
-        .filter(|(key, value)| default.get(*key) != Some(value))
-        .map(|(key, value)| format!(";{key}={}", word::write(value)))
-        .collect();
+    let mut body = String::new();
+    for (key, value) in fields(state).iter().filter(|(key, value)| default.get(*key) != Some(value)) {
+        body.extend([";", key, "=", &word::write(value)]);
+    }
     if body.len() > READABLE {
         let packed = miniz_oxide::deflate::compress_to_vec(body.as_bytes(), 9);
         let packed = format!(";z={}", URL_SAFE_NO_PAD.encode(packed));

@@ -1,5 +1,7 @@
 //! The window's logic, driven as a person would: by labels, keys and clicks.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

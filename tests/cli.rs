@@ -1,5 +1,7 @@
 //! The command line, as a user calls it.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod tiny;
 
 use std::path::PathBuf;

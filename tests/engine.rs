@@ -1,5 +1,7 @@
 //! Every operation and every fusion of the CPU device against f64, over odd shapes.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod reference;
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! Every exhibit: its recorded first picture is what the model computes, and its claims hold.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::sync::Arc;
 
 use vitrine::engine::{Cancel, cpu::Cpu};
@@ -8,7 +10,7 @@ use vitrine::models::Zoo;
 use vitrine::platform::block_on;
 use vitrine::trace::Trace;
 
-/// The zoo with MiniLM in it.
+/// The zoo with `MiniLM` in it.
 fn zoo() -> Zoo {
     let mut zoo = Zoo::default();
     zoo.load("minilm");

@@ -1,6 +1,8 @@
 //! Every WGSL file is valid as it lies on disk, and every kernel says what the CPU interpreter says, over odd shapes and
 //! views. Without a GPU these tests fail, unless `NO_GPU=1` says that there is none.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -298,7 +300,7 @@ fn product<'g>(a: Var<'g>, w: Var<'g>, after: Epilogue) -> Var<'g> {
         y = y * 0.125;
     }
     if after.bias {
-        y = y + a.graph().input(&numbers(&[y.dim(-1) as usize], 3, 1.0));
+        y = y + a.graph().input(&numbers(&[y.dim(-1)], 3, 1.0));
     }
     if after.gelu { y.gelu() } else { y }
 }
@@ -365,7 +367,7 @@ fn gather_clamps_ids() {
         let ids: Vec<f32> = ids.iter().map(|it| *it as f32).collect();
         let ids = g.input(&Tensor::new(&[ids.len()], ids));
         table.gather(ids).keep("rows");
-        table.gather(ids.reshape(&[1, ids.dim(0) as usize])).keep("more axes");
+        table.gather(ids.reshape(&[1, ids.dim(0)])).keep("more axes");
     });
 }
 
@@ -378,7 +380,7 @@ fn pads_windows_and_copies() {
         let axis = (axis % shape.len()) as isize;
         let padded = x.pad(axis, *before, *after, -7.0);
         padded.keep("pad");
-        let size = (padded.dim(axis) as usize).min(3);
+        let size = padded.dim(axis).min(3);
         padded.window(axis, size, 2).keep("window");
         x.keep("copy");
         x.reshape(&[shape.iter().product()]).keep("flat");

@@ -1,5 +1,7 @@
 //! The lab: latest request wins, old pictures stay, and failures end in the tile that asked.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,7 @@
 //! Files of models: every fault is an error that names it, and nothing panics.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod tiny;
 
 use std::collections::BTreeMap;

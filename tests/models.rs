@@ -1,5 +1,7 @@
 //! BERT against ONNX Runtime on the real weights, and against its own definition on made-up ones.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod tiny;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,7 @@ use vitrine::tensor::Tensor;
 
 const GOLDEN: &[u8] = include_bytes!("golden/minilm.safetensors");
 
-/// MiniLM's real weights, which the repository does not hold.
+/// `MiniLM`'s real weights, which the repository does not hold.
 fn minilm() -> Bert {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/minilm");
     let read = |file: &str| {

@@ -1,5 +1,7 @@
 //! The rules of the house, checked: layers are absences, files are small, every exhibit is registered and cited.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

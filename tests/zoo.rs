@@ -1,5 +1,7 @@
 //! The zoo: models from folders, drops and links, and downloads that end early.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod tiny;
 
 use std::collections::BTreeMap;
@@ -35,7 +37,9 @@ fn failure(zoo: &Zoo, id: &str) -> String {
 fn dropped_files_become_a_model() {
     let mut zoo = Zoo::default();
     let mut files = tiny::files(&tiny::checkpoint());
-    files.iter_mut().for_each(|(name, _)| *name = format!("My Model/{name}"));
+    for (name, _) in &mut files {
+        *name = format!("My Model/{name}");
+    }
     files.push(("My Model/README.md".to_owned(), b"# hello".to_vec()));
     let id = zoo.add_files("My Model", files.clone());
     assert_eq!(id, "my-model");
@@ -134,8 +138,8 @@ fn not_found() -> Vec<u8> {
 #[test]
 fn downloads_arrive_whole_or_not_at_all() {
     let url = serve(|path| match path {
-        "/tiny/whole" => response(100_000, &[7; 100_000]),
-        "/tiny/part" => response(2_000_000, &[7; 500_000]),
+        "/tiny/whole" => response(100_000, &vec![7; 100_000]),
+        "/tiny/part" => response(2_000_000, &vec![7; 500_000]),
         "/tiny/huge" => response(1 << 60, &[7; 100]),
         _ => not_found(),
     });

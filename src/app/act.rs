@@ -103,7 +103,7 @@ impl App {
     fn step(&mut self, head: isize, layer: isize) {
         let Some(trace) = self.first().and_then(|(id, pane)| pane.trace(id, &self.lab)) else { return };
         let pattern = |l: usize| trace.get(&format!("blocks.{l}.attn.pattern"));
-        let layers = (0..).take_while(|l| pattern(*l).is_some()).count();
+        let layers = (0..1000).take_while(|l| pattern(*l).is_some()).count();
         let heads = pattern(0).and_then(|it| it.shape.first().copied()).unwrap_or(0);
         let moved = |from: Option<usize>, step: isize, count: usize| {
             (step != 0 && count > 0)

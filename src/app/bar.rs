@@ -30,7 +30,7 @@ impl App {
         let phone = phone(ui, &style);
         egui::Panel::top("bar").show_separator_line(false).frame(frame).show(ui, |ui| {
             ui.horizontal(|ui| {
-                self.name(ui, &style, actions);
+                Self::name(ui, &style, actions);
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.spacing_mut().item_spacing.x = style.grid(0.5);
                     self.right(ui, &style, phone, actions);
@@ -47,7 +47,7 @@ impl App {
         });
     }
 
-    fn name(&self, ui: &mut Ui, style: &Style, actions: &mut Vec<Action>) {
+    fn name(ui: &mut Ui, style: &Style, actions: &mut Vec<Action>) {
         let name = RichText::new("Vitrine").font(style.semibold(style.title)).color(style.text);
         let button = ui.add(egui::Button::new(name).frame(false));
         if button.on_hover_text("All exhibits (G)").clicked() {

@@ -137,7 +137,7 @@ impl Wishes {
         let usual = State::default();
         let theme = if state.theme == usual.theme { self.theme } else { state.theme };
         let model = self.model.clone().filter(|_| state.model == usual.model).unwrap_or(state.model);
-        State { theme, model, ..state }
+        State { model, theme, ..state }
     }
 }
 

@@ -47,7 +47,8 @@ fn label(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane) -> bool {
     }
     let corner = Rect::from_min_size(top.right_top() - vec2(buttons.x, 0.0), buttons);
     let corner = UiBuilder::new().max_rect(corner).layout(egui::Layout::right_to_left(egui::Align::Center));
-    ui.scope_builder(corner, |ui| self::buttons(stage, ui, id));
+    // A child of its own: a scope there would move the cursor up, beside the label.
+    self::buttons(stage, &mut ui.new_child(corner), id);
     handle.drag_started()
 }
 

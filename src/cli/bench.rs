@@ -1,4 +1,4 @@
-//! `vitrine bench`: how long MiniLM takes, with its last hidden states and all attention patterns delivered.
+//! `vitrine bench`: how long `MiniLM` takes, with its last hidden states and all attention patterns delivered.
 
 use std::time::{Duration, Instant};
 
@@ -36,8 +36,12 @@ pub(super) fn run(json: bool, repeats: usize) -> Result<(), String> {
         let all = json!({ "runtime": concat!("vitrine ", env!("CARGO_PKG_VERSION")), "runs": runs, "without_gpu": without });
         say(format!("{all:#}"));
     } else {
-        runs.iter().for_each(|it| say(it.to_line()));
-        without.iter().for_each(|reason| say(format!("without GPU: {reason}")));
+        for it in &runs {
+            say(it.to_line());
+        }
+        if let Some(reason) = &without {
+            say(format!("without GPU: {reason}"));
+        }
     }
     Ok(())
 }

@@ -53,12 +53,9 @@ impl Choice {
 /// Prints one check; whether it passed. What cannot be measured here neither passes nor fails.
 fn report(id: &str, check: &Check, bench: &mut Bench) -> Result<bool, String> {
     let Check { name, tolerance, because, .. } = check;
-    match (&check.measure, &bench.other) {
-        (Measure::Devices(_), Err(reason)) => {
-            say(format!("skip\t{id}\t{name}\t{reason}"));
-            return Ok(true);
-        }
-        _ => {}
+    if let (Measure::Devices(_), Err(reason)) = (&check.measure, &bench.other) {
+        say(format!("skip\t{id}\t{name}\t{reason}"));
+        return Ok(true);
     }
     let measured = measure(&check.measure, bench)?;
     let pass = measured <= *tolerance; // NaN does not.
@@ -71,13 +68,10 @@ fn measure(measure: &Measure, Bench { zoo, device, other }: &mut Bench) -> Resul
     let (Measure::Scalar(record) | Measure::Devices(record)) = measure;
     let recording = recording(*record, zoo)?;
     let trace = run_on(device, &recording)?;
-    match (measure, other) {
-        (Measure::Devices(_), Ok(other)) => difference(&trace, &run_on(other, &recording)?),
-        _ => {
-            let error = trace.get("error").ok_or("the check records no error")?;
-            let error = block_on(error.read()).map_err(|it| it.to_string())?;
-            error.data.first().copied().ok_or_else(|| "the check's error has no elements".to_owned())
-        }
+    if let (Measure::Devices(_), Ok(other)) = (measure, other) { difference(&trace, &run_on(other, &recording)?) } else {
+        let error = trace.get("error").ok_or("the check records no error")?;
+        let error = block_on(error.read()).map_err(|it| it.to_string())?;
+        error.data.first().copied().ok_or_else(|| "the check's error has no elements".to_owned())
     }
 }
 

@@ -16,7 +16,6 @@ use crate::graph::Recording;
 use crate::trace::Trace;
 
 /// What computes.
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Device {
     /// The processor.
     Cpu(cpu::Cpu),

@@ -137,15 +137,12 @@ impl Plan {
                 let Slot { len, fill } = &self.slots[slot];
                 let fits = |it: &usize| slots[*it].len >= *len;
                 let best = free.iter().copied().filter(fits).min_by_key(|it| slots[*it].len);
-                match best.filter(|_| *fill == Fill::Scratch) {
-                    Some(reused) => {
-                        free.retain(|it| *it != reused);
-                        reused
-                    }
-                    None => {
-                        slots.push(Slot { len: *len, fill: fill.clone() });
-                        slots.len() - 1
-                    }
+                if let Some(reused) = best.filter(|_| *fill == Fill::Scratch) {
+                    free.retain(|it| *it != reused);
+                    reused
+                } else {
+                    slots.push(Slot { len: *len, fill: fill.clone() });
+                    slots.len() - 1
                 }
             })
         };

@@ -59,14 +59,14 @@ impl Recording {
     }
 }
 
-impl<'g> Var<'g> {
+impl Var<'_> {
     /// Softmax over the last axis.
     pub fn softmax(self) -> Self {
         self.define(Def::Softmax, &[])
     }
 
     /// Layer normalisation over the last axis, with `gamma` and `beta` of its length.
-    pub fn layer_norm(self, gamma: Var<'g>, beta: Var<'g>, eps: f32) -> Self {
+    pub fn layer_norm(self, gamma: Self, beta: Self, eps: f32) -> Self {
         self.define(Def::LayerNorm { eps: F32::from(eps) }, &[gamma, beta])
     }
 

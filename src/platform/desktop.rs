@@ -16,7 +16,7 @@ use crate::models::Zoo;
 use crate::ui::install_heatmaps;
 
 /// A picture that takes longer is not waited for.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Opens the window, in the state that `link` stands for. Returns when it is closed, or why it cannot be opened.
 pub fn run_native(link: Option<String>) -> Result<(), String> {

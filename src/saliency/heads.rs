@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn pure_heads_are_recognised_with_score_one() {
-        let cases: [(Kind, fn(usize, usize) -> f32); 6] = [
+        type Rule = fn(usize, usize) -> f32;
+        let cases: [(Kind, Rule); 6] = [
             (Kind::Previous, |q, k| one(k == q.saturating_sub(1))),
             (Kind::Next, |q, k| one(k == (q + 1).min(7))),
             (Kind::Diagonal, |q, k| one(k == q)),

@@ -21,6 +21,7 @@ pub(super) fn matmul(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, bias: Opti
     }
 }
 
+#[derive(Clone, Copy)]
 struct Matrix<'a> {
     data: &'a [f32],
     strides: [usize; 2],

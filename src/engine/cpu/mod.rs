@@ -97,14 +97,11 @@ impl Cpu {
     /// The plan of this structure, compiled if it is new; the most recently used stand last.
     fn compiled(&mut self, recording: &Recording) -> &mut Compiled {
         let key = recording.structure();
-        let compiled = match self.plans.iter().position(|(known, _)| *known == key) {
-            Some(i) => self.plans.remove(i).1,
-            None => {
-                self.compiles += 1;
-                let plan = Plan::compile(recording);
-                let buffers = plan.slots.iter().map(|slot| fill(slot, recording)).collect();
-                Compiled { plan, buffers }
-            }
+        let compiled = if let Some(i) = self.plans.iter().position(|(known, _)| *known == key) { self.plans.remove(i).1 } else {
+            self.compiles += 1;
+            let plan = Plan::compile(recording);
+            let buffers = plan.slots.iter().map(|slot| fill(slot, recording)).collect();
+            Compiled { plan, buffers }
         };
         if self.plans.len() == PLANS {
             self.plans.remove(0);

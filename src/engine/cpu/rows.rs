@@ -27,7 +27,9 @@ pub(super) fn softmax(out: &mut [f32], x: Strided<'_>) {
         let max = x.iter().fold(f32::NEG_INFINITY, |max, x| max.max(*x));
         out.iter_mut().zip(x).for_each(|(y, x)| *y = exp(x - max));
         let scale = 1.0 / sum(out);
-        out.iter_mut().for_each(|y| *y *= scale);
+        for y in out {
+            *y *= scale;
+        }
     });
 }
 
@@ -48,7 +50,9 @@ pub(super) fn layer_norm(
             out.iter_mut().zip(&residual[i * n..][..n]).for_each(|(y, r)| *y += r);
         }
         let mean = sum(out) / n as f32;
-        out.iter_mut().for_each(|y| *y -= mean);
+        for y in out.iter_mut() {
+            *y -= mean;
+        }
         let squares: f32 = out.chunks(64).map(|part| part.iter().map(|y| y * y).sum::<f32>()).sum();
         let scale = 1.0 / (squares / n as f32 + eps).sqrt();
         out.iter_mut()

@@ -34,7 +34,7 @@ fn scopes(trace: &Trace) -> Vec<&'static str> {
 }
 
 fn layers(trace: &Trace) -> usize {
-    (0..).take_while(|l| trace.get(&format!("blocks.{l}.attn.pattern")).is_some()).count()
+    (0..1000).take_while(|l| trace.get(&format!("blocks.{l}.attn.pattern")).is_some()).count()
 }
 
 /// Layer and head that are shown large.
