@@ -51,7 +51,10 @@ pub fn cpu_name() -> String {
 }
 
 /// Lets the browser draw a frame and handle input before the run goes on. Natively runs have a thread of their own.
-#[cfg_attr(not(target_arch = "wasm32"), expect(clippy::unused_async, reason = "natively there is nothing to wait for"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(clippy::unused_async, reason = "natively there is nothing to wait for")
+)]
 pub async fn breathe() {
     #[cfg(target_arch = "wasm32")]
     {

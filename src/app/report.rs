@@ -59,7 +59,9 @@ impl App {
         let first = self.first();
         let lab = first.map(|(id, _)| self.lab.show(id)).unwrap_or_default();
         let live = lab.trace.is_some();
-        let fits = first.is_some_and(|(_, pane)| if live { !lab.stale } else { pane.fits(&self.inputs) });
+        let fits = first.is_some_and(|(_, pane)| {
+            if live { !lab.stale && pane.has_asked(&self.inputs) } else { pane.fits(&self.inputs) }
+        });
         let failure = match &weights {
             Weights::Failed(words) => Some(words.clone()),
             _ => None,

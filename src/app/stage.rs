@@ -82,6 +82,11 @@ impl Pane {
         lab.show(id).trace.or(self.recorded.as_ref()).cloned()
     }
 
+    /// Whether the lab was asked about these inputs: text typed in this frame reaches it in the next.
+    pub(super) fn has_asked(&self, inputs: &Inputs) -> bool {
+        self.asked.as_ref().is_some_and(|it| it.inputs == *inputs)
+    }
+
     /// Whether the recorded trace belongs to these inputs.
     pub(super) fn fits(&self, inputs: &Inputs) -> bool {
         self.exhibit.recorded(inputs).is_some()

@@ -68,7 +68,9 @@ fn measure(measure: &Measure, Bench { zoo, device, other }: &mut Bench) -> Resul
     let (Measure::Scalar(record) | Measure::Devices(record)) = measure;
     let recording = recording(*record, zoo)?;
     let trace = run_on(device, &recording)?;
-    if let (Measure::Devices(_), Ok(other)) = (measure, other) { difference(&trace, &run_on(other, &recording)?) } else {
+    if let (Measure::Devices(_), Ok(other)) = (measure, other) {
+        difference(&trace, &run_on(other, &recording)?)
+    } else {
         let error = trace.get("error").ok_or("the check records no error")?;
         let error = block_on(error.read()).map_err(|it| it.to_string())?;
         error.data.first().copied().ok_or_else(|| "the check's error has no elements".to_owned())

@@ -27,7 +27,7 @@ pub static CARD: Card = Card {
     formula: r"A = \mathrm{softmax}\!\left(\frac{QK^{\top}}{\sqrt{d_{\text{head}}}}\right)",
     paper: "Vaswani et al., Attention Is All You Need",
     year: 2017,
-    reference: "arXiv 1706.03762",
+    reference: "1706.03762",
     family: "Attention",
     more: "Each small square is one head: rows are tokens that ask (queries), columns are tokens that answer (keys), and \
            every row sums to 1. Many heads look at the first token or at a separator when they have nothing to say: an \

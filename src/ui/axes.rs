@@ -83,7 +83,7 @@ impl Plan {
         };
         let longest = |lengths: &[f32]| lengths.iter().copied().fold(0.0, f32::max);
         let (rows, columns) = (lengths(axes.queries), lengths(axes.keys));
-        let (line, gap) = (style.caption * 1.25, style.grid(1.0));
+        let (line, gap) = (style.caption * 1.12, style.grid(1.0));
         let (left, count) =
             (longest(&rows) + gap, vec2(columns.len() as f32, rows.len() as f32).max(Vec2::splat(1.0)));
         let mut plan =

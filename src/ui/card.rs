@@ -10,21 +10,44 @@ use crate::exhibits::Card;
 
 /// The label on the wall: title, the one sentence, the formula, the paper; the rest folds open.
 pub fn card(ui: &mut egui::Ui, style: &Style, card: &Card) {
+    let whole = ui.available_width();
     ui.scope(|ui| {
         // At most 70 characters a line: beyond, the eye loses its way back.
-        ui.set_max_width(ui.available_width().min(style.body * 0.5 * 70.0));
+        let measure = style.body * 0.5 * 70.0;
         ui.spacing_mut().item_spacing.y = style.grid(0.5);
-        ui.label(RichText::new(card.title).font(style.semibold(style.title)).color(style.text));
-        ui.label(RichText::new(card.claim).font(style.regular(style.body)).color(style.text));
-        ui.add_space(style.grid(0.5));
-        ui.horizontal_wrapped(|ui| {
-            formula(ui, style, card.id, card.formula);
-            ui.add_space(style.grid(1.0));
-            let source = RichText::new(card.paper).font(style.regular(style.caption)).color(style.secondary);
-            ui.add(egui::Label::new(source).wrap_mode(egui::TextWrapMode::Wrap));
-        });
+        if whole > 1.5 * measure {
+            // Side by side leaves more height to the picture.
+            ui.horizontal(|ui| {
+                ui.vertical(|ui| words(ui, style, card));
+                ui.add_space(style.grid(3.0));
+                formula(ui, style, card.id, card.formula);
+                ui.add_space(style.grid(1.0));
+                source(ui, style, card);
+            });
+            ui.set_max_width(measure);
+        } else {
+            ui.set_max_width(whole.min(measure));
+            words(ui, style, card);
+            ui.add_space(style.grid(0.5));
+            ui.horizontal_wrapped(|ui| {
+                formula(ui, style, card.id, card.formula);
+                ui.add_space(style.grid(1.0));
+                source(ui, style, card);
+            });
+        }
         more(ui, style, card);
     });
+}
+
+fn words(ui: &mut egui::Ui, style: &Style, card: &Card) {
+    ui.label(RichText::new(card.title).font(style.semibold(style.title)).color(style.text));
+    ui.label(RichText::new(card.claim).font(style.regular(style.body)).color(style.text));
+}
+
+fn source(ui: &mut egui::Ui, style: &Style, card: &Card) {
+    let source = format!("{}, {}", card.paper, card.year);
+    let source = RichText::new(source).font(style.regular(style.caption)).color(style.secondary);
+    ui.add(egui::Label::new(source).wrap_mode(egui::TextWrapMode::Wrap));
 }
 
 /// The paragraphs that fold open.

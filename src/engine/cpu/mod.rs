@@ -97,7 +97,9 @@ impl Cpu {
     /// The plan of this structure, compiled if it is new; the most recently used stand last.
     fn compiled(&mut self, recording: &Recording) -> &mut Compiled {
         let key = recording.structure();
-        let compiled = if let Some(i) = self.plans.iter().position(|(known, _)| *known == key) { self.plans.remove(i).1 } else {
+        let compiled = if let Some(i) = self.plans.iter().position(|(known, _)| *known == key) {
+            self.plans.remove(i).1
+        } else {
             self.compiles += 1;
             let plan = Plan::compile(recording);
             let buffers = plan.slots.iter().map(|slot| fill(slot, recording)).collect();

@@ -135,7 +135,7 @@ impl Gpu {
         });
         let seconds = start.elapsed().as_secs_f64();
         let stats = Stats { device: self.name.clone(), dispatches: program.len(), seconds };
-        Ok(Trace { tensors: tensors.collect(), stats, ..Trace::default() })
+        Ok(Trace { tensors: tensors.collect(), labels: recording.labels.clone(), stats })
     }
 
     /// Brings the program of `recording` to the front.

@@ -129,7 +129,7 @@ pub(super) fn view(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Scene<'
         egui::Layout::top_down(egui::Align::Min)
     };
     ui.with_layout(layout, |ui| {
-        let grid = if wide { vec2(size.x * 0.44, size.y) } else { vec2(size.x, size.y * 0.42) };
+        let grid = if wide { vec2(size.x * 0.5, size.y) } else { vec2(size.x, size.y * 0.42) };
         ui.vertical(|ui| {
             ui.set_width(grid.x);
             let each = vec2(grid.x, (grid.y - scene.style.caption * 4.0) / scopes.len() as f32);
@@ -271,7 +271,11 @@ fn large(state: &Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>, scope: &st
             let values = it.values().unwrap_or_else(|| vec![0.0; it.n() * it.n()].into());
             let strands = [Strand { hue: h, weights: &values }];
             let lines = Lines { queries: it.tokens, keys: it.tokens, strands: &strands, spot };
-            egui::ScrollArea::vertical().max_height(height).show(ui, |ui| lines.show(ui, scene.style)).inner
+            egui::ScrollArea::vertical()
+                .id_salt(scope)
+                .max_height(height)
+                .show(ui, |ui| lines.show(ui, scene.style))
+                .inner
         }
     };
     read_out(scene, &it, &hit, &format!("{scope}blocks.{l}.attn.scores"), state.what);
@@ -405,7 +409,7 @@ pub(super) fn figure(state: &Attention, scene: &Scene<'_>) -> Option<Figure> {
     Some(Figure {
         title: format!("{}: {}", CARD.title, it.words),
         caption: format!(
-            "Every row sums to 1 unless it shows a change. {}, {} ({}).",
+            "Every row sums to 1 unless it shows a change. {}, arXiv {} ({}).",
             CARD.paper, CARD.reference, CARD.year
         ),
         x_label: "key".to_owned(),
