@@ -1,7 +1,7 @@
 //! The window: a sentence on top, tiles with exhibits below it, one cursor through all of them.
 //!
 //! Everything that can be shared, restored or undone is a [`State`]; a frame shows it and collects what clicks and keys
-//! ask for; [`App::act`] does that. Nothing here waits: the [`Lab`] computes, the [`Zoo`] loads, and a frame shows what
+//! ask for; `App::act` does that. Nothing here waits: the [`Lab`] computes, the [`Zoo`] loads, and a frame shows what
 //! has arrived.
 
 mod act;

@@ -1,6 +1,6 @@
 //! The same plans on a GPU: WebGPU in the browser; Vulkan, Metal or DX12 natively.
 //!
-//! A recording's plan becomes a [`Program`]: pipelines, buffers and bind groups that are made once per structure and
+//! A recording's plan becomes a `Program`: pipelines, buffers and bind groups that are made once per structure and
 //! replayed for new inputs. A run is cut into slices of some milliseconds, so that what else the GPU has to draw gets its
 //! turn and a cancelled run ends soon. Nothing the driver refuses goes unnoticed: everything is made within error scopes.
 
