@@ -61,6 +61,7 @@ pub fn announce(event: &str, detail: &str) {
 }
 
 /// Downloads `bytes`.
+#[expect(clippy::needless_pass_by_value, reason = "the desktop takes them to another thread")]
 pub fn save_file(name: &str, bytes: Vec<u8>) -> impl Future<Output = Result<bool, String>> + 'static {
     let words = |error: JsValue| format!("the browser did not save {name}: {error:?}");
     ready(download(name, &bytes).map(|()| true).map_err(words))
