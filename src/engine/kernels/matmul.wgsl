@@ -68,9 +68,7 @@ fn starts(first: u32, count: u32, stride: u32) -> vec4<u32> {
 
 // GELU with the error function of Abramowitz & Stegun 7.1.26, the small side of it without cancellation.
 fn act(x: vec4<f32>) -> vec4<f32> {
-    if (params.after.y == 0u) {
-        return x;
-    }
+    if (params.after.y == 0u) { return x; }
     let t = 1.0 / (1.0 + 0.3275911 * 0.70710678 * abs(x));
     let p = 0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)));
     let tail = t * p * exp(-0.5 * x * x);
@@ -93,6 +91,9 @@ fn write(batch: u32, row: u32, column: u32, block: mat4x4<f32>) {
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.y * 8u;
     let column = id.x * select(4u, 8u, WIDE);
+    if (row >= params.m || column >= params.n) {
+        return;
+    }
     let upper = params.a.x + id.z * params.a.y + starts(row, params.m, params.a.z);
     let lower = params.a.x + id.z * params.a.y + starts(row + 4u, params.m, params.a.z);
     let left = params.w.x + id.z * params.w.y + starts(column, params.n, params.w.w);
