@@ -128,25 +128,16 @@ impl App {
 
     /// The sentence, always editable, with its number of tokens.
     fn sentence(&mut self, ui: &mut Ui, style: &Style) {
-        let count = self.count();
-        let count = ui.painter().layout_no_wrap(count, style.regular(style.caption), style.secondary);
-        let margin = egui::Margin {
-            left: style.grid(1.5) as i8,
-            right: (count.size().x + style.grid(2.5)).min(120.0) as i8,
-            top: style.grid(0.9) as i8,
-            bottom: style.grid(0.9) as i8,
-        };
+        let count = RichText::new(self.count()).font(style.regular(style.caption)).color(style.secondary);
         let edit = egui::TextEdit::singleline(&mut self.inputs.text)
             .id(sentence_id())
             .font(style.regular(style.body))
             .hint_text("Type a sentence")
+            .suffix(count)
             .char_limit(LONGEST)
-            .margin(margin)
+            .margin(egui::Margin::symmetric(style.grid(1.5) as i8, style.grid(0.9) as i8))
             .desired_width(ui.available_width());
-        let response = ui.add(edit);
-        let right =
-            response.rect.right_center() - egui::vec2(count.size().x + style.grid(1.5), count.size().y / 2.0);
-        ui.painter().galley(right, count, style.secondary);
+        ui.add(edit);
     }
 
     /// "14 tokens", "first 512 of 731 tokens".

@@ -231,9 +231,30 @@ fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, message: &Message, small: bool) {
     }
 }
 
-/// An error as a sentence: it begins with a capital and ends with a full stop.
+/// An error as a sentence: it begins with a capital, unless with a path or an address, and ends with a full stop.
 fn sentence(words: &str) -> String {
-    let mut rest = words.trim_end_matches('.').chars();
-    let first = rest.next().map(|it| it.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", rest.as_str())
+    let words = words.trim_end_matches('.');
+    let word = words.split(' ').next().unwrap_or_default();
+    let mut rest = words.chars();
+    match rest.next() {
+        Some(first) if !word.contains(['/', '.', '_']) => {
+            format!("{}{}.", first.to_uppercase(), rest.as_str())
+        }
+        _ => format!("{words}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn errors_are_sentences_but_paths_stay() {
+        assert_eq!(sentence("the download stopped."), "The download stopped.");
+        assert_eq!(
+            sentence("models/minilm/config.json answered 404"),
+            "models/minilm/config.json answered 404."
+        );
+        assert_eq!(sentence(""), ".");
+    }
 }

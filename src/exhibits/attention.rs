@@ -5,6 +5,7 @@
 //! Switching a head off zeroes its output `z` (or puts its mean over the tokens there), and the model is run again
 //! beside the original: what changes downstream is measured, not guessed.
 
+mod knobs;
 mod picture;
 
 use std::sync::{Arc, OnceLock};
@@ -241,7 +242,7 @@ impl Exhibit for Attention {
     }
 
     fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        picture::controls(self, ui, scene);
+        knobs::controls(self, ui, scene);
     }
 
     fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {

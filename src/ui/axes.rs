@@ -54,16 +54,18 @@ impl Axes<'_> {
 /// How the axes read, said on the picture.
 const WORDS: &str = "query ↓ looks at key →";
 
-/// Sine and cosine of the slant of column labels, 45 degrees.
-const SLANT: f32 = std::f32::consts::FRAC_1_SQRT_2;
+/// Sine of the slant of column labels: 45 degrees, steeper where cells are narrower than a label needs.
+fn slant(line: f32, cell: f32) -> f32 {
+    (line / cell).clamp(std::f32::consts::FRAC_1_SQRT_2, 1.0)
+}
 
 /// Where everything is, from the top left corner of the widget.
 struct Plan {
     size: Vec2,
     map: Rect,
     cell: Vec2,
-    /// Whether the column labels are slanted, as they are wider than a cell.
-    slanted: bool,
+    /// Angle of the column labels, which are slanted where they are wider than a cell.
+    angle: Option<f32>,
     /// Distance of two labels that do not touch.
     line: f32,
     /// Between labels and map.
@@ -86,25 +88,27 @@ impl Plan {
         let (line, gap) = (style.caption * 1.12, style.grid(1.0));
         let (left, count) =
             (longest(&rows) + gap, vec2(columns.len() as f32, rows.len() as f32).max(Vec2::splat(1.0)));
-        let mut plan =
-            Self { size: space, map: Rect::ZERO, cell: Vec2::splat(0.0), slanted: false, line, gap };
+        let mut plan = Self { size: space, map: Rect::ZERO, cell: Vec2::splat(0.0), angle: None, line, gap };
         // The labels need room that depends on the cells' size, which depends on the room: three rounds settle it.
         let mut cell = (space.x - left) / count.x;
         for _ in 0..3 {
-            plan.slanted = longest(&columns) + gap > cell;
-            let band = if plan.slanted { (longest(&columns) + line) * SLANT } else { line };
-            let beside = left + if plan.slanted { cell / 2.0 + band - 2.0 * line } else { 0.0 };
-            let top = band + gap + if words.x > beside { words.y } else { 0.0 };
+            plan.angle = (longest(&columns) + gap > cell).then(|| slant(line, cell).asin());
+            let (sin, cos) = plan.angle.map_or((0.0, 1.0), f32::sin_cos);
+            let band = longest(&columns) * sin + line * cos;
+            let first = columns.first().copied().unwrap_or(0.0);
+            let beside = left + plan.angle.map_or(0.0, |_| (cell - line) / 2.0 + first * cos);
+            let top = band + gap + if words.x + gap > beside { words.y + gap / 2.0 } else { 0.0 };
             let overhang =
-                |(j, length): (usize, &f32)| (length + line) * SLANT - (count.x - j as f32 - 0.5) * cell;
+                |(j, length): (usize, &f32)| (length + line) * cos - (count.x - j as f32 - 0.5) * cell;
             let right = columns.iter().enumerate().map(overhang).fold(0.0, f32::max);
-            let right = if plan.slanted { right } else { 0.0 };
+            let right = if plan.angle.is_some() { right } else { 0.0 };
             let fit = (space - vec2(left + right, top)) / count;
             cell = fit.min_elem().clamp(1.0 / ui.pixels_per_point(), 72.0 * style.scale);
             plan.map = Rect::from_min_size(pos2(left, top), snap(cell, ui.pixels_per_point()) * count);
             plan.size = plan.map.max.to_vec2() + vec2(right + style.hair().width, style.hair().width);
         }
         plan.cell = plan.map.size() / count;
+        plan.angle = plan.angle.map(|_| slant(line, plan.cell.x).asin());
         plan
     }
 
@@ -124,17 +128,16 @@ impl Plan {
     }
 
     fn column_labels(&self, axes: &Axes<'_>, ui: &egui::Ui, style: &Style, map: Rect) {
-        let apart = if self.slanted { self.line / SLANT } else { 0.0 };
+        let apart = self.angle.map_or(0.0, |angle| self.line / angle.sin());
         let shown = Shown { step: apart / self.cell.x, lit: axes.spot.key };
         for j in shown.of(axes.keys.len()) {
             let at = pos2(map.left() + (j as f32 + 0.5) * self.cell.x, map.top() - self.gap);
             let colour = ink(style, &axes.keys[j], axes.spot.key == Some(j));
             let (text, font) = (label(&axes.keys[j]), style.mono(style.caption));
-            if self.slanted {
+            if let Some(angle) = self.angle {
                 let galley = ui.painter().layout_no_wrap(text.into_owned(), font, colour);
                 let shape = TextShape::new(at - vec2(0.0, galley.size().y / 2.0), galley, colour);
-                ui.painter()
-                    .add(shape.with_angle_and_anchor(-std::f32::consts::FRAC_PI_4, Align2::LEFT_CENTER));
+                ui.painter().add(shape.with_angle_and_anchor(-angle, Align2::LEFT_CENTER));
             } else {
                 ui.painter().text(at, Align2::CENTER_BOTTOM, text, font, colour);
             }
@@ -163,7 +166,7 @@ impl Plan {
             (place >= 0.0 && place < length).then(|| (place / cell) as usize)
         };
         // A slanted label is over its column only at its foot.
-        let lean = if self.slanted { (map.top() - self.gap - at.y).max(0.0) } else { 0.0 };
+        let lean = self.angle.map_or(0.0, |angle| (map.top() - self.gap - at.y).max(0.0) / angle.tan());
         let row = index(at.y - map.top(), map.height(), self.cell.y).filter(|_| at.x < map.right());
         let column =
             index(at.x - lean - map.left(), map.width(), self.cell.x).filter(|_| at.y < map.bottom());
@@ -186,7 +189,8 @@ struct Shown {
 
 impl Shown {
     fn of(&self, count: usize) -> Vec<usize> {
-        let every = (self.step.ceil() as usize).max(1);
+        // Half a percent of a label may touch: a step that equals the cell but for rounding skips none.
+        let every = ((self.step - 0.005).ceil() as usize).max(1);
         let lit = self.lit.filter(|&lit| lit < count);
         let free = |i: &usize| lit.is_none_or(|lit| i.abs_diff(lit) as f32 >= self.step);
         (0..count).step_by(every).filter(free).chain(lit).collect()

@@ -29,11 +29,8 @@ pub fn card(ui: &mut egui::Ui, style: &Style, card: &Card) {
             ui.set_max_width(whole.min(measure));
             words(ui, style, card);
             ui.add_space(style.grid(0.5));
-            ui.horizontal_wrapped(|ui| {
-                formula(ui, style, card.id, card.formula);
-                ui.add_space(style.grid(1.0));
-                source(ui, style, card);
-            });
+            formula(ui, style, card.id, card.formula);
+            source(ui, style, card);
         }
         more(ui, style, card);
     });

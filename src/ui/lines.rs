@@ -40,7 +40,7 @@ impl Lines<'_> {
         let least = self.least();
         ui.painter().add(self.mesh(&plan, style, least));
         self.labels(&plan, ui, style);
-        let said = format!("Opacity is the attention weight; lines under {} are not drawn.", short(least));
+        let said = format!("Opacity is the weight; under {} nothing is drawn.", short(least));
         let at = pos2(area.center().x, area.bottom());
         ui.painter().text(at, Align2::CENTER_BOTTOM, said, style.regular(style.caption), style.secondary);
         let at = response.interact_pointer_pos().or(response.hover_pos());

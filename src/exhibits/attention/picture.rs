@@ -1,8 +1,8 @@
-//! How the attention exhibit looks: thumbnails of all heads, one map large, and the knobs.
+//! How the attention exhibit looks: thumbnails of all heads and one map large.
 
 use egui::{RichText, vec2};
 
-use super::{Ablation, Attention, CARD, Click, Picture, What};
+use super::{Attention, CARD, Click, Picture, What};
 use crate::exhibits::Scene;
 use crate::focus::Spot;
 use crate::saliency::heads::{self, Kind};
@@ -12,8 +12,8 @@ use crate::ui::{
     number, scale::hue,
 };
 
-/// The head that is shown before anybody chose one: it visibly follows the sentence.
-const FIRST: (usize, usize) = (2, 1);
+/// The head that is shown before anybody chose one: in the default sentence, "it" finds "animal".
+const FIRST: (usize, usize) = (3, 1);
 
 /// One map of the trace, and how to say what it is.
 struct Shown<'a> {
@@ -33,12 +33,12 @@ fn scopes(trace: &Trace) -> Vec<&'static str> {
         .collect()
 }
 
-fn layers(trace: &Trace) -> usize {
+pub(super) fn layers(trace: &Trace) -> usize {
     (0..1000).take_while(|l| trace.get(&format!("blocks.{l}.attn.pattern")).is_some()).count()
 }
 
 /// Layer and head that are shown large.
-fn place(trace: &Trace, spot: Spot) -> (usize, usize) {
+pub(super) fn place(trace: &Trace, spot: Spot) -> (usize, usize) {
     let heads = trace.get("blocks.0.attn.pattern").map_or(1, |it| it.shape[0]);
     let (l, h) = (spot.layer.unwrap_or(FIRST.0), spot.head.unwrap_or(FIRST.1));
     (l.min(layers(trace).saturating_sub(1)), h.min(heads - 1))
@@ -122,31 +122,51 @@ pub(super) fn view(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Scene<'
     }
     let scopes = scopes(scene.trace);
     let size = ui.available_size();
-    let wide = size.x > 560.0 * scene.style.scale;
-    let layout = if wide {
-        egui::Layout::left_to_right(egui::Align::Min)
+    if size.x > 560.0 * scene.style.scale {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = scene.style.grid(2.0);
+            let share = if scopes.len() == 1 { 0.5 } else { 0.3 };
+            ui.vertical(|ui| all_heads(state, ui, scene, &scopes, vec2(size.x * share, size.y)));
+            ui.vertical(|ui| one_map(state, ui, scene, &scopes, size.y));
+        });
     } else {
-        egui::Layout::top_down(egui::Align::Min)
-    };
-    ui.with_layout(layout, |ui| {
-        let grid = if wide { vec2(size.x * 0.5, size.y) } else { vec2(size.x, size.y * 0.42) };
-        ui.vertical(|ui| {
-            ui.set_width(grid.x);
-            let each = vec2(grid.x, (grid.y - scene.style.caption * 4.0) / scopes.len() as f32);
-            for scope in &scopes {
-                thumbnails(state, ui, scene, scope, each);
-            }
-            kinds(state, ui, scene);
-        });
-        ui.vertical(|ui| {
-            let height = ui.available_height() - scene.style.caption * 4.5;
-            for scope in &scopes {
-                large(state, ui, scene, scope, height / scopes.len() as f32);
-            }
-            legend(state, ui, scene);
-        });
-    });
+        // On a phone everything is as wide as the screen, and the tile scrolls.
+        all_heads(state, ui, scene, &scopes, vec2(size.x, f32::INFINITY));
+        one_map(state, ui, scene, &scopes, f32::INFINITY);
+    }
     Some(())
+}
+
+fn all_heads(
+    state: &mut Attention,
+    ui: &mut egui::Ui,
+    scene: &mut Scene<'_>,
+    scopes: &[&str],
+    size: egui::Vec2,
+) {
+    ui.set_width(size.x);
+    let each = vec2(size.x, size.y / scopes.len() as f32 - scene.style.caption * 4.0);
+    for scope in scopes {
+        thumbnails(state, ui, scene, scope, each);
+        kinds(state, ui, scene, scope);
+    }
+}
+
+/// The large picture of every sentence, side by side where there is room, and the legend under them.
+fn one_map(state: &Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>, scopes: &[&str], height: f32) {
+    let across = height.is_finite();
+    let layout = if across { egui::Layout::left_to_right(egui::Align::Min) } else { *ui.layout() };
+    let share = if across { scopes.len() as f32 } else { 1.0 };
+    let width = ui.available_width() / share - scene.style.grid(2.0);
+    ui.with_layout(layout, |ui| {
+        for scope in scopes {
+            ui.vertical(|ui| {
+                ui.set_max_width(width);
+                large(state, ui, scene, scope, height - scene.style.caption * 4.5);
+            });
+        }
+    });
+    legend(state, ui, scene);
 }
 
 /// What a switched-off head, or the other sentence, does to the embedding.
@@ -227,12 +247,12 @@ fn switch(off: &mut Vec<(usize, usize)>, place: (usize, usize)) {
 }
 
 /// How many heads of each kind there are; a click searches for them.
-fn kinds(state: &mut Attention, ui: &mut egui::Ui, scene: &Scene<'_>) {
+fn kinds(state: &mut Attention, ui: &mut egui::Ui, scene: &Scene<'_>, scope: &str) {
     let heads = scene.trace.get("blocks.0.attn.pattern").map_or(0, |it| it.shape[0]);
     let mut counts = [0; Kind::ALL.len()];
     for l in 0..layers(scene.trace) {
         for h in 0..heads {
-            if let Some(label) = heads::label(scene.trace, &format!("blocks.{l}.attn"), h) {
+            if let Some(label) = heads::label(scene.trace, &format!("{scope}blocks.{l}.attn"), h) {
                 counts[label.kind as usize] += 1;
             }
         }
@@ -271,11 +291,12 @@ fn large(state: &Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>, scope: &st
             let values = it.values().unwrap_or_else(|| vec![0.0; it.n() * it.n()].into());
             let strands = [Strand { hue: h, weights: &values }];
             let lines = Lines { queries: it.tokens, keys: it.tokens, strands: &strands, spot };
-            egui::ScrollArea::vertical()
+            // On a phone the tile itself scrolls.
+            let scroll = egui::ScrollArea::vertical()
                 .id_salt(scope)
                 .max_height(height)
-                .show(ui, |ui| lines.show(ui, scene.style))
-                .inner
+                .min_scrolled_height(height.min(4000.0));
+            scroll.show(ui, |ui| lines.show(ui, scene.style)).inner
         }
     };
     read_out(scene, &it, &hit, &format!("{scope}blocks.{l}.attn.scores"), state.what);
@@ -317,89 +338,6 @@ fn legend(state: &Attention, ui: &mut egui::Ui, scene: &Scene<'_>) {
         if change { "change of attention weight (blue: more, red: less)" } else { "attention weight" };
     let divided = if change { Divided::Not } else { state.divided };
     Legend { scale, range, divided, caption, missing: None }.show(ui, scene.style);
-}
-
-/// The knobs, most used first.
-pub(super) fn controls(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-    ui.horizontal_wrapped(|ui| {
-        choice(
-            ui,
-            "",
-            &mut state.what,
-            &[(What::Head, "one head"), (What::Mean, "mean of heads"), (What::Rollout, "rollout")],
-        );
-        ui.separator();
-        choice(ui, "", &mut state.picture, &[(Picture::Map, "map"), (Picture::Lines, "lines")]);
-        ui.separator();
-        layer(ui, scene);
-        ui.separator();
-        choice(
-            ui,
-            "a click",
-            &mut state.click,
-            &[(Click::Look, "shows a head"), (Click::Switch, "switches it off")],
-        );
-    });
-    if !state.off.is_empty() {
-        switched_off(state, ui);
-    }
-    ui.collapsing("Colours, search, second sentence", |ui| {
-        ui.horizontal_wrapped(|ui| {
-            let relative = [(Divided::Not, "0 to 1"), (Divided::Row, "row"), (Divided::Map, "map")];
-            choice(ui, "colours relative to", &mut state.divided, &relative);
-            ui.checkbox(&mut state.log, "logarithmic");
-        });
-        ui.horizontal_wrapped(|ui| {
-            ui.label("find heads");
-            let hint = Kind::ALL.map(Kind::name).join(", ");
-            ui.add(egui::TextEdit::singleline(&mut state.search).hint_text(hint));
-        });
-        second_sentence(state, ui);
-    });
-}
-
-fn layer(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-    let last = layers(scene.trace).saturating_sub(1);
-    let (mut l, _) = place(scene.trace, scene.focus.locked);
-    if ui.add(egui::Slider::new(&mut l, 0..=last).text("layer")).changed() {
-        scene.focus.lock(Spot { layer: Some(l), ..Spot::default() });
-    }
-}
-
-fn switched_off(state: &mut Attention, ui: &mut egui::Ui) {
-    ui.horizontal_wrapped(|ui| {
-        let off = state.off.iter().map(|(l, h)| format!("{l}.{h}")).collect::<Vec<_>>().join(", ");
-        ui.label(format!("off: {off}, replaced by"));
-        choice(ui, "", &mut state.ablation, &[(Ablation::Zero, "zero"), (Ablation::Mean, "its mean")]);
-        ui.separator();
-        choice(ui, "show", &mut state.absolute, &[(false, "what changed"), (true, "what is left")]);
-        if ui.button("Switch all on").clicked() {
-            state.off.clear();
-        }
-    });
-}
-
-fn second_sentence(state: &mut Attention, ui: &mut egui::Ui) {
-    ui.horizontal_wrapped(|ui| {
-        let mut on = state.compare.is_some();
-        if ui.checkbox(&mut on, "beside a second sentence").changed() {
-            let text = "The animal didn't cross the street because it was too wide.";
-            state.compare = on.then(|| text.to_owned());
-        }
-        if let Some(text) = &mut state.compare {
-            ui.add(egui::TextEdit::singleline(text).desired_width(f32::INFINITY));
-        }
-    });
-}
-
-/// One of several words.
-fn choice<T: PartialEq + Copy>(ui: &mut egui::Ui, name: &str, value: &mut T, words: &[(T, &str)]) {
-    if !name.is_empty() {
-        ui.label(name);
-    }
-    for (it, words) in words {
-        ui.selectable_value(value, *it, *words);
-    }
 }
 
 /// The large picture of the first sentence, for papers.
