@@ -62,6 +62,7 @@ impl Kept {
     pub fn window(&self, range: Range<usize>) -> Option<Arc<[f32]>> {
         assert!(range.end <= size(&self.shape), "window {range:?} of {:?}", self.shape);
         match &self.storage {
+            Storage::Host(data) if range == (0..data.len()) => Some(Arc::clone(data)),
             Storage::Host(data) => Some(data[range].into()),
             Storage::Device(tensor) => tensor.window(range),
         }

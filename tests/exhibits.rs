@@ -4,11 +4,15 @@
 
 use std::sync::Arc;
 
+use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
+use egui_kittest::{Harness, SnapshotOptions};
 use vitrine::engine::{Cancel, cpu::Cpu};
-use vitrine::exhibits::{Inputs, Measure, all};
+use vitrine::exhibits::{Inputs, Measure, Scene, all};
+use vitrine::focus::Focus;
 use vitrine::models::Zoo;
 use vitrine::platform::block_on;
 use vitrine::trace::Trace;
+use vitrine::ui::{Style, install_fonts, install_heatmaps};
 
 /// The zoo with `MiniLM` in it.
 fn zoo() -> Zoo {
@@ -51,6 +55,38 @@ fn recorded_traces_are_what_the_model_computes() {
             assert!(fresh.max_abs_diff(&old) <= 1e-3 * scale, "{name} of {path} is out of date");
         }
         assert!(exhibit.recorded(&Inputs::default()).is_some(), "{} shows it", entry.card.id);
+    }
+}
+
+/// The first picture of every exhibit, pixel by pixel; `UPDATE_SNAPSHOTS=1` draws it anew.
+#[test]
+fn pictures_are_as_they_were_judged() {
+    for entry in all() {
+        let mut exhibit = (entry.open)(serde_json::Value::Null).unwrap();
+        let trace = exhibit.recorded(&Inputs::default()).unwrap();
+        let state = create_render_state(default_wgpu_setup(), egui_wgpu::RendererOptions::PREDICTABLE);
+        block_on(install_heatmaps(&state)).unwrap();
+        let style = Style::new(true, 1.0);
+        let look = style.clone();
+        let mut focus = Focus::default();
+        let mut harness = Harness::builder()
+            .with_size([1100.0, 620.0])
+            .renderer(WgpuTestRenderer::from_render_state(state))
+            .with_context_setup(move |ctx| {
+                install_fonts(ctx);
+                look.apply(ctx);
+            })
+            .build_ui(move |ui| {
+                ui.painter().rect_filled(ui.max_rect(), 0.0, style.surface);
+                let mut scene = Scene { trace: &trace, focus: &mut focus, style: &style };
+                let size = egui::vec2(ui.available_width(), 500.0);
+                ui.allocate_ui(size, |ui| exhibit.view(ui, &mut scene).unwrap());
+                exhibit.controls(ui, &mut scene);
+            });
+        harness.run_steps(3);
+        // A driver of another version may round a pixel of a letter's edge differently.
+        let options = SnapshotOptions::new().max_failed_pixels(200).output_path("tests/snapshots");
+        harness.snapshot_options(entry.card.id, &options);
     }
 }
 
