@@ -17,14 +17,18 @@ pub use self::{desktop as entry, native::*};
 pub use self::{page as entry, web::*};
 
 /// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser.
+/// Natively an `f` that is inlined is compiled for every width of vectors, and the processor's widest runs.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn for_each_chunk(out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     use rayon::prelude::*;
-    // Below some 16k elements waking the other cores costs more than they save.
-    if out.len() < 1 << 14 {
-        out.chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
+    /// Elements of a task: waking another core costs more than fewer save.
+    const TASK: usize = 1 << 13;
+    let (vectors, pieces) = (pulp::Arch::new(), TASK.div_ceil(chunk.max(1)));
+    let task = |(i, part)| vectors.dispatch(native::Pieces { part, chunk, first: i * pieces, f: &f });
+    if out.len() <= TASK {
+        task((0, out));
     } else {
-        out.par_chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
+        out.par_chunks_mut(chunk * pieces).enumerate().for_each(task);
     }
 }
 
@@ -34,18 +38,28 @@ pub fn for_each_chunk(out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32
     out.chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
 }
 
-/// How a large product is spread over cores.
-pub fn parallelism() -> gemm::Parallelism {
+/// On how many cores work is spread.
+pub fn cores() -> usize {
     #[cfg(not(target_arch = "wasm32"))]
-    return gemm::Parallelism::Rayon(0);
+    return rayon::current_num_threads();
     #[cfg(target_arch = "wasm32")]
-    return gemm::Parallelism::None;
+    return 1;
+}
+
+/// Calls `f` with every number below `parts`: on all cores natively, in order in a browser.
+pub fn for_each_part(parts: usize, f: impl Fn(usize) + Send + Sync) {
+    #[cfg(not(target_arch = "wasm32"))]
+    if parts > 1 {
+        use rayon::prelude::*;
+        return (0..parts).into_par_iter().for_each(f);
+    }
+    (0..parts).for_each(f);
 }
 
 /// The processor, for the badge.
 pub fn cpu_name() -> String {
     #[cfg(not(target_arch = "wasm32"))]
-    return format!("CPU: {} threads", rayon::current_num_threads());
+    return format!("CPU: {} threads", cores());
     #[cfg(target_arch = "wasm32")]
     return "CPU: wasm SIMD".to_owned();
 }

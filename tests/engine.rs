@@ -203,6 +203,36 @@ fn typing_compiles_nothing() {
 }
 
 #[test]
+fn a_trace_stays_as_it_was_given() {
+    let record = |seed| {
+        let g = Graph::default();
+        (g.input(&random(&[5, 7], seed)) * 2.0).keep("y");
+        g.finish()
+    };
+    let mut cpu = Cpu::new();
+    let mut y = |seed| {
+        let trace = block_on(cpu.run(&record(seed), &Cancel::default())).unwrap();
+        trace.get("y").unwrap().window(0..35).unwrap()
+    };
+    let (first, second) = (y(1), y(2));
+    assert_ne!(first, second, "the second run wrote elsewhere");
+    assert_eq!(first, y(1), "and gives the same for the same");
+}
+
+/// `x W^T` turns the weight once, when it is compiled; products of every shape are split over the cores.
+#[test]
+fn products_with_weights_of_any_size() {
+    for (m, k, n) in [(1, 1, 1), (3, 5, 2), (129, 64, 33), (33, 64, 129), (2, 700, 300)] {
+        let file = vitrine::engine::Weights::from_tensors(&[("w".to_owned(), random(&[n, k], 3))].into());
+        let g = Graph::default();
+        let w = g.weight(&std::sync::Arc::new(file), "w");
+        let x = g.input(&random(&[m, k], 4));
+        (x.matmul(w.t()) + g.input(&random(&[n], 5))).keep("turned");
+        check(&g.finish(), 1e-5);
+    }
+}
+
+#[test]
 fn a_cancelled_run_gives_no_trace() {
     let g = Graph::default();
     (g.input(&random(&[2], 1)) * 2.0).keep("y");

@@ -135,7 +135,9 @@ impl Plan {
         let mut settle = |slot: usize, slots: &mut Vec<Slot>, free: &mut Vec<usize>| {
             *place.entry(slot).or_insert_with(|| {
                 let Slot { len, fill } = &self.slots[slot];
-                let fits = |it: &usize| slots[*it].len >= *len;
+                // What is kept gets a slot of its own length, so that it can be given away without a copy.
+                let kept = last_use[slot] == usize::MAX;
+                let fits = |it: &usize| slots[*it].len == *len || slots[*it].len > *len && !kept;
                 let best = free.iter().copied().filter(fits).min_by_key(|it| slots[*it].len);
                 if let Some(reused) = best.filter(|_| *fill == Fill::Scratch) {
                     free.retain(|it| *it != reused);

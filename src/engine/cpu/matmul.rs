@@ -1,23 +1,26 @@
 //! Batched matrix products through the crate `gemm`.
 
 use super::Strided;
-use crate::platform::{for_each_chunk, parallelism};
+use crate::platform::{cores, for_each_chunk, for_each_part};
+
+/// Multiplications below which a product stays on one core: waking another would cost more.
+const SMALL: usize = 1 << 18;
+
+/// Columns of a part are a multiple of this many, a cache line of f32.
+const LINE: usize = 16;
 
 /// `out[i] = alpha * a[i] x b[i] + bias`, shapes `[b, m, k] x [b, k, n] -> [b, m, n]`, any strides.
 pub(super) fn matmul(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, bias: Option<&[f32]>, alpha: f32) {
     let (&[batch, m, k], &[_, _, n]) = (a.shape, b.shape) else { unreachable!("products have three axes") };
-    let product = |i: usize, out: &mut [f32], spread| {
-        if let Some(bias) = bias {
-            out.chunks_mut(n).for_each(|row| row.copy_from_slice(bias));
-        }
+    let product = |i: usize, out: &mut [f32], parts| {
         let lhs = Matrix { data: &a.data[i * a.strides[0]..], strides: [a.strides[1], a.strides[2]] };
         let rhs = Matrix { data: &b.data[i * b.strides[0]..], strides: [b.strides[1], b.strides[2]] };
-        gemm([m, k, n], out, lhs, rhs, alpha, bias.is_some(), spread);
+        Product { shape: [m, k, n], lhs, rhs, bias, alpha }.run(out, parts);
     };
     if batch == 1 {
-        product(0, out, parallelism());
+        product(0, out, if m * k * n < SMALL { 1 } else { cores() });
     } else {
-        for_each_chunk(out, m * n, |i, out| product(i, out, gemm::Parallelism::None));
+        for_each_chunk(out, m * n, |i, out| product(i, out, 1));
     }
 }
 
@@ -27,45 +30,88 @@ struct Matrix<'a> {
     strides: [usize; 2],
 }
 
-/// `out = alpha * lhs x rhs`, added to what `out` holds if `accumulate`.
-fn gemm(
-    [m, k, n]: [usize; 3],
-    out: &mut [f32],
-    lhs: Matrix<'_>,
-    rhs: Matrix<'_>,
+impl Matrix<'_> {
+    /// Whether every element of a `rows x columns` matrix lies within the data.
+    fn holds(&self, rows: usize, columns: usize) -> bool {
+        let [row, column] = self.strides;
+        rows * columns == 0 || (rows - 1) * row + (columns - 1) * column < self.data.len()
+    }
+}
+
+/// A writable matrix that several cores share; each writes a block of its own.
+struct Shared(*mut f32);
+
+#[expect(unsafe_code, reason = "the blocks of one product do not overlap")]
+// SAFETY: see `Product::run`, which hands every block to one core.
+unsafe impl Sync for Shared {}
+
+/// `alpha * lhs x rhs + bias`, shapes `[m, k] x [k, n]`.
+struct Product<'a> {
+    shape: [usize; 3],
+    lhs: Matrix<'a>,
+    rhs: Matrix<'a>,
+    bias: Option<&'a [f32]>,
     alpha: f32,
-    accumulate: bool,
-    spread: gemm::Parallelism,
-) {
-    let last = |rows: usize, columns: usize, [row, column]: [usize; 2]| {
-        rows.saturating_sub(1) * row + columns.saturating_sub(1) * column
-    };
-    assert!(out.len() >= m * n, "the output holds m n elements");
-    assert!(k == 0 || last(m, k, lhs.strides) < lhs.data.len(), "the left matrix lies within its slot");
-    assert!(k == 0 || last(k, n, rhs.strides) < rhs.data.len(), "the right matrix lies within its slot");
-    #[expect(unsafe_code, reason = "gemm takes pointers; the asserts above are its conditions")]
-    // SAFETY: every element that gemm reads or writes lies inside the slices, by the asserts above.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            n as isize,
-            accumulate,
-            lhs.data.as_ptr(),
-            lhs.strides[1] as isize,
-            lhs.strides[0] as isize,
-            rhs.data.as_ptr(),
-            rhs.strides[1] as isize,
-            rhs.strides[0] as isize,
-            1.0,
-            alpha,
-            false,
-            false,
-            false,
-            spread,
-        );
+}
+
+impl Product<'_> {
+    /// Writes the product to `out`, row-major, in blocks of whole rows or whole columns, one a core. Splitting the longer
+    /// side by hand keeps packing parallel too, which the crate's own threads leave to one.
+    fn run(&self, out: &mut [f32], parts: usize) {
+        let [m, k, n] = self.shape;
+        assert!(out.len() >= m * n, "the output holds m n elements");
+        assert!(self.lhs.holds(m, k), "the left matrix lies within its slot");
+        assert!(self.rhs.holds(k, n), "the right matrix lies within its slot");
+        assert!(self.bias.is_none_or(|bias| bias.len() >= n), "the bias has a number a column");
+        let all = Shared(out.as_mut_ptr());
+        if m > n {
+            let rows = m.div_ceil(parts).max(1);
+            for_each_part(m.div_ceil(rows), |i| {
+                self.block(&all, [i * rows, (i * rows + rows).min(m)], [0, n]);
+            });
+        } else {
+            let columns = n.div_ceil(parts).next_multiple_of(LINE);
+            for_each_part(n.div_ceil(columns), |i| {
+                self.block(&all, [0, m], [i * columns, (i * columns + columns).min(n)]);
+            });
+        }
+    }
+
+    /// One block: rows and columns from the first up to the second.
+    fn block(&self, out: &Shared, rows: [usize; 2], columns: [usize; 2]) {
+        let [_, k, n] = self.shape;
+        let (m, width) = (rows[1] - rows[0], columns[1] - columns[0]);
+        #[expect(unsafe_code, reason = "gemm takes pointers; `run` asserts its conditions")]
+        // SAFETY: every element that is read or written lies inside the slices, by the asserts of `run`, and no other block
+        // has these rows and columns.
+        unsafe {
+            let first = out.0.add(rows[0] * n + columns[0]);
+            if let Some(bias) = self.bias {
+                for i in 0..m {
+                    first.add(i * n).copy_from_nonoverlapping(bias[columns[0]..].as_ptr(), width);
+                }
+            }
+            gemm::gemm(
+                m,
+                width,
+                k,
+                first,
+                1,
+                n as isize,
+                self.bias.is_some(),
+                self.lhs.data.as_ptr().add(if k == 0 { 0 } else { rows[0] * self.lhs.strides[0] }),
+                self.lhs.strides[1] as isize,
+                self.lhs.strides[0] as isize,
+                self.rhs.data.as_ptr().add(if k == 0 { 0 } else { columns[0] * self.rhs.strides[1] }),
+                self.rhs.strides[1] as isize,
+                self.rhs.strides[0] as isize,
+                1.0,
+                self.alpha,
+                false,
+                false,
+                false,
+                gemm::Parallelism::None,
+            );
+        }
     }
 }

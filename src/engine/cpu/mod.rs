@@ -28,25 +28,11 @@ pub struct Cpu {
     compiles: usize,
 }
 
-/// A plan with its storage.
+/// A plan with its storage, one buffer a slot. What a trace still holds is not written again: the step that writes there
+/// takes new memory, otherwise the old is used again.
 struct Compiled {
     plan: Plan,
-    buffers: Vec<Buffer>,
-}
-
-/// Storage of one slot.
-enum Buffer {
-    Own(Vec<f32>),
-    Shared(Arc<[f32]>),
-}
-
-impl Buffer {
-    fn data(&self) -> &[f32] {
-        match self {
-            Self::Own(data) => data,
-            Self::Shared(data) => data,
-        }
-    }
+    buffers: Vec<Arc<[f32]>>,
 }
 
 impl Cpu {
@@ -72,7 +58,7 @@ impl Cpu {
         let Compiled { plan, buffers } = self.compiled(recording);
         for (slot, buffer) in plan.slots.iter().zip(buffers.iter_mut()) {
             if let Fill::Input(input) = slot.fill {
-                *buffer = Buffer::Shared(Arc::clone(&recording.inputs[input].data));
+                *buffer = Arc::clone(&recording.inputs[input].data);
             }
         }
         let mut slice = Instant::now();
@@ -85,8 +71,9 @@ impl Cpu {
             run(step, buffers);
         }
         let keep = |(name, operand): &(String, Operand)| {
-            let data = &buffers[operand.slot].data()[..size(&operand.shape)];
-            (name.clone(), Kept::new(&operand.shape, Storage::Host(data.into())))
+            let (data, len) = (&buffers[operand.slot], size(&operand.shape));
+            let data = if data.len() == len { Arc::clone(data) } else { data[..len].into() };
+            (name.clone(), Kept::new(&operand.shape, Storage::Host(data)))
         };
         let tensors = plan.keeps.iter().map(keep).collect();
         let stats =
@@ -101,8 +88,9 @@ impl Cpu {
             self.plans.remove(i).1
         } else {
             self.compiles += 1;
-            let plan = Plan::compile(recording);
-            let buffers = plan.slots.iter().map(|slot| fill(slot, recording)).collect();
+            let mut plan = Plan::compile(recording);
+            let mut buffers: Vec<Arc<[f32]>> = plan.slots.iter().map(|slot| fill(slot, recording)).collect();
+            transpose_weights(&mut plan, &mut buffers);
             Compiled { plan, buffers }
         };
         if self.plans.len() == PLANS {
@@ -114,16 +102,50 @@ impl Cpu {
     }
 }
 
-fn fill(slot: &Slot, recording: &Recording) -> Buffer {
+fn fill(slot: &Slot, recording: &Recording) -> Arc<[f32]> {
     match &slot.fill {
-        Fill::Scratch => Buffer::Own(vec![0.0; slot.len]),
-        Fill::Const(value) => Buffer::Own(vec![*value]),
-        Fill::Input(input) => Buffer::Shared(Arc::clone(&recording.inputs[*input].data)),
+        Fill::Scratch => zeros(slot.len),
+        Fill::Const(value) => [*value].into(),
+        Fill::Input(input) => Arc::clone(&recording.inputs[*input].data),
         Fill::Weight { set, name } => {
             let tensor = recording.weights[*set].read(name);
-            Buffer::Shared(
-                tensor.unwrap_or_else(|| unreachable!("{name} was there when it was recorded")).data,
-            )
+            tensor.unwrap_or_else(|| unreachable!("{name} was there when it was recorded")).data
+        }
+    }
+}
+
+fn zeros(len: usize) -> Arc<[f32]> {
+    std::iter::repeat_n(0.0, len).collect()
+}
+
+/// Stores a matrix that products only ever read as its transpose, as `x W^T` does, in the order in which they read it:
+/// otherwise every run would turn it anew.
+fn transpose_weights(plan: &mut Plan, buffers: &mut [Arc<[f32]>]) {
+    let mut readers = vec![vec![]; plan.slots.len()];
+    for (s, step) in plan.steps.iter().enumerate() {
+        for (i, input) in step.inputs.iter().enumerate() {
+            readers[input.slot].push((s, i));
+        }
+    }
+    for (slot, readers) in readers.iter().enumerate() {
+        let Slot { len, fill } = &plan.slots[slot];
+        let kept = plan.keeps.iter().any(|(_, it)| it.slot == slot);
+        let turned = |(s, i): &(usize, usize)| {
+            let Step { kernel, inputs, .. } = &plan.steps[*s];
+            let [1, k, n] = inputs[*i].shape[..] else { return false };
+            matches!(kernel, Kernel::Matmul { .. })
+                && *i == 1
+                && k * n == *len
+                && inputs[1].strides[1..] == [1, k]
+        };
+        let weight = matches!(fill, Fill::Weight { .. }) && !kept && readers.iter().all(turned);
+        let Some(&(first, _)) = readers.first().filter(|_| weight) else { continue };
+        let Operand { shape, strides, .. } = plan.steps[first].inputs[1].clone();
+        let mut data = vec![0.0; *len];
+        pointwise::map(&mut data, Strided { data: &buffers[slot], shape: &shape, strides: &strides }, |x| x);
+        buffers[slot] = data.into();
+        for &(s, _) in readers {
+            plan.steps[s].inputs[1] = Operand::rows(slot, &shape);
         }
     }
 }
@@ -154,15 +176,16 @@ impl<'a> Strided<'a> {
 }
 
 /// Runs one step. Its output never shares a slot with its inputs.
-fn run(step: &Step, buffers: &mut [Buffer]) {
-    let Buffer::Own(mut storage) = std::mem::replace(&mut buffers[step.output.slot], Buffer::Own(vec![]))
-    else {
-        unreachable!("steps write scratch slots")
-    };
-    let out = &mut storage[..size(&step.output.shape)];
+fn run(step: &Step, buffers: &mut [Arc<[f32]>]) {
+    let mut storage = std::mem::take(&mut buffers[step.output.slot]);
+    if Arc::get_mut(&mut storage).is_none() {
+        storage = zeros(storage.len());
+    }
+    let Some(out) = Arc::get_mut(&mut storage) else { unreachable!("new memory has one owner") };
+    let out = &mut out[..size(&step.output.shape)];
     let input = |i: usize| {
         let Operand { slot, offset, shape, strides } = &step.inputs[i];
-        Strided { data: &buffers[*slot].data()[*offset..], shape, strides }
+        Strided { data: &buffers[*slot][*offset..], shape, strides }
     };
     match &step.kernel {
         Kernel::Copy => pointwise::map(out, input(0), |x| x),
@@ -185,7 +208,7 @@ fn run(step: &Step, buffers: &mut [Buffer]) {
         Kernel::Gather => gather(out, input(0), input(1).rows()),
         Kernel::Pad { axis, before, value } => pad(out, &step.output.shape, input(0), *axis, *before, *value),
     }
-    buffers[step.output.slot] = Buffer::Own(storage);
+    buffers[step.output.slot] = storage;
 }
 
 /// Rows of a table `[v, d]`; ids outside it are clamped to it.

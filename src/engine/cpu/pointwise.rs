@@ -37,33 +37,48 @@ pub(super) fn binary(f: Binary, out: &mut [f32], a: Strided<'_>, b: Strided<'_>)
 /// `out = f(x)`
 pub(super) fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync) {
     let (inner, step) = inner(x);
-    for_each_chunk(out, inner, |i, out| {
-        let x = &x.data[x.position(i * inner)..];
-        match step {
-            0 => out.fill(f(x[0])),
-            1 => out.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x)),
-            _ => out.iter_mut().zip(x.iter().step_by(step)).for_each(|(y, x)| *y = f(*x)),
-        }
-    });
+    for_each_chunk(
+        out,
+        inner,
+        #[inline(always)]
+        |i, out| {
+            let x = &x.data[x.position(i * inner)..];
+            match step {
+                0 => out.fill(f(x[0])),
+                1 => out.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x)),
+                _ => out.iter_mut().zip(x.iter().step_by(step)).for_each(|(y, x)| *y = f(*x)),
+            }
+        },
+    );
 }
 
 /// `out = f(a, b)`
 fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> f32 + Sync) {
     let ((inner, step_a), (_, step_b)) = (inner(a), inner(b));
-    for_each_chunk(out, inner, |i, out| {
-        let (a, b) = (&a.data[a.position(i * inner)..], &b.data[b.position(i * inner)..]);
-        match (step_a, step_b) {
-            (1, 1) => out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = f(*a, *b)),
-            (1, 0) => out.iter_mut().zip(a).for_each(|(y, a)| *y = f(*a, b[0])),
-            (0, 1) => out.iter_mut().zip(b).for_each(|(y, b)| *y = f(a[0], *b)),
-            _ => out.iter_mut().enumerate().for_each(|(j, y)| *y = f(a[j * step_a], b[j * step_b])),
-        }
-    });
+    for_each_chunk(
+        out,
+        inner,
+        #[inline(always)]
+        |i, out| {
+            let (a, b) = (&a.data[a.position(i * inner)..], &b.data[b.position(i * inner)..]);
+            match (step_a, step_b) {
+                (1, 1) => out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = f(*a, *b)),
+                (1, 0) => out.iter_mut().zip(a).for_each(|(y, a)| *y = f(*a, b[0])),
+                (0, 1) => out.iter_mut().zip(b).for_each(|(y, b)| *y = f(a[0], *b)),
+                _ => out.iter_mut().enumerate().for_each(|(j, y)| *y = f(a[j * step_a], b[j * step_b])),
+            }
+        },
+    );
 }
 
 /// `x = f(x)`
 pub(super) fn in_place(out: &mut [f32], f: impl Fn(f32) -> f32 + Sync) {
-    for_each_chunk(out, 4096, |_, out| out.iter_mut().for_each(|y| *y = f(*y)));
+    for_each_chunk(
+        out,
+        4096,
+        #[inline(always)]
+        |_, out| out.iter_mut().for_each(|y| *y = f(*y)),
+    );
 }
 
 /// Length and stride of the last axis; a scalar has one element.
@@ -75,14 +90,14 @@ fn inner(x: Strided<'_>) -> (usize, usize) {
 }
 
 /// `x/2 (1 + erf(x / sqrt 2))`
-#[inline]
+#[inline(always)]
 pub(super) fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
 /// The error function by Abramowitz & Stegun 7.1.26: absolute error below 1.5e-7, the last bit of an f32 near 1, and free
 /// of branches, so that it is vectorised.
-#[inline]
+#[inline(always)]
 fn erf(x: f32) -> f32 {
     const A: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
     let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
@@ -92,15 +107,17 @@ fn erf(x: f32) -> f32 {
 
 /// `e^x` for `x <= 88` to 2 units in the last place, free of branches and calls, so that rows are vectorised: `2^n` by the
 /// exponent bits times a polynomial on the remainder (Cody & Waite reduction, minimax polynomial of Cephes' expf).
-#[inline]
+#[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     /// Adding and subtracting this rounds to a whole number.
     const ROUND: f32 = 12_582_912.0;
     const P: [f32; 6] = [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
     let (small, x) = (x < -87.0, x.clamp(-87.0, 88.0));
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let p = P.iter().fold(0.0, |sum, p| sum * r + p);
-    let power = f32::from_bits(((n as i32 + 127) << 23) as u32);
+    // The low bits of `shifted` are n.
+    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     if small { 0.0 } else { (p * r * r + r + 1.0) * power }
 }
