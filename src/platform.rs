@@ -72,10 +72,7 @@ pub fn cpu_name() -> String {
 pub async fn breathe() {
     #[cfg(target_arch = "wasm32")]
     {
-        let promise = js_sys::Promise::new(&mut |resolve, _| {
-            let window = web_sys::window().expect("the app runs in a window");
-            let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, 0);
-        });
+        let promise = js_sys::Promise::new(&mut |resolve, _| web::after_other_events(&resolve));
         let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
     }
 }

@@ -26,7 +26,7 @@ async function peer(provider) {
 }
 
 /// Times come from the program itself: `window.vitrine.bench(tokens)` runs a prompt of that many tokens, reads `final`
-/// and all patterns back, and resolves to { ms, min, first, repeats, checksum }.
+/// and all patterns back, and resolves to JSON: { ms, min, runs, checksum, ... }.
 async function vitrine(compute) {
   const browser = await launch("webgpu");
   const page = await open(browser, `${server.origin}/?compute=${compute}`);
@@ -35,7 +35,7 @@ async function vitrine(compute) {
   await until(page, (it) => it.ready && it.model.status === "ready" && !it.computing, "the weights", 120);
   const runs = [];
   for (const tokens of [32, 128]) {
-    runs.push({ tokens, ...await page.evaluate((tokens) => window.vitrine.bench(tokens), tokens) });
+    runs.push({ tokens, ...JSON.parse(await page.evaluate((tokens) => window.vitrine.bench(tokens), tokens)) });
   }
   await browser.close();
   return { runtime: "vitrine", provider: compute, firstPicture, runs };
@@ -53,5 +53,4 @@ for (const [side, which] of [[vitrine, "cpu"], [peer, "wasm"], [vitrine, "gpu"],
   sides.push(await side(which).catch((error) => ({ provider: which, error: error.message })));
 }
 console.log(JSON.stringify({ payload: payload(), sides }, null, 1));
-server.closeAllConnections();
-server.close();
+process.exit(); // whatever a browser may have left behind

@@ -1,11 +1,14 @@
 //! What the page's scripts may know of the app.
 
+use std::sync::Arc;
+
 use egui_tiles::TileId;
 use serde::Serialize;
 
 use super::model::{Weights, weights};
 use super::stage::Pane;
-use super::{App, Compute};
+use super::{App, Compute, Open};
+use crate::models::Bert;
 use crate::trace::Trace;
 
 /// The app in a few words and numbers, for scripts and tests in the page.
@@ -88,8 +91,18 @@ impl App {
         }
     }
 
+    /// The model, once it is loaded.
+    pub fn model(&self) -> Option<Arc<Bert>> {
+        self.zoo.bert(&self.inputs.model).cloned()
+    }
+
+    /// How to open the GPU, if that is what computes.
+    pub fn opener(&self) -> Option<Open> {
+        self.gpu.as_ref().ok().filter(|_| self.compute == Compute::Gpu).cloned()
+    }
+
     /// The trace of the first tile.
-    pub fn trace(&self) -> Option<std::sync::Arc<Trace>> {
+    pub fn trace(&self) -> Option<Arc<Trace>> {
         let (id, pane) = self.first()?;
         pane.trace(id, &self.lab)
     }

@@ -10,8 +10,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 
 use crate::app::{App, Compute, Open, Opening, Setup, Wishes};
-use crate::engine::Device;
+use crate::bench::time;
 use crate::engine::gpu::{Gpu, device_descriptor};
+use crate::engine::{Device, EngineError, cpu::Cpu};
 use crate::exhibits;
 use crate::link::Theme;
 use crate::models::Zoo;
@@ -168,4 +169,17 @@ pub async fn read(name: String) -> Result<JsValue, JsValue> {
     js_sys::Reflect::set(&result, &"shape".into(), &shape)?;
     js_sys::Reflect::set(&result, &"data".into(), &js_sys::Float32Array::from(&tensor.data[..]))?;
     Ok(result.into())
+}
+
+/// Times a sentence of so many tokens on a device of its own, as JSON, see `vitrine::bench`.
+#[wasm_bindgen]
+pub async fn bench(tokens: usize) -> Result<String, JsValue> {
+    let (bert, open) = with_app(|app| (app.model(), app.opener()))?;
+    let bert = bert.ok_or("the model is not loaded yet")?;
+    let words = |error: EngineError| error.to_string();
+    let mut device = match open {
+        Some(open) => open().await.map_err(words)?,
+        None => Device::Cpu(Cpu::new()),
+    };
+    Ok(time(&bert, &mut device, tokens, 30).await.map_err(words)?.to_json().to_string())
 }

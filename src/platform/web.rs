@@ -99,3 +99,11 @@ pub fn read_dropped(file: &DroppedFileHandle) -> impl Future<Output = File> + us
         (name, file.bytes_async().await)
     }
 }
+
+/// Calls `f` when the browser has drawn and handled what waited. A message comes at once, where a timeout that follows
+/// another waits for 4 ms.
+pub(super) fn after_other_events(f: &js_sys::Function) {
+    let channel = web_sys::MessageChannel::new().expect("every browser has channels");
+    channel.port1().set_onmessage(Some(f));
+    channel.port2().post_message(&JsValue::NULL).expect("null can be sent");
+}
