@@ -48,9 +48,14 @@ def main(folder):
         a, b = sides.get(("vitrine", ours)), sides.get(("onnxruntime-web", theirs))
         if a and b:
             compare(what, a, b, target, ("tokens",))
+    print()
+    heads("page", "measured", "target")
+    if vitrine:
+        layers = {run["dispatches_per_layer"] for run in vitrine["runs"]}
+        row("dispatches a layer, all patterns kept", " and ".join(f"{it:.0f}" for it in sorted(layers)), "12")
+        row("plans compiled when a word changes", max(run["compiles_when_typing"] for run in vitrine["runs"]), "0")
+        row("CPU of a frame, 72 thumbnails and a map, T=128, native", f"{vitrine['frame']:.2f} ms", "4 ms")
     if web:
-        print()
-        heads("page", "measured", "target")
         size = web["payload"]
         row("payload before weights, brotli", f"{size['brotli'] / MB:.2f} MB", "2.0 MB")
         row("payload before weights, gzip / raw", f"{size['gzip'] / MB:.2f} / {size['raw'] / MB:.2f} MB", "")

@@ -46,6 +46,9 @@ pub fn cores() -> usize {
     return 1;
 }
 
+/// Whether vectors hold four numbers and multiply and add apart, as in a browser.
+pub const NARROW_VECTORS: bool = cfg!(target_arch = "wasm32");
+
 /// Calls `f` with every number below `parts`: on all cores natively, in order in a browser.
 pub fn for_each_part(parts: usize, f: impl Fn(usize) + Send + Sync) {
     #[cfg(not(target_arch = "wasm32"))]

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use vitrine::bench::{Run, time};
 use vitrine::engine::Device;
+use vitrine::link::{self, State};
 use vitrine::models::{Bert, Zoo};
-use vitrine::platform::block_on;
+use vitrine::platform::{block_on, entry::frame_times};
 
 use super::{Choice, device, load, say};
 
@@ -21,11 +22,15 @@ pub(super) fn run(json: bool, repeats: usize) -> Result<(), String> {
     }
     let gpu = device(Choice::Gpu).and_then(|mut gpu| measure(&bert, &mut gpu, repeats));
     let without = gpu.map(|times| runs.extend(times.into_iter().map(|it| (None, it)))).err();
+    let frame = frame();
     if json {
         let runs: Vec<Value> =
             runs.iter().map(|(threads, it)| with_threads(it.to_json(), *threads)).collect();
         let runtime = concat!("vitrine ", env!("CARGO_PKG_VERSION"));
-        say(format!("{:#}", json!({ "runtime": runtime, "runs": runs, "without_gpu": without })));
+        say(format!(
+            "{:#}",
+            json!({ "runtime": runtime, "runs": runs, "frame": frame.ok(), "without_gpu": without })
+        ));
     } else {
         for (_, it) in &runs {
             say(line(it));
@@ -33,8 +38,26 @@ pub(super) fn run(json: bool, repeats: usize) -> Result<(), String> {
         if let Some(reason) = &without {
             say(format!("without GPU: {reason}"));
         }
+        say(match frame {
+            Ok(ms) => {
+                format!("frame of 72 thumbnails and a map of {TOKENS} tokens\tmedian {ms:.2} ms of CPU")
+            }
+            Err(reason) => format!("no frame: {reason}"),
+        });
     }
     Ok(())
+}
+
+/// Length of the sentence whose frame is timed.
+const TOKENS: usize = 128;
+
+/// Median milliseconds that the processor spends on a frame of all heads and one large map.
+fn frame() -> Result<f64, String> {
+    let text = vec!["the"; TOKENS - 2].join(" ");
+    let state = State { text, ..State::default() };
+    let mut times = frame_times(&link::encode(&state), 1280, 800, 100)?;
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
 }
 
 fn measure(bert: &Bert, device: &mut Device, repeats: usize) -> Result<Vec<Run>, String> {

@@ -56,6 +56,28 @@ impl eframe::App for App {
 
 /// Draws the state that `link` stands for without a window, once everything has been computed; as a PNG.
 pub fn shot(link: &str, width: u32, height: u32) -> Result<Vec<u8>, String> {
+    let image = settled(link, width, height)?.render()?;
+    encode(image.as_raw(), image.width(), image.height()).map_err(|error| error.to_string())
+}
+
+/// Milliseconds that the processor spends on each of `count` frames of that state: layout, painting, tessellation. What
+/// the GPU then does is not in it.
+pub fn frame_times(link: &str, width: u32, height: u32, count: usize) -> Result<Vec<f64>, String> {
+    let mut harness = settled(link, width, height)?;
+    let mut frame = || {
+        let start = Instant::now();
+        harness.step();
+        let shapes = harness.output().shapes.clone();
+        let meshes = harness.ctx.tessellate(shapes, harness.ctx.pixels_per_point());
+        let milliseconds = 1000.0 * start.elapsed().as_secs_f64();
+        drop(meshes);
+        milliseconds
+    };
+    Ok((0..count).map(|_| frame()).collect())
+}
+
+/// The app without a window, in the state that `link` stands for, once everything has been computed.
+fn settled(link: &str, width: u32, height: u32) -> Result<Harness<'static, Option<App>>, String> {
     let state = create_render_state(super::block_on(graphics())?, RendererOptions::PREDICTABLE);
     let mut setup = Some(setup(&state, Some(link.to_owned())));
     let mut harness = Harness::builder()
@@ -84,8 +106,7 @@ pub fn shot(link: &str, width: u32, height: u32) -> Result<Vec<u8>, String> {
         calm = if idle { calm + 1 } else { 0 };
         std::thread::sleep(Duration::from_millis(5));
     }
-    let image = harness.render()?;
-    encode(image.as_raw(), image.width(), image.height()).map_err(|error| error.to_string())
+    Ok(harness)
 }
 
 /// What the app is started with, drawn by `state`.

@@ -1,6 +1,7 @@
 //! The CPU device: the judge of every GPU number, and what computes where there is no GPU.
 
 mod matmul;
+mod panels;
 mod pointwise;
 mod rows;
 
@@ -33,6 +34,8 @@ pub struct Cpu {
 struct Compiled {
     plan: Plan,
     buffers: Vec<Arc<[f32]>>,
+    /// Which slots hold the panels of a matrix.
+    packed: Vec<bool>,
 }
 
 impl Cpu {
@@ -55,7 +58,7 @@ impl Cpu {
     pub async fn run(&mut self, recording: &Recording, cancel: &Cancel) -> Result<Trace, EngineError> {
         let start = Instant::now();
         let name = self.name();
-        let Compiled { plan, buffers } = self.compiled(recording);
+        let Compiled { plan, buffers, packed } = self.compiled(recording);
         for (slot, buffer) in plan.slots.iter().zip(buffers.iter_mut()) {
             if let Fill::Input(input) = slot.fill {
                 *buffer = Arc::clone(&recording.inputs[input].data);
@@ -68,7 +71,7 @@ impl Cpu {
                 slice = Instant::now();
             }
             cancel.check()?;
-            run(step, buffers);
+            run(step, buffers, packed);
         }
         let keep = |(name, operand): &(String, Operand)| {
             let (data, len) = (&buffers[operand.slot], size(&operand.shape));
@@ -90,8 +93,8 @@ impl Cpu {
             self.compiles += 1;
             let mut plan = Plan::compile(recording);
             let mut buffers: Vec<Arc<[f32]>> = plan.slots.iter().map(|slot| fill(slot, recording)).collect();
-            transpose_weights(&mut plan, &mut buffers);
-            Compiled { plan, buffers }
+            let packed = arrange_weights(&mut plan, &mut buffers);
+            Compiled { plan, buffers, packed }
         };
         if self.plans.len() == PLANS {
             self.plans.remove(0);
@@ -118,36 +121,46 @@ fn zeros(len: usize) -> Arc<[f32]> {
     std::iter::repeat_n(0.0, len).collect()
 }
 
-/// Stores a matrix that products only ever read as its transpose, as `x W^T` does, in the order in which they read it:
-/// otherwise every run would turn it anew.
-fn transpose_weights(plan: &mut Plan, buffers: &mut [Arc<[f32]>]) {
+/// Stores weights that are only ever the right side of products, as in `x W^T`, in the order in which products read them:
+/// otherwise every run would turn them anew. Returns which slots became panels.
+fn arrange_weights(plan: &mut Plan, buffers: &mut [Arc<[f32]>]) -> Vec<bool> {
     let mut readers = vec![vec![]; plan.slots.len()];
     for (s, step) in plan.steps.iter().enumerate() {
         for (i, input) in step.inputs.iter().enumerate() {
             readers[input.slot].push((s, i));
         }
     }
+    let mut packed = vec![false; plan.slots.len()];
     for (slot, readers) in readers.iter().enumerate() {
         let Slot { len, fill } = &plan.slots[slot];
         let kept = plan.keeps.iter().any(|(_, it)| it.slot == slot);
-        let turned = |(s, i): &(usize, usize)| {
-            let Step { kernel, inputs, .. } = &plan.steps[*s];
-            let [1, k, n] = inputs[*i].shape[..] else { return false };
-            matches!(kernel, Kernel::Matmul { .. })
-                && *i == 1
-                && k * n == *len
-                && inputs[1].strides[1..] == [1, k]
+        let Some(&(first, _)) = readers.first() else { continue };
+        let Some(matrix) = plan.steps[first].inputs.get(1).filter(|it| size(&it.shape) == *len).cloned()
+        else {
+            continue;
         };
-        let weight = matches!(fill, Fill::Weight { .. }) && !kept && readers.iter().all(turned);
-        let Some(&(first, _)) = readers.first().filter(|_| weight) else { continue };
-        let Operand { shape, strides, .. } = plan.steps[first].inputs[1].clone();
-        let mut data = vec![0.0; *len];
-        pointwise::map(&mut data, Strided { data: &buffers[slot], shape: &shape, strides: &strides }, |x| x);
-        buffers[slot] = data.into();
+        let right = |(s, i): &(usize, usize)| {
+            let Step { kernel, inputs, .. } = &plan.steps[*s];
+            matches!(kernel, Kernel::Matmul { .. }) && *i == 1 && inputs[1] == matrix && matrix.shape[0] == 1
+        };
+        if !matches!(fill, Fill::Weight { .. }) || *len == 0 || kept || !readers.iter().all(right) {
+            continue;
+        }
+        let seen = Strided { data: &buffers[slot], shape: &matrix.shape, strides: &matrix.strides };
+        packed[slot] = platform::NARROW_VECTORS;
+        buffers[slot] = if packed[slot] { panels::pack(seen).into() } else { rows_of(seen).into() };
         for &(s, _) in readers {
-            plan.steps[s].inputs[1] = Operand::rows(slot, &shape);
+            plan.steps[s].inputs[1] = Operand::rows(slot, &matrix.shape);
         }
     }
+    packed
+}
+
+/// The elements in row-major order.
+fn rows_of(x: Strided<'_>) -> Vec<f32> {
+    let mut rows = vec![0.0; size(x.shape)];
+    pointwise::map(&mut rows, x, |x| x);
+    rows
 }
 
 /// An operand with its data.
@@ -176,7 +189,7 @@ impl<'a> Strided<'a> {
 }
 
 /// Runs one step. Its output never shares a slot with its inputs.
-fn run(step: &Step, buffers: &mut [Arc<[f32]>]) {
+fn run(step: &Step, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
     let mut storage = std::mem::take(&mut buffers[step.output.slot]);
     if Arc::get_mut(&mut storage).is_none() {
         storage = zeros(storage.len());
@@ -200,7 +213,14 @@ fn run(step: &Step, buffers: &mut [Arc<[f32]>]) {
         }
         Kernel::Matmul { alpha, gelu } => {
             let bias = (step.inputs.len() == 3).then(|| input(2).rows());
-            matmul::matmul(out, input(0), input(1), bias, *alpha);
+            if packed[step.inputs[1].slot] {
+                let (a, b) = (input(0), input(1));
+                let copy = if step.inputs[0].is_rows() { vec![] } else { rows_of(a) };
+                let rows = if copy.is_empty() { a.rows() } else { &copy };
+                panels::multiply(out, rows, b.data, [b.shape[1], b.shape[2]], bias, *alpha);
+            } else {
+                matmul::matmul(out, input(0), input(1), bias, *alpha);
+            }
             if *gelu {
                 pointwise::in_place(out, pointwise::gelu);
             }
