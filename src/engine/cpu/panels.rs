@@ -22,6 +22,7 @@ pub(super) fn pack(b: Strided<'_>) -> Vec<f32> {
 }
 
 /// `out = alpha * a x b + bias`, shapes `[m, k] x [k, n] -> [m, n]`: `a` row-major, `b` packed.
+#[inline(never)] // alone, V8 keeps the sums in registers
 pub(super) fn multiply(
     out: &mut [f32],
     a: &[f32],
