@@ -261,7 +261,7 @@ fn parameters_begin_with_the_variance_of_their_paper() {
     // 12,800 draws: the deviation of a normal's variance is 1.25 % of it, of a uniform's less; four of them.
     for (it, wanted) in [
         (init::normal(&[64, 200], 0.02, &mut random), 0.0004),
-        (init::xavier_uniform(&[64, 200], &mut random), 2.0 / 264.0),
+        (init::xavier_uniform(&[64, 200], 264, &mut random), 2.0 / 264.0),
         (init::he_normal(&[5, 5, 16, 32], &mut random), 2.0 / 400.0),
     ] {
         assert!((variance(&it) / wanted - 1.0).abs() < 0.05, "{} instead of {wanted}", variance(&it));

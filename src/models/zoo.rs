@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use super::Bert;
+use super::checkpoint::AnyModel;
 use super::fetch::Progress;
 use super::source::{self, Files, Place, SourceError};
+use super::{Bert, Cnn, EfficientNet, Gpt, Vit};
 use crate::platform;
 
 /// All models, loaded or not. Loading happens beside the interface; [`Zoo::poll`] takes what arrived.
@@ -41,7 +42,7 @@ pub enum Status {
         total: Option<u64>,
     },
     /// It can be recorded.
-    Ready(Arc<Bert>),
+    Ready(AnyModel),
     /// It could not be loaded; why, in words.
     Failed(String),
 }
@@ -55,7 +56,7 @@ enum Job {
 
 enum Done {
     Memory(u64),
-    Model(Arc<Bert>),
+    Model(AnyModel),
 }
 
 struct Task {
@@ -99,12 +100,34 @@ impl Zoo {
         self.get(id).map(|it| &it.status)
     }
 
-    /// A model that is ready to be recorded.
+    /// A BERT that is ready to be recorded.
     pub fn bert(&self, id: &str) -> Option<&Arc<Bert>> {
-        match self.status(id)? {
-            Status::Ready(bert) => Some(bert),
-            _ => None,
-        }
+        if let AnyModel::Bert(it) = self.ready(id)? { Some(it) } else { None }
+    }
+
+    /// A ViT that is ready to be recorded.
+    pub fn vit(&self, id: &str) -> Option<&Arc<Vit>> {
+        if let AnyModel::Vit(it) = self.ready(id)? { Some(it) } else { None }
+    }
+
+    /// A GPT that is ready to be recorded.
+    pub fn gpt(&self, id: &str) -> Option<&Arc<Gpt>> {
+        if let AnyModel::Gpt(it) = self.ready(id)? { Some(it) } else { None }
+    }
+
+    /// A small convolutional network that is ready to be recorded.
+    pub fn cnn(&self, id: &str) -> Option<&Arc<Cnn>> {
+        if let AnyModel::Cnn(it) = self.ready(id)? { Some(it) } else { None }
+    }
+
+    /// An EfficientNet that is ready to be recorded.
+    pub fn efficientnet(&self, id: &str) -> Option<&Arc<EfficientNet>> {
+        if let AnyModel::EfficientNet(it) = self.ready(id)? { Some(it) } else { None }
+    }
+
+    /// A model that is ready to be recorded.
+    pub fn ready(&self, id: &str) -> Option<&AnyModel> {
+        if let Status::Ready(it) = self.status(id)? { Some(it) } else { None }
     }
 
     /// Starts to load a model, unless it is loading or ready. After a failure this is the retry.
@@ -224,9 +247,9 @@ impl Model {
                 self.memory = Some(bytes);
                 Status::Absent
             }
-            Ok(Ok(Done::Model(bert))) => {
-                self.memory = Some(bert.config.memory());
-                Status::Ready(bert)
+            Ok(Ok(Done::Model(model))) => {
+                self.memory = Some(model.memory());
+                Status::Ready(model)
             }
         };
         self.task = None;
@@ -238,10 +261,9 @@ impl Job {
         match self {
             Self::Inspect(places) => source::memory(&places, progress).await.map(Done::Memory),
             Self::Load(places, cache) => {
-                let bert = source::load(&places, cache.as_deref(), progress).await?;
-                Ok(Done::Model(Arc::new(bert)))
+                source::load(&places, cache.as_deref(), progress).await.map(Done::Model)
             }
-            Self::Parse(files) => Ok(Done::Model(Arc::new(files.load().await?))),
+            Self::Parse(files) => files.load().await.map(Done::Model),
         }
     }
 }

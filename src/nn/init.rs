@@ -30,9 +30,9 @@ pub fn normal(shape: &[usize], std: f64, random: &mut Random) -> Tensor {
     Tensor::from_fn(shape, |_| (std * random.normal()) as f32)
 }
 
-/// Uniform with variance `2 / (in + out)` (Glorot & Bengio 2010, eq. 16), for `torch.nn`'s `[out, in]`.
-pub fn xavier_uniform(shape: &[usize], random: &mut Random) -> Tensor {
-    let bound = (6.0 / (shape[0] + size(&shape[1..])) as f64).sqrt();
+/// Uniform with variance `2 / fan`, where `fan` counts inputs and outputs (Glorot & Bengio 2010, eq. 16).
+pub fn xavier_uniform(shape: &[usize], fan: usize, random: &mut Random) -> Tensor {
+    let bound = (6.0 / fan as f64).sqrt();
     Tensor::from_fn(shape, |_| random.between(-bound, bound) as f32)
 }
 

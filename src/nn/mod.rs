@@ -17,6 +17,7 @@ pub use patch::patch_embed;
 
 use crate::engine::Weights;
 use crate::graph::{Graph, Var};
+use crate::tensor::size;
 
 /// Parameters under a dotted path of a weight file, by the names that `torch.nn` gives them.
 pub struct Params<'w, 'g> {
@@ -46,6 +47,14 @@ impl<'w, 'g> Params<'w, 'g> {
 /// `y = x W^T + b`: `[.., in] -> [.., out]`. `torch.nn` keeps `W` as `[out, in]`.
 pub fn linear<'g>(x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
     x.matmul(p.get("weight").t()) + p.get("bias")
+}
+
+/// One number for each class: `[.., d] -> [.., class]`, also where `x` is a single vector.
+pub fn classify<'g>(x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
+    let shape = x.shape();
+    let [lead @ .., d] = &shape[..] else { panic!("a vector is classified, not {shape:?}") };
+    let y = linear(x.reshape(&[size(lead), *d]), p);
+    y.reshape(&[lead, &[y.dim(-1)]].concat())
 }
 
 /// Layer normalisation of the last axis (Ba et al. 2016, arXiv 1607.06450, eq. 4), with gain and bias.
