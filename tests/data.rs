@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use vitrine::data::fashion::{self, Part};
 use vitrine::data::shapes::{self, Shape};
 use vitrine::data::text::{self, Text, Vocabulary};
-use vitrine::data::{Batches, Collage, DataError, Dataset, Fault, Random, Tokenizer, collage};
+use vitrine::data::{Batches, Collage, DataError, Dataset, Fault, Photo, Random, Tokenizer, collage};
 
 /// A folder that is gone at the end.
 struct Folder(PathBuf);
@@ -283,4 +283,21 @@ fn shakespeare_is_there_in_full() {
     assert!(whole.contains("To be, or not to be,--that is the question:"), "it has that line");
     assert!(!whole.contains('\r'), "lines end as elsewhere");
     assert_eq!(Vocabulary::of("ba a").characters, [' ', 'a', 'b'], "in order");
+}
+
+/// Pillow rounds to bytes between its two passes: a unit or two.
+#[test]
+fn photographs_shrink_and_grow_as_pillow_does_it() {
+    let golden: serde_json::Value = serde_json::from_str(include_str!("golden/photo.json")).unwrap();
+    let bytes = |it: &serde_json::Value| -> Vec<u8> { serde_json::from_value(it.clone()).unwrap() };
+    let photo = Photo::new(20, 13, bytes(&golden["rgb"])).unwrap();
+    for side in [1, 4, 7, 13, 21] {
+        let (found, wanted) = (photo.square(side), bytes(&golden["squares"][side.to_string()]));
+        assert_eq!(found.len(), wanted.len());
+        let worst = found.iter().zip(&wanted).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        assert!(worst <= 2, "side {side}: {worst} of 255 off");
+    }
+    assert_eq!(photo.square(13)[..3], bytes(&golden["rgb"])[9..12], "its own size: the middle itself");
+    assert!(Photo::new(20, 13, vec![0; 779]).is_none() && Photo::new(0, 3, vec![]).is_none());
+    assert!(Photo::new(usize::MAX, 2, vec![]).is_none());
 }

@@ -12,7 +12,10 @@ use crate::platform;
 
 /// All models, loaded or not. Loading happens beside the interface; [`Zoo::poll`] takes what arrived.
 pub struct Zoo {
+    /// What the top bar offers: models that read text, and those that people brought.
     models: Vec<Model>,
+    /// Models that look at images, for the exhibits that show one.
+    image_models: Vec<Model>,
 }
 
 /// One model of the zoo.
@@ -67,32 +70,42 @@ struct Task {
 impl Default for Zoo {
     /// The zoo as it is at the start: nothing is loaded.
     fn default() -> Self {
-        let mut minilm = Model::new("minilm", "all-MiniLM-L6-v2", places("minilm", MINILM));
+        let mut minilm = Model::new("minilm", "all-MiniLM-L6-v2", places("minilm", Some(MINILM)));
         minilm.memory = Some(4 * 22_565_376);
         minilm.cache = source::cache_folder().map(|it| it.join("minilm"));
-        Self { models: vec![minilm] }
+        // `./run weights` converts it; nobody serves it in this form.
+        let mut lite0 =
+            Model::new("efficientnet-lite0", "EfficientNet-Lite0", places("efficientnet-lite0", None));
+        lite0.memory = Some(4 * 4_631_000);
+        Self { models: vec![minilm], image_models: vec![lite0] }
     }
 }
 
 const MINILM: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main/";
 
-/// Where a model of the zoo may lie, best first: folders of this machine, beside the page, on Hugging Face.
-fn places(id: &str, url: &str) -> Vec<Place> {
+/// Where a model of the zoo may lie, best first: folders of this machine, beside the page, at an address.
+fn places(id: &str, url: Option<&str>) -> Vec<Place> {
     let own = std::env::var_os("VITRINE_MODELS").map(PathBuf::from);
     let folders = own.into_iter().chain([PathBuf::from("models")]).chain(source::cache_folder());
     let folders = folders.map(|it| Place::Folder(it.join(id)));
-    folders.chain([Place::Url(format!("models/{id}/")), Place::Url(url.to_owned())]).collect()
+    let urls = [Some(format!("models/{id}/")), url.map(str::to_owned)].into_iter().flatten();
+    folders.chain(urls.map(Place::Url)).collect()
 }
 
 impl Zoo {
-    /// All models, in the order in which they are listed.
+    /// The models that read text and those that people brought, in the order in which they are listed.
     pub fn models(&self) -> &[Model] {
         &self.models
     }
 
+    /// The models that look at images.
+    pub fn image_models(&self) -> &[Model] {
+        &self.image_models
+    }
+
     /// A model by its id.
     pub fn get(&self, id: &str) -> Option<&Model> {
-        self.models.iter().find(|it| it.id == id)
+        self.models.iter().chain(&self.image_models).find(|it| it.id == id)
     }
 
     /// How far a model is.
@@ -153,8 +166,12 @@ impl Zoo {
 
     /// Takes what arrived since the last frame. True while something is on its way: draw another frame soon.
     pub fn poll(&mut self) -> bool {
-        self.models.iter_mut().for_each(Model::poll);
-        self.models.iter().any(|it| it.task.is_some())
+        let mut waiting = false;
+        for model in self.models.iter_mut().chain(&mut self.image_models) {
+            model.poll();
+            waiting |= model.task.is_some();
+        }
+        waiting
     }
 
     /// A model from files that were dropped or chosen together; returns its id. A fault is its status.
@@ -190,7 +207,7 @@ impl Zoo {
     }
 
     fn get_mut(&mut self, id: &str) -> Option<&mut Model> {
-        self.models.iter_mut().find(|it| it.id == id)
+        self.models.iter_mut().chain(&mut self.image_models).find(|it| it.id == id)
     }
 
     fn add(&mut self, name: &str, places: Vec<Place>) -> &mut Model {
