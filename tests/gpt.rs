@@ -157,7 +157,7 @@ fn characters() -> Gpt {
         eps: 1e-5,
         tied: true,
     };
-    let weights = Gpt::untrained(&config, 1);
+    let weights = config.untrained(1);
     Gpt::new(config, tokenizer, &weights).unwrap()
 }
 

@@ -176,6 +176,10 @@ fn small(pool: Pool) -> vit::Config {
     }
 }
 
+fn untrained(pool: Pool, seed: u64) -> Vit {
+    Vit::new(small(pool), &small(pool).untrained(seed)).unwrap()
+}
+
 #[test]
 fn configs_survive_their_json() {
     for config in [small(Pool::Mean), vit::Config { distilled: true, ..small(Pool::Token) }] {
@@ -189,7 +193,7 @@ fn configs_survive_their_json() {
 fn an_untrained_vit_knows_nothing_and_mean_pooling_is_a_mean() {
     let images = random(&[3, 28, 28, 1], 2);
     for (pool, pos) in [(Pool::Token, 50), (Pool::Mean, 49)] {
-        let vit = Vit::untrained(small(pool), 7);
+        let vit = untrained(pool, 7);
         let taps = see(&mut cpu(), &vit, &images, &[]);
         assert_eq!(taps["blocks.1.attn.pattern"].shape, [3, 4, pos, pos]);
         assert!(taps["logits"].data.iter().all(|it| *it == 0.0), "a head of zeros");
@@ -200,9 +204,9 @@ fn an_untrained_vit_knows_nothing_and_mean_pooling_is_a_mean() {
             Pool::Mean => (0..49).map(|i| last.at(&[at[0], i, at[1]])).sum::<f32>() / 49.0,
         });
         close("pooled", &taps["pooled"], &pooled, F32);
-        let again = see(&mut cpu(), &Vit::untrained(small(pool), 7), &images, &[]);
+        let again = see(&mut cpu(), &untrained(pool, 7), &images, &[]);
         assert_eq!(again["pooled"], taps["pooled"], "the same seed, the same model");
-        let other = see(&mut cpu(), &Vit::untrained(small(pool), 8), &images, &[]);
+        let other = see(&mut cpu(), &untrained(pool, 8), &images, &[]);
         assert_ne!(other["pooled"], taps["pooled"], "another seed, another model");
     }
 }
@@ -264,7 +268,7 @@ fn small_cnn() -> cnn::Config {
 
 #[test]
 fn the_cnn_is_its_equations() {
-    let cnn = Cnn::untrained(small_cnn(), 3);
+    let cnn = Cnn::new(small_cnn(), &small_cnn().untrained(3)).unwrap();
     let images = random(&[2, 14, 14, 1], 5);
     let record = |device: &mut Device, images: &Tensor| {
         let g = Graph::new(&["*"], &[]);

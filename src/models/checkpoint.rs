@@ -178,11 +178,16 @@ pub(super) fn collect(
         names.iter().try_for_each(|it| file.check(it, &part))?;
         let parts: Vec<Tensor> = names.iter().filter_map(|it| file.read(it)).collect();
         let tensor = match &parts[..] {
-            [one] if !transposed => one.clone(),
-            [one] => Tensor::from_fn(&shape, |at| one.at(&[at[1], at[0]])),
-            _ => Tensor::new(&shape, parts.iter().flat_map(|it| it.data.iter().copied()).collect::<Vec<_>>()),
+            [one] if transposed => Tensor::new(&shape, transpose(&one.data, shape[0])),
+            [one] => one.clone(),
+            _ => Tensor::new(&shape, parts.iter().map(|it| &*it.data).collect::<Vec<_>>().concat()),
         };
         tensors.insert(name, tensor);
     }
     Ok(Weights::from_tensors(&tensors))
+}
+
+/// `[n, rows]` as `[rows, n]`.
+fn transpose(data: &[f32], rows: usize) -> Vec<f32> {
+    (0..rows).flat_map(|row| data[row..].iter().step_by(rows)).copied().collect()
 }

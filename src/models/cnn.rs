@@ -48,16 +48,6 @@ impl Cnn {
         Ok(Self { weights: Arc::new(weights), config })
     }
 
-    /// A model that has learnt nothing yet: He's normal for every kernel, zeros elsewhere.
-    pub fn untrained(config: Config, seed: u64) -> Self {
-        let weights = init::weights(config.parameters(), seed, |name, shape, random| match name {
-            "head.weight" => init::xavier_uniform(shape, shape[0] + shape[1], random),
-            _ if name.ends_with("weight") => init::he_normal(shape, random),
-            _ => init::constant(shape, 0.0),
-        });
-        Self { weights: Arc::new(weights), config }
-    }
-
     /// Records the model on `images`, `[row, col, channel]` or `[batch, row, col, channel]`; gives `[.., class]`. Every
     /// convolution is tapped before and after its ReLU: `stages.S.I.pre`, `stages.S.I.post`.
     pub fn record<'g>(&self, g: &'g Graph, images: Var<'g>) -> Var<'g> {
@@ -109,6 +99,15 @@ impl Config {
             "model_type": MODEL_TYPE, "image_size": self.image, "num_channels": self.channels,
             "hidden_sizes": self.widths, "depth": self.depth, "id2label": id2label(&self.classes),
             "image_mean": self.pixels.mean, "image_std": self.pixels.std,
+        })
+    }
+
+    /// Weights that have learnt nothing yet: He's normal for every kernel, Xavier's uniform for the head, zeros elsewhere.
+    pub fn untrained(&self, seed: u64) -> Weights {
+        init::weights(self.parameters(), seed, |name, shape, random| match name {
+            "head.weight" => init::xavier_uniform(shape, shape[0] + shape[1], random),
+            _ if name.ends_with("weight") => init::he_normal(shape, random),
+            _ => init::constant(shape, 0.0),
         })
     }
 

@@ -73,10 +73,11 @@ impl Fields {
         named.ok_or_else(|| self.wrong(field, "gelu, gelu_new, gelu_pytorch_tanh and relu are supported"))
     }
 
-    /// The classes by Hugging Face's `id2label`, in the order of their ids; where there is none, `num_labels` numbers.
+    /// The classes by Hugging Face's `id2label`, in the order of their ids; where there is none, `num_labels` numbers, and
+    /// two where the file does not say.
     pub fn classes(&self) -> Result<Vec<String>, ConfigError> {
         let Some(labels) = self.0.get("id2label").filter(|it| !it.is_null()) else {
-            let count = self.count("num_labels", 1 << 20)?;
+            let count = self.count_or("num_labels", 1 << 20, 2)?;
             return Ok((0..count).map(|id| format!("class {id}")).collect());
         };
         let label = |id: usize| Some(labels.get(id.to_string())?.as_str()?.to_owned());

@@ -69,20 +69,6 @@ impl Gpt {
         Ok(Self { weights: Arc::new(weights), config, tokenizer })
     }
 
-    /// Weights that have learnt nothing yet: normal of deviation 0.02, and what is added to the residual stream smaller by
-    /// the root of the number of additions (section 2.3).
-    pub fn untrained(config: &Config, seed: u64) -> Weights {
-        let additions = 2.0 * config.layers as f64;
-        init::weights(config.parameters(), seed, |name, shape, random| match name {
-            _ if name.ends_with("bias") => init::constant(shape, 0.0),
-            _ if name.contains("norm") || name.contains("ln_f") => init::constant(shape, 1.0),
-            _ if name.ends_with("proj.weight") || name.ends_with("fc2.weight") => {
-                init::normal(shape, 0.02 / additions.sqrt(), random)
-            }
-            _ => init::normal(shape, 0.02, random),
-        })
-    }
-
     /// Records the model on the tokens of one text.
     pub fn record<'g>(&self, g: &'g Graph, tokens: &[u32]) -> Written<'g> {
         g.label("tokens", tokens.iter().map(|id| self.tokenizer.token(*id)).collect());
@@ -155,6 +141,20 @@ impl Config {
             "n_embd": self.d_model, "n_layer": self.layers, "n_head": self.heads, "n_inner": self.d_mlp,
             "activation_function": self.activation.name(), "layer_norm_epsilon": self.eps,
             "tie_word_embeddings": self.tied,
+        })
+    }
+
+    /// Weights that have learnt nothing yet: normal of deviation 0.02, and what is added to the residual stream smaller by
+    /// the root of the number of additions (section 2.3).
+    pub fn untrained(&self, seed: u64) -> Weights {
+        let additions = 2.0 * self.layers as f64;
+        init::weights(self.parameters(), seed, |name, shape, random| match name {
+            _ if name.ends_with("bias") => init::constant(shape, 0.0),
+            _ if name.contains("norm") || name.contains("ln_f") => init::constant(shape, 1.0),
+            _ if name.ends_with("proj.weight") || name.ends_with("fc2.weight") => {
+                init::normal(shape, 0.02 / additions.sqrt(), random)
+            }
+            _ => init::normal(shape, 0.02, random),
         })
     }
 

@@ -13,8 +13,7 @@ pub use config::{Config, Pool};
 use super::checkpoint::{LoadError, Source, collect};
 use crate::engine::Weights;
 use crate::graph::{Graph, Var};
-use crate::nn::{Block, Params, classify, init, layer_norm, patch_embed, tap};
-use crate::tensor::size;
+use crate::nn::{Block, Params, classify, layer_norm, patch_embed, tap};
 
 /// A model that can be recorded: its weights were checked against its configuration.
 pub struct Vit {
@@ -47,22 +46,6 @@ impl Vit {
         };
         let weights = collect(weights, config.parameters(), source)?;
         Ok(Self { weights: Arc::new(weights), config })
-    }
-
-    /// A model that has learnt nothing yet: Xavier's uniform for every matrix, positions of deviation 0.02, and a head of
-    /// zeros (as the authors' code has it).
-    pub fn untrained(config: Config, seed: u64) -> Self {
-        let d = config.d_model;
-        let weights = init::weights(config.parameters(), seed, |name, shape, random| match name {
-            "pos_embed" | "dist_token" => init::normal(shape, 0.02, random),
-            "cls_token" | "head.weight" => init::constant(shape, 0.0),
-            _ if name.ends_with("bias") => init::constant(shape, 0.0),
-            _ if name.contains("norm") => init::constant(shape, 1.0),
-            // Query, key and value are three matrices that lie together.
-            _ if name.contains("qkv") => init::xavier_uniform(shape, 2 * d, random),
-            _ => init::xavier_uniform(shape, shape[0] + size(&shape[1..]), random),
-        });
-        Self { weights: Arc::new(weights), config }
     }
 
     /// Records the model on `images`, `[row, col, channel]` or `[batch, row, col, channel]`, with a tap at every tensor that

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::engine::Weights;
 use crate::models::Pixels;
 use crate::models::config::{ConfigError, EXACT, Fields, id2label, memory};
-use crate::nn::{Activation, block_parameters, layer};
+use crate::nn::{Activation, block_parameters, init, layer};
+use crate::tensor::size;
 
 /// What the class is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +157,20 @@ impl Config {
             (Pool::Token, false) => &["cls_token"],
             (Pool::Token, true) => &["cls_token", "dist_token"],
         }
+    }
+
+    /// Weights that have learnt nothing yet: Xavier's uniform for every matrix, positions of deviation 0.02, and a head of
+    /// zeros (as the authors' code has it).
+    pub fn untrained(&self, seed: u64) -> Weights {
+        init::weights(self.parameters(), seed, |name, shape, random| match name {
+            "pos_embed" | "dist_token" => init::normal(shape, 0.02, random),
+            "cls_token" | "head.weight" => init::constant(shape, 0.0),
+            _ if name.ends_with("bias") => init::constant(shape, 0.0),
+            _ if name.contains("norm") => init::constant(shape, 1.0),
+            // Query, key and value are three matrices that lie together.
+            _ if name.contains("qkv") => init::xavier_uniform(shape, 2 * self.d_model, random),
+            _ => init::xavier_uniform(shape, shape[0] + size(&shape[1..]), random),
+        })
     }
 
     /// Memory that the weights take, in bytes.
