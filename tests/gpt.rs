@@ -174,6 +174,23 @@ fn an_untrained_model_guesses() {
     assert!(p.data.iter().all(|p| (0.06..0.22).contains(p)), "{p:?}");
 }
 
+/// 576 draws and more: the deviation of a variance is at most 6 % of it; four of them.
+#[test]
+fn what_is_added_to_the_residual_stream_begins_smaller() {
+    let weights = characters().weights;
+    for (name, deviation) in [
+        ("blocks.2.mlp.fc1.weight", 0.02),
+        ("blocks.2.mlp.fc2.weight", 0.02 / 6f64.sqrt()),
+        ("blocks.0.attn.qkv.weight", 0.02),
+        ("blocks.0.attn.proj.weight", 0.02 / 6f64.sqrt()),
+    ] {
+        let it = weights.read(name).unwrap();
+        let variance = it.data.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / it.data.len() as f64;
+        assert!((variance / deviation.powi(2) - 1.0).abs() < 0.24, "{name}: {}", variance.sqrt());
+    }
+    assert!(weights.read("ln_f.weight").unwrap().data.iter().all(|it| *it == 1.0));
+}
+
 #[test]
 fn nothing_looks_ahead() {
     let gpt = golden_gpt("gpt2");
