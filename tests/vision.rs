@@ -396,3 +396,39 @@ fn a_layer_takes_twelve_kernels_and_three_copies_in_a_batch() {
         assert_eq!(both - first, kernels, "images of {shape:?}");
     }
 }
+
+/// Whatever stands in a `config.json`, it is read or refused.
+#[test]
+fn no_config_brings_the_loader_down() {
+    let hostile = [
+        "0",
+        "-1",
+        "1",
+        "4096",
+        "16777216",
+        "1e300",
+        "null",
+        "true",
+        "\"x\"",
+        "[]",
+        "[0, 1]",
+        "{}",
+        "{\"1\": \"a\"}",
+    ];
+    let mut read = 0;
+    for name in ["vit", "deit", "gpt2"] {
+        let whole: serde_json::Map<_, _> =
+            serde_json::from_slice(&golden::read(&format!("{name}/config.json"))).unwrap();
+        for field in whole.keys() {
+            for value in hostile {
+                let mut spoilt = whole.clone();
+                spoilt.insert(field.clone(), serde_json::from_str(value).unwrap());
+                if let Ok(config) = AnyConfig::parse(&serde_json::to_vec(&spoilt).unwrap()) {
+                    assert!(config.memory() > 0, "{name} with {field} {value}");
+                    read += 1;
+                }
+            }
+        }
+    }
+    assert!(read > 100, "fields that do not matter may hold anything; {read} were read");
+}
