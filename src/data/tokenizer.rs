@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokenizers::DecoderWrapper;
+
 /// The last texts are remembered: the interface asks for the same ones at every frame.
 const REMEMBERED: usize = 8;
 
@@ -20,7 +22,7 @@ pub struct Tokenizer {
 pub struct Encoding {
     /// Rows of the embedding table.
     pub ids: Vec<u32>,
-    /// The tokens as they are displayed: `un`, `##glue`, `[SEP]`.
+    /// The tokens as they are displayed: `un`, `##glue`, `[SEP]`; those of GPT-2 as the letters that their bytes spell.
     pub tokens: Vec<String>,
     /// Which tokens stand for no word: `[CLS]`, `[SEP]`, `[MASK]`.
     pub special: Vec<bool>,
@@ -60,9 +62,14 @@ impl Tokenizer {
         let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(malformed)?;
         inner.with_truncation(None).map_err(malformed)?.with_padding(None);
         let it = Self { inner, limit, memory: Mutex::default() };
-        let empty = it.compute("").map_err(TokenizerError::Unknown)?;
         it.compute(UNKNOWN).map_err(TokenizerError::Unknown)?;
-        if empty.ids.is_empty() { Err(TokenizerError::NoSpecials) } else { Ok(it) }
+        Ok(it)
+    }
+
+    /// The same if even an empty text has tokens, as BERT needs them.
+    pub fn with_specials(self) -> Result<Self, TokenizerError> {
+        let empty = self.compute("").map_err(TokenizerError::Unknown)?;
+        if empty.ids.is_empty() { Err(TokenizerError::NoSpecials) } else { Ok(self) }
     }
 
     /// The tokens of `text`, at most `limit`; what ends every text (`[SEP]`) also ends a text that was cut.
@@ -85,7 +92,15 @@ impl Tokenizer {
 
     /// The token of an id as it is displayed.
     pub fn token(&self, id: u32) -> String {
-        self.inner.id_to_token(id).unwrap_or_else(|| format!("#{id}"))
+        // GPT-2 writes bytes as letters, a space as U+0120: its decoder reads them.
+        let bytes = matches!(self.inner.get_decoder(), Some(DecoderWrapper::ByteLevel(_)));
+        let spelt = if bytes { self.inner.decode(&[id], false).ok() } else { self.inner.id_to_token(id) };
+        spelt.filter(|it| !it.is_empty()).unwrap_or_else(|| format!("#{id}"))
+    }
+
+    /// The text of `ids`, without the tokens that stand for no word.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        self.inner.decode(ids, true).unwrap_or_default()
     }
 
     /// One more than the largest id: how many rows an embedding table must have.
@@ -107,7 +122,7 @@ impl Tokenizer {
         let known = self.inner.get_added_vocabulary();
         Ok(Encoding {
             ids: kept.iter().map(|&i| ids[i]).collect(),
-            tokens: kept.iter().map(|&i| tokens[i].clone()).collect(),
+            tokens: kept.iter().map(|&i| self.token(ids[i])).collect(),
             special: kept.iter().map(|&i| added[i] == 1 || known.is_special_token(&tokens[i])).collect(),
             offsets: kept.iter().map(|&i| offsets[i]).collect(),
             total,

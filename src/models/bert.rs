@@ -6,15 +6,13 @@
 
 use std::sync::Arc;
 
-use super::config::{ConfigError, Fields};
-use crate::data::{Tokenizer, TokenizerError};
-use crate::engine::{Weights, WeightsError};
+use super::checkpoint::{LoadError, expect_rows};
+use super::config::{ConfigError, EXACT, Fields, memory};
+use crate::data::Tokenizer;
+use crate::engine::Weights;
 use crate::graph::{Graph, Var};
-use crate::nn::{Params, join_heads, l2_normalise, layer_norm, linear, split_heads};
+use crate::nn::{Params, join_heads, l2_normalise, layer, layer_norm, linear, split_heads};
 use crate::tensor::Tensor;
-
-/// Ids are f32 in the engine, which counts exactly up to here; no BERT is larger.
-const EXACT: usize = 1 << 24;
 
 /// A model that can be recorded: its weights were checked against its configuration.
 pub struct Bert {
@@ -56,28 +54,6 @@ pub struct Encoded<'g> {
     pub pooled: Var<'g>,
 }
 
-/// Why a model cannot be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// Its sizes.
-    #[error("config.json: {0}")]
-    Config(#[from] ConfigError),
-    /// Its tokens.
-    #[error("tokenizer.json: {0}")]
-    Tokenizer(#[from] TokenizerError),
-    /// Its weights.
-    #[error("model.safetensors: {0}")]
-    Weights(#[from] WeightsError),
-    /// Two of its files contradict each other.
-    #[error("tokenizer.json has ids up to {last}, but config.json says vocab_size {vocabulary}")]
-    Vocabulary {
-        /// The largest id.
-        last: usize,
-        /// Rows of the embedding table.
-        vocabulary: usize,
-    },
-}
-
 impl Bert {
     /// The most tokens that are taken, even where a model has more positions: attention maps are square.
     pub const MAX_TOKENS: usize = 512;
@@ -85,16 +61,14 @@ impl Bert {
     /// A model from the contents of its three files. Every tensor that it needs is checked here, none later.
     pub fn load(config: &[u8], tokenizer: &[u8], weights: Vec<u8>) -> Result<Self, LoadError> {
         let config = Config::parse(config)?;
-        let tokenizer = Tokenizer::parse(tokenizer, config.positions.min(Self::MAX_TOKENS))?;
+        let tokenizer =
+            Tokenizer::parse(tokenizer, config.positions.min(Self::MAX_TOKENS))?.with_specials()?;
         Self::new(config, tokenizer, Weights::parse(weights)?)
     }
 
     /// A model from its parts, checked against each other.
     pub fn new(config: Config, tokenizer: Tokenizer, weights: Weights) -> Result<Self, LoadError> {
-        let (needed, vocabulary) = (tokenizer.vocabulary(), config.vocabulary);
-        if needed > vocabulary {
-            return Err(LoadError::Vocabulary { last: needed - 1, vocabulary });
-        }
+        expect_rows(&tokenizer, config.vocabulary)?;
         let weights = weights.rename(canonical);
         config.parameters().try_for_each(|(name, shape)| weights.check(&name, &shape))?;
         Ok(Self { weights: Arc::new(weights), config, tokenizer })
@@ -199,8 +173,7 @@ impl Config {
 
     /// Memory that the weights take, in bytes: 4 for each parameter.
     pub fn memory(&self) -> u64 {
-        let size = |shape: Vec<usize>| shape.into_iter().map(|n| n as u64).product::<u64>();
-        4 * self.parameters().map(|(_, shape)| size(shape)).sum::<u64>()
+        memory(self.parameters())
     }
 
     /// Name and shape of every tensor that the model needs.
@@ -221,11 +194,11 @@ impl Config {
 }
 
 fn dense(at: &str, rows: usize, columns: usize) -> [(String, Vec<usize>); 2] {
-    [(format!("{at}.weight"), vec![rows, columns]), (format!("{at}.bias"), vec![rows])]
+    layer(at, vec![rows, columns])
 }
 
 fn norm(at: &str, d: usize) -> [(String, Vec<usize>); 2] {
-    [(format!("{at}.weight"), vec![d]), (format!("{at}.bias"), vec![d])]
+    layer(at, vec![d])
 }
 
 /// One name for each tensor: some files say `bert.encoder`, and those converted from TensorFlow `gamma` and `beta`.

@@ -1,8 +1,8 @@
-//! Where a model's three files come from: a folder, an address, or a drop.
+//! Where a model's files come from: a folder, an address, or a drop.
 
 use std::path::{Path, PathBuf};
 
-use super::bert::{Bert, Config, LoadError};
+use super::checkpoint::{AnyConfig, AnyModel, LoadError};
 use super::fetch::{FetchError, Progress, fetch};
 use crate::engine::Weights;
 use crate::platform;
@@ -10,6 +10,8 @@ use crate::platform;
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const WEIGHTS: &str = "model.safetensors";
+/// What a model of images makes of pixels; those that have none take colours from -1 to 1.
+const PIXELS: &str = "preprocessor_config.json";
 
 /// Where a model's files may lie.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +40,9 @@ pub enum SourceError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// Files that were not given.
-    #[error("{missing} is missing: a model is config.json, tokenizer.json and model.safetensors together")]
+    #[error(
+        "{missing} is missing: a model is config.json, model.safetensors and, if it reads text, tokenizer.json together"
+    )]
     Missing {
         /// Which.
         missing: String,
@@ -54,7 +58,8 @@ pub enum SourceError {
 /// The contents of a model's files.
 pub struct Files {
     config: Vec<u8>,
-    tokenizer: Vec<u8>,
+    tokenizer: Option<Vec<u8>>,
+    pixels: Option<Vec<u8>>,
     weights: Vec<u8>,
 }
 
@@ -68,10 +73,15 @@ impl Files {
         let config = take(|name| name == CONFIG);
         let tokenizer = take(|name| name == TOKENIZER);
         let weights = take(|name| name == WEIGHTS).or_else(|| take(|name| has_ending(name, "safetensors")));
-        match (config, tokenizer, weights) {
-            (Some(config), Some(tokenizer), Some(weights)) => Ok(Self { config, tokenizer, weights }),
-            (config, tokenizer, weights) => {
-                let there = [config.is_some(), tokenizer.is_some(), weights.is_some()];
+        let pixels = take(|name| name == PIXELS);
+        let text =
+            config.as_deref().and_then(|it| AnyConfig::parse(it).ok()).is_none_or(|it| it.reads_text());
+        match (config, weights) {
+            (Some(config), Some(weights)) if !text || tokenizer.is_some() => {
+                Ok(Self { config, tokenizer, pixels, weights })
+            }
+            (config, weights) => {
+                let there = [config.is_some(), !text || tokenizer.is_some(), weights.is_some()];
                 let missing = [CONFIG, TOKENIZER, WEIGHTS].into_iter().zip(there).filter(|(_, there)| !there);
                 let missing: Vec<&str> = missing.map(|(name, _)| name).collect();
                 Err(SourceError::Missing { missing: missing.join(" and ") })
@@ -81,24 +91,38 @@ impl Files {
 
     /// The memory that the model needs, in bytes, if its `config.json` says so.
     pub fn memory(&self) -> Option<u64> {
-        Config::parse(&self.config).ok().map(|it| it.memory())
+        AnyConfig::parse(&self.config).ok().map(|it| it.memory())
     }
 
     /// The model that they are. Lets the browser draw before each of the two long steps.
-    pub async fn load(self) -> Result<Bert, SourceError> {
+    pub async fn load(self) -> Result<AnyModel, SourceError> {
         platform::breathe().await;
-        Ok(Bert::load(&self.config, &self.tokenizer, self.weights)?)
+        let mut config = AnyConfig::parse(&self.config).map_err(LoadError::from)?;
+        if let Some(pixels) = &self.pixels {
+            config.set_pixels(pixels).map_err(LoadError::Pixels)?;
+        }
+        Ok(config.load(self.tokenizer.as_deref(), self.weights)?)
     }
 }
 
 /// Loads the model from the first of `places` that has one; keeps what was downloaded in the folder `cache`.
-pub async fn load(places: &[Place], cache: Option<&Path>, progress: &Progress) -> Result<Bert, SourceError> {
+pub async fn load(
+    places: &[Place],
+    cache: Option<&Path>,
+    progress: &Progress,
+) -> Result<AnyModel, SourceError> {
     let (place, config) = find(places, progress).await?;
-    Config::parse(&config).map_err(LoadError::from)?; // Before the long download.
-    let tokenizer = place.read(TOKENIZER, &progress.aside()).await?;
+    let parsed = AnyConfig::parse(&config).map_err(LoadError::from)?; // Before the long download.
+    let (mut tokenizer, mut pixels) = (None, None);
+    if parsed.reads_text() {
+        tokenizer = Some(place.read(TOKENIZER, &progress.aside()).await?);
+    } else {
+        let found = place.read(PIXELS, &progress.aside()).await.ok();
+        pixels = found.filter(|it| it.trim_ascii_start().starts_with(b"{")); // some servers answer with a page
+    }
     let weights = place.read(WEIGHTS, progress).await?;
     Weights::verify(&weights).map_err(LoadError::from)?;
-    let files = Files { config, tokenizer, weights };
+    let files = Files { config, tokenizer, pixels, weights };
     if let (Place::Url(_), Some(folder)) = (place, cache)
         && let Err(reason) = keep(&files, folder)
     {
@@ -110,7 +134,7 @@ pub async fn load(places: &[Place], cache: Option<&Path>, progress: &Progress) -
 /// The memory that the model in the first of `places` that has one needs, in bytes, from its `config.json` alone.
 pub async fn memory(places: &[Place], progress: &Progress) -> Result<u64, SourceError> {
     let (_, config) = find(places, progress).await?;
-    Ok(Config::parse(&config).map_err(LoadError::from)?.memory())
+    Ok(AnyConfig::parse(&config).map_err(LoadError::from)?.memory())
 }
 
 /// The first place with a `config.json`, and what that says. Some servers answer every address with a page: no JSON.
@@ -130,7 +154,9 @@ async fn find<'p>(places: &'p [Place], progress: &Progress) -> Result<(&'p Place
 /// Writes the files into `folder`, the one that says that a model is there last.
 fn keep(files: &Files, folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    for (name, bytes) in [(WEIGHTS, &files.weights), (TOKENIZER, &files.tokenizer), (CONFIG, &files.config)] {
+    let others = [(TOKENIZER, &files.tokenizer), (PIXELS, &files.pixels)];
+    let others = others.into_iter().filter_map(|(name, it)| Some((name, it.as_ref()?)));
+    for (name, bytes) in others.chain([(WEIGHTS, &files.weights), (CONFIG, &files.config)]) {
         let part = folder.join(format!("{name}.part"));
         std::fs::write(&part, bytes)?;
         std::fs::rename(&part, folder.join(name))?;

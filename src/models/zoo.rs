@@ -4,14 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use super::Bert;
+use super::checkpoint::AnyModel;
 use super::fetch::Progress;
 use super::source::{self, Files, Place, SourceError};
+use super::{Bert, Cnn, EfficientNet, Gpt, Vit};
 use crate::platform;
 
 /// All models, loaded or not. Loading happens beside the interface; [`Zoo::poll`] takes what arrived.
 pub struct Zoo {
+    /// What the top bar offers: models that read text, and those that people brought.
     models: Vec<Model>,
+    /// Models that look at images, for the exhibits that show one.
+    image_models: Vec<Model>,
 }
 
 /// One model of the zoo.
@@ -41,7 +45,7 @@ pub enum Status {
         total: Option<u64>,
     },
     /// It can be recorded.
-    Ready(Arc<Bert>),
+    Ready(AnyModel),
     /// It could not be loaded; why, in words.
     Failed(String),
 }
@@ -55,7 +59,7 @@ enum Job {
 
 enum Done {
     Memory(u64),
-    Model(Arc<Bert>),
+    Model(AnyModel),
 }
 
 struct Task {
@@ -66,32 +70,42 @@ struct Task {
 impl Default for Zoo {
     /// The zoo as it is at the start: nothing is loaded.
     fn default() -> Self {
-        let mut minilm = Model::new("minilm", "all-MiniLM-L6-v2", places("minilm", MINILM));
+        let mut minilm = Model::new("minilm", "all-MiniLM-L6-v2", places("minilm", Some(MINILM)));
         minilm.memory = Some(4 * 22_565_376);
         minilm.cache = source::cache_folder().map(|it| it.join("minilm"));
-        Self { models: vec![minilm] }
+        // `./run weights` converts it; nobody serves it in this form.
+        let mut lite0 =
+            Model::new("efficientnet-lite0", "EfficientNet-Lite0", places("efficientnet-lite0", None));
+        lite0.memory = Some(4 * 4_631_000);
+        Self { models: vec![minilm], image_models: vec![lite0] }
     }
 }
 
 const MINILM: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main/";
 
-/// Where a model of the zoo may lie, best first: folders of this machine, beside the page, on Hugging Face.
-fn places(id: &str, url: &str) -> Vec<Place> {
+/// Where a model of the zoo may lie, best first: folders of this machine, beside the page, at an address.
+fn places(id: &str, url: Option<&str>) -> Vec<Place> {
     let own = std::env::var_os("VITRINE_MODELS").map(PathBuf::from);
     let folders = own.into_iter().chain([PathBuf::from("models")]).chain(source::cache_folder());
     let folders = folders.map(|it| Place::Folder(it.join(id)));
-    folders.chain([Place::Url(format!("models/{id}/")), Place::Url(url.to_owned())]).collect()
+    let urls = [Some(format!("models/{id}/")), url.map(str::to_owned)].into_iter().flatten();
+    folders.chain(urls.map(Place::Url)).collect()
 }
 
 impl Zoo {
-    /// All models, in the order in which they are listed.
+    /// The models that read text and those that people brought, in the order in which they are listed.
     pub fn models(&self) -> &[Model] {
         &self.models
     }
 
+    /// The models that look at images.
+    pub fn image_models(&self) -> &[Model] {
+        &self.image_models
+    }
+
     /// A model by its id.
     pub fn get(&self, id: &str) -> Option<&Model> {
-        self.models.iter().find(|it| it.id == id)
+        self.models.iter().chain(&self.image_models).find(|it| it.id == id)
     }
 
     /// How far a model is.
@@ -99,12 +113,34 @@ impl Zoo {
         self.get(id).map(|it| &it.status)
     }
 
-    /// A model that is ready to be recorded.
+    /// A BERT that is ready to be recorded.
     pub fn bert(&self, id: &str) -> Option<&Arc<Bert>> {
-        match self.status(id)? {
-            Status::Ready(bert) => Some(bert),
-            _ => None,
-        }
+        if let AnyModel::Bert(it) = self.ready(id)? { Some(it) } else { None }
+    }
+
+    /// A ViT that is ready to be recorded.
+    pub fn vit(&self, id: &str) -> Option<&Arc<Vit>> {
+        if let AnyModel::Vit(it) = self.ready(id)? { Some(it) } else { None }
+    }
+
+    /// A GPT that is ready to be recorded.
+    pub fn gpt(&self, id: &str) -> Option<&Arc<Gpt>> {
+        if let AnyModel::Gpt(it) = self.ready(id)? { Some(it) } else { None }
+    }
+
+    /// A small convolutional network that is ready to be recorded.
+    pub fn cnn(&self, id: &str) -> Option<&Arc<Cnn>> {
+        if let AnyModel::Cnn(it) = self.ready(id)? { Some(it) } else { None }
+    }
+
+    /// An EfficientNet that is ready to be recorded.
+    pub fn efficientnet(&self, id: &str) -> Option<&Arc<EfficientNet>> {
+        if let AnyModel::EfficientNet(it) = self.ready(id)? { Some(it) } else { None }
+    }
+
+    /// A model that is ready to be recorded.
+    pub fn ready(&self, id: &str) -> Option<&AnyModel> {
+        if let Status::Ready(it) = self.status(id)? { Some(it) } else { None }
     }
 
     /// Starts to load a model, unless it is loading or ready. After a failure this is the retry.
@@ -130,8 +166,12 @@ impl Zoo {
 
     /// Takes what arrived since the last frame. True while something is on its way: draw another frame soon.
     pub fn poll(&mut self) -> bool {
-        self.models.iter_mut().for_each(Model::poll);
-        self.models.iter().any(|it| it.task.is_some())
+        let mut waiting = false;
+        for model in self.models.iter_mut().chain(&mut self.image_models) {
+            model.poll();
+            waiting |= model.task.is_some();
+        }
+        waiting
     }
 
     /// A model from files that were dropped or chosen together; returns its id. A fault is its status.
@@ -167,7 +207,7 @@ impl Zoo {
     }
 
     fn get_mut(&mut self, id: &str) -> Option<&mut Model> {
-        self.models.iter_mut().find(|it| it.id == id)
+        self.models.iter_mut().chain(&mut self.image_models).find(|it| it.id == id)
     }
 
     fn add(&mut self, name: &str, places: Vec<Place>) -> &mut Model {
@@ -224,9 +264,9 @@ impl Model {
                 self.memory = Some(bytes);
                 Status::Absent
             }
-            Ok(Ok(Done::Model(bert))) => {
-                self.memory = Some(bert.config.memory());
-                Status::Ready(bert)
+            Ok(Ok(Done::Model(model))) => {
+                self.memory = Some(model.memory());
+                Status::Ready(model)
             }
         };
         self.task = None;
@@ -238,10 +278,9 @@ impl Job {
         match self {
             Self::Inspect(places) => source::memory(&places, progress).await.map(Done::Memory),
             Self::Load(places, cache) => {
-                let bert = source::load(&places, cache.as_deref(), progress).await?;
-                Ok(Done::Model(Arc::new(bert)))
+                source::load(&places, cache.as_deref(), progress).await.map(Done::Model)
             }
-            Self::Parse(files) => Ok(Done::Model(Arc::new(files.load().await?))),
+            Self::Parse(files) => files.load().await.map(Done::Model),
         }
     }
 }

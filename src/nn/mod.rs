@@ -1,9 +1,23 @@
 //! The layers that models share, and where they find their parameters.
 
+mod activation;
+mod block;
+mod conv;
+pub mod init;
+mod patch;
+
 use std::sync::Arc;
+
+pub use activation::{Activation, gelu_tanh, relu, relu6};
+pub use block::{Block, causal_mask, parameters as block_parameters};
+pub use conv::{
+    avg_pool, conv, conv2d, depthwise_conv, depthwise_conv2d, global_avg_pool, max_pool, pad_same,
+};
+pub use patch::patch_embed;
 
 use crate::engine::Weights;
 use crate::graph::{Graph, Var};
+use crate::tensor::size;
 
 /// Parameters under a dotted path of a weight file, by the names that `torch.nn` gives them.
 pub struct Params<'w, 'g> {
@@ -35,6 +49,14 @@ pub fn linear<'g>(x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
     x.matmul(p.get("weight").t()) + p.get("bias")
 }
 
+/// One number for each class: `[.., d] -> [.., class]`, also where `x` is a single vector.
+pub fn classify<'g>(x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
+    let shape = x.shape();
+    let [lead @ .., d] = &shape[..] else { panic!("a vector is classified, not {shape:?}") };
+    let y = linear(x.reshape(&[size(lead), *d]), p);
+    y.reshape(&[lead, &[y.dim(-1)]].concat())
+}
+
 /// Layer normalisation of the last axis (Ba et al. 2016, arXiv 1607.06450, eq. 4), with gain and bias.
 pub fn layer_norm<'g>(x: Var<'g>, p: &Params<'_, 'g>, eps: f32) -> Var<'g> {
     x.layer_norm(p.get("weight"), p.get("bias"), eps)
@@ -46,14 +68,37 @@ pub fn l2_normalise(x: Var<'_>) -> Var<'_> {
     x / norm.max_with(x.graph().constant(1e-12))
 }
 
-/// Each head its own columns: `[pos, head * d_head] -> [head, pos, d_head]`.
+/// Each head its own columns: `[.., pos, head * d_head] -> [.., head, pos, d_head]`.
 pub fn split_heads(x: Var<'_>, heads: usize) -> Var<'_> {
-    let [pos, d] = [x.dim(0), x.dim(1)];
-    x.reshape(&[pos, heads, d / heads]).permute(&[1, 0, 2])
+    let shape = x.shape();
+    let [lead @ .., pos, d] = &shape[..] else { panic!("heads of {shape:?}") };
+    exchange(x.reshape(&[lead, &[*pos, heads, d / heads]].concat()))
 }
 
-/// The heads side by side again: `[head, pos, d_head] -> [pos, head * d_head]`.
+/// The heads side by side again: `[.., head, pos, d_head] -> [.., pos, head * d_head]`.
 pub fn join_heads(z: Var<'_>) -> Var<'_> {
-    let [heads, pos, d_head] = [z.dim(0), z.dim(1), z.dim(2)];
-    z.permute(&[1, 0, 2]).reshape(&[pos, heads * d_head])
+    let shape = z.shape();
+    let [lead @ .., heads, pos, d_head] = &shape[..] else { panic!("no heads in {shape:?}") };
+    exchange(z).reshape(&[lead, &[*pos, heads * d_head]].concat())
+}
+
+/// The two axes before the last exchanged.
+fn exchange(x: Var<'_>) -> Var<'_> {
+    let rank = x.shape().len();
+    let mut order: Vec<usize> = (0..rank).collect();
+    order.swap(rank - 3, rank - 2);
+    x.permute(&order)
+}
+
+/// Names `x`; an axis more than `axes` names is a batch. Models take one input without a batch axis or a batch of them,
+/// and their taps follow.
+pub fn tap<'g>(x: Var<'g>, name: &str, axes: &str) -> Var<'g> {
+    let batched = x.shape().len() > axes.split(' ').count();
+    if batched { x.tap(name, &format!("batch {axes}")) } else { x.tap(name, axes) }
+}
+
+/// Name and shape of a layer's parameters: its weight, and a bias for each of the weight's outputs, its first axis.
+pub fn layer(name: &str, weight: Vec<usize>) -> [(String, Vec<usize>); 2] {
+    let bias = vec![weight[0]];
+    [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]
 }
