@@ -12,8 +12,8 @@ use web_time::{Duration, Instant};
 use super::plan::{Fill, Kernel, Plan, Slot, Step};
 use super::{Cancel, EngineError, Operand};
 use crate::graph::Recording;
-use crate::platform;
-use crate::tensor::{advance, size};
+use crate::platform::{self, for_each_chunk};
+use crate::tensor::size;
 use crate::trace::{Kept, Stats, Storage, Trace};
 
 /// Plans are kept for this many structures: sentences of different lengths, with and without an ablation.
@@ -244,16 +244,19 @@ fn gather(out: &mut [f32], table: Strided<'_>, ids: &[f32]) {
     }
 }
 
+/// `value` around `x` along `axis`: block by block, one for each index of the axes before it.
 fn pad(out: &mut [f32], shape: &[usize], x: Strided<'_>, axis: usize, before: usize, value: f32) {
-    let mut index = vec![0; shape.len()];
-    for y in out {
-        let inside = (before..before + x.shape[axis]).contains(&index[axis]);
-        *y = if inside {
-            let position: usize = index.iter().zip(x.strides).map(|(i, s)| i * s).sum();
-            x.data[position - before * x.strides[axis]]
-        } else {
-            value
-        };
-        advance(&mut index, shape);
-    }
+    let (outer, rest) = x.shape.split_at(axis);
+    let outer = Strided { data: x.data, shape: outer, strides: &x.strides[..axis] };
+    let (inner, len) = (size(&rest[1..]), size(rest));
+    for_each_chunk(out, shape[axis] * inner, |i, out| {
+        let (first, out) = out.split_at_mut(before * inner);
+        let (middle, last) = out.split_at_mut(len);
+        first.fill(value);
+        last.fill(value);
+        if len > 0 {
+            let data = &x.data[outer.position(i)..];
+            pointwise::copy(middle, Strided { data, shape: rest, strides: &x.strides[axis..] });
+        }
+    });
 }

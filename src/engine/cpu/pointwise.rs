@@ -52,6 +52,18 @@ pub(super) fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync
     );
 }
 
+/// `out = x`, on this thread.
+pub(super) fn copy(out: &mut [f32], x: Strided<'_>) {
+    let (inner, step) = inner(x);
+    for (i, out) in out.chunks_mut(inner.max(1)).enumerate() {
+        let x = &x.data[x.position(i * inner)..];
+        match step {
+            1 => out.copy_from_slice(&x[..inner]),
+            _ => out.iter_mut().enumerate().for_each(|(j, y)| *y = x[j * step]),
+        }
+    }
+}
+
 /// `out = f(a, b)`
 fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> f32 + Sync) {
     let ((inner, step_a), (_, step_b)) = (inner(a), inner(b));
