@@ -269,7 +269,14 @@ impl<'r> Compiler<'r> {
 
     fn product(&mut self, id: usize, Product { root, alpha, bias, gelu }: Product) {
         let [a, b] = self.nodes[root].inputs[..] else { unreachable!("a product has two inputs") };
-        let mut inputs = vec![self.batched(a), self.batched(b)];
+        let (mut a, mut b) = (self.batched(a), self.batched(b));
+        if b.strides[0] == 0 || b.shape[0] == 1 {
+            // One matrix for the whole batch: its rows are those of a single product.
+            if let Some(rows) = a.reshape(&[1, a.shape[0] * a.shape[1], a.shape[2]]) {
+                (a, b.shape[0]) = (rows, 1);
+            }
+        }
+        let mut inputs = vec![a, b];
         inputs.extend(bias.map(|bias| self.operand(bias)));
         self.emit(id, Kernel::Matmul { alpha, gelu }, inputs);
     }
