@@ -16,21 +16,23 @@ pub use self::{desktop as entry, native::*};
 #[cfg(target_arch = "wasm32")]
 pub use self::{page as entry, web::*};
 
-/// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser.
+/// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser. `cost`
+/// is what an element takes, in simple operations.
 #[cfg(not(target_arch = "wasm32"))]
-pub fn for_each_chunk(out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+pub fn for_each_chunk(out: &mut [f32], chunk: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     use rayon::prelude::*;
-    // Below some 16k elements waking the other cores costs more than they save.
-    if out.len() < 1 << 14 {
+    // Below some 16k operations waking the other cores costs more than they save.
+    if out.len().saturating_mul(cost) < 1 << 14 || out.len() <= chunk {
         out.chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
     } else {
         out.par_chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
     }
 }
 
-/// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser.
+/// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser. `cost`
+/// is what an element takes, in simple operations.
 #[cfg(target_arch = "wasm32")]
-pub fn for_each_chunk(out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+pub fn for_each_chunk(out: &mut [f32], chunk: usize, _cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     out.chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
 }
 
@@ -40,6 +42,16 @@ pub fn parallelism() -> gemm::Parallelism {
     return gemm::Parallelism::Rayon(0);
     #[cfg(target_arch = "wasm32")]
     return gemm::Parallelism::None;
+}
+
+/// Runs `f` compiled for the widest vectors of this processor: AVX2 or AVX-512 where there is one. A browser has one width,
+/// which everything is compiled for.
+#[inline(always)]
+pub fn vectorised<T>(f: impl FnOnce() -> T) -> T {
+    #[cfg(not(target_arch = "wasm32"))]
+    return pulp::Arch::new().dispatch(f);
+    #[cfg(target_arch = "wasm32")]
+    return f();
 }
 
 /// The processor, for the badge.

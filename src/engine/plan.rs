@@ -38,6 +38,7 @@ pub enum Kernel {
     /// Reduces the last axis.
     Reduce(Reduce),
     /// `y[b] = act(alpha * a[b] x b[b] + bias)`: inputs `[b, m, k]`, `[b, k, n]` and, if there is one, bias `[n]` rows.
+    /// The batch `b` is two axes, of whatever strides.
     Matmul {
         /// Factor of the product.
         alpha: f32,
@@ -46,6 +47,15 @@ pub enum Kernel {
     },
     /// Inputs: table `[v, d]` and ids `[n]` rows.
     Gather,
+    /// Inputs: rows `[n, d]` and ids `[n]` rows; a table `[v, d]` of sums.
+    ScatterAdd,
+    /// Windows `[.., windows, .., size]` added up where they overlap.
+    Fold {
+        /// Which axis counts the windows.
+        axis: usize,
+        /// Distance between windows.
+        stride: usize,
+    },
     /// `value` around the input `x` along `axis`.
     Pad {
         /// Which axis.
@@ -62,6 +72,15 @@ pub enum Kernel {
         /// Added to the variance.
         eps: f32,
     },
+    /// `dx` of softmax from rows `y` and `dy`.
+    SoftmaxGrad,
+    /// `dx` of layer norm from rows `x`, `gamma` and rows `dy`.
+    LayerNormGrad {
+        /// Added to the variance.
+        eps: f32,
+    },
+    /// `dx` of GELU from `x` and `dy`.
+    GeluGrad,
 }
 
 /// What a slot holds when a run starts.
@@ -171,9 +190,11 @@ impl Step {
     pub fn flops(&self) -> usize {
         let len = size(&self.output.shape);
         match self.kernel {
-            Kernel::Matmul { .. } => 2 * len * self.inputs[0].shape[2],
-            Kernel::Reduce(_) => size(&self.inputs[0].shape),
+            Kernel::Matmul { .. } => 2 * len * self.inputs[0].shape[3],
+            Kernel::Reduce(_) | Kernel::Fold { .. } => size(&self.inputs[0].shape),
+            Kernel::ScatterAdd => len * self.inputs[1].shape[0],
             Kernel::Softmax | Kernel::LayerNorm { .. } | Kernel::Gelu => 8 * len,
+            Kernel::SoftmaxGrad | Kernel::LayerNormGrad { .. } | Kernel::GeluGrad => 8 * len,
             _ => len,
         }
     }
@@ -256,18 +277,26 @@ impl<'r> Compiler<'r> {
                 let ids = self.rows(inputs[1]).flat();
                 self.emit(id, Kernel::Gather, vec![table, ids]);
             }
-            Op::Def(Def::Softmax) => {
-                let x = self.rows(inputs[0]);
-                self.emit(id, Kernel::Softmax, vec![x]);
+            Op::ScatterAdd => {
+                let inputs = vec![self.rows(inputs[0]), self.rows(inputs[1]).flat()];
+                self.emit(id, Kernel::ScatterAdd, inputs);
             }
+            Op::Fold { axis, stride } => {
+                let x = self.operand(inputs[0]);
+                self.emit(id, Kernel::Fold { axis: *axis, stride: *stride }, vec![x]);
+            }
+            Op::Def(Def::Softmax) => self.by_rows(id, Kernel::Softmax),
             Op::Def(Def::LayerNorm { eps }) => self.layer_norm(id, eps.get()),
+            Op::Def(Def::SoftmaxGrad) => self.by_rows(id, Kernel::SoftmaxGrad),
+            Op::Def(Def::LayerNormGrad { eps }) => self.by_rows(id, Kernel::LayerNormGrad { eps: eps.get() }),
+            Op::Def(Def::GeluGrad) => self.pointwise(id, Kernel::GeluGrad, &[inputs[0], inputs[1]]),
             Op::Matmul => unreachable!("every product is in `products`"),
         }
     }
 
     fn product(&mut self, id: usize, Product { root, alpha, bias, gelu }: Product) {
         let [a, b] = self.nodes[root].inputs[..] else { unreachable!("a product has two inputs") };
-        let mut inputs = vec![self.batched(a), self.batched(b)];
+        let mut inputs = self.matrices(a, b);
         inputs.extend(bias.map(|bias| self.operand(bias)));
         self.emit(id, Kernel::Matmul { alpha, gelu }, inputs);
     }
@@ -288,6 +317,7 @@ impl<'r> Compiler<'r> {
         let x = self.operand(input);
         let seen = match view {
             View::Reshape => x.reshape(shape),
+            View::Detach => Some(x),
             View::Permute(order) => Some(x.permute(order)),
             View::Slice { axis, start, step } => Some(x.slice(*axis, *start, shape[*axis], *step)),
             View::Broadcast => Some(x.broadcast(shape)),
@@ -306,6 +336,12 @@ impl<'r> Compiler<'r> {
 
     fn pointwise(&mut self, id: usize, kernel: Kernel, inputs: &[usize]) {
         let inputs = inputs.iter().map(|it| self.operand(*it)).collect();
+        self.emit(id, kernel, inputs);
+    }
+
+    fn by_rows(&mut self, id: usize, kernel: Kernel) {
+        let nodes = self.nodes;
+        let inputs = nodes[id].inputs.iter().map(|it| self.rows(*it)).collect();
         self.emit(id, kernel, inputs);
     }
 
@@ -336,14 +372,13 @@ impl<'r> Compiler<'r> {
         rows
     }
 
-    /// The result of `id` as `[batch, rows, columns]`.
-    fn batched(&mut self, id: usize) -> Operand {
-        let x = self.operand(id);
-        let shape =
-            [size(&x.shape[..x.shape.len() - 2]), x.shape[x.shape.len() - 2], x.shape[x.shape.len() - 1]];
-        x.reshape(&shape).unwrap_or_else(|| {
-            let rows = self.copy(x);
-            rows.reshape(&shape).unwrap_or_else(|| unreachable!("contiguous rows take any shape"))
+    /// The results of `a` and `b` with their leading axes merged into two, by a copy only where that takes one.
+    fn matrices(&mut self, a: usize, b: usize) -> Vec<Operand> {
+        let pair = [self.operand(a), self.operand(b)];
+        let merged = Operand::matrices(&pair);
+        merged.unwrap_or_else(|| {
+            let rows = pair.map(|it| if it.is_rows() { it } else { self.copy(it) });
+            Operand::matrices(&rows).unwrap_or_else(|| unreachable!("contiguous rows take any shape"))
         })
     }
 
@@ -366,7 +401,10 @@ impl<'r> Compiler<'r> {
         if size(&output.shape) == 0 {
             return;
         }
-        if matches!(kernel, Kernel::Copy | Kernel::Unary(_) | Kernel::Binary(_) | Kernel::Gelu) {
+        if matches!(
+            kernel,
+            Kernel::Copy | Kernel::Unary(_) | Kernel::Binary(_) | Kernel::Gelu | Kernel::GeluGrad
+        ) {
             collapse(inputs.iter_mut().chain([&mut output]));
         }
         self.steps.push(Step { kernel, inputs, output });

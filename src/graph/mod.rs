@@ -7,6 +7,7 @@
 
 mod define;
 mod edit;
+mod grad;
 mod op;
 mod var;
 

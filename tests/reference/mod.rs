@@ -7,11 +7,17 @@ use vitrine::tensor::{advance, contiguous, size};
 pub(crate) type Array = (Vec<usize>, Vec<f64>);
 
 /// Every kept tensor, by name, computed in f64. Definitions are expanded first.
+#[allow(dead_code, reason = "not every test that judges by it needs it")]
 pub(crate) fn run(recording: &Recording) -> Vec<(String, Array)> {
+    run_at(recording, &|_| None)
+}
+
+/// The same where `leaf` may put other values in the place of an input or a weight.
+pub(crate) fn run_at(recording: &Recording, leaf: &dyn Fn(&Op) -> Option<Vec<f64>>) -> Vec<(String, Array)> {
     let recording = recording.expanded();
     let mut values: Vec<Vec<f64>> = vec![];
     for node in &recording.nodes {
-        let value = evaluate(&recording, node, &values);
+        let value = leaf(&node.op).unwrap_or_else(|| evaluate(&recording, node, &values));
         assert_eq!(value.len(), size(&node.shape), "{node:?}");
         values.push(value);
     }
@@ -59,6 +65,27 @@ fn evaluate(recording: &Recording, node: &Node, values: &[Vec<f64>]) -> Vec<f64>
             let row = |id: &f64| (*id as usize).min(v - 1) * d;
             x(1).iter().flat_map(|id| x(0)[row(id)..][..d].to_vec()).collect()
         }
+        Op::ScatterAdd => {
+            let (v, d) = (node.shape[0], node.shape[1]);
+            let mut table = vec![0.0; v * d];
+            for (i, id) in x(1).iter().enumerate() {
+                let row = (*id as usize).min(v - 1) * d;
+                (0..d).for_each(|j| table[row + j] += x(0)[i * d + j]);
+            }
+            table
+        }
+        Op::Fold { axis, stride } => {
+            let mut sums = vec![0.0; size(&node.shape)];
+            let mut at = vec![0; shape_of(0).len()];
+            for value in x(0) {
+                let (within, target) = at.split_last().unwrap();
+                let mut target = target.to_vec();
+                target[*axis] = target[*axis] * stride + within;
+                sums[flat(&target, &node.shape)] += value;
+                advance(&mut at, shape_of(0));
+            }
+            sums
+        }
         Op::View(view) => each(&node.shape, |at| see(view, at, shape_of(0), &node.shape, x(0))),
         Op::Def(def) => unreachable!("{def:?} was expanded"),
     }
@@ -68,6 +95,7 @@ fn see(view: &View, at: &[usize], from: &[usize], shape: &[usize], x: &[f64]) ->
     let mut source = at.to_vec();
     match view {
         View::Reshape => return x[flat(at, shape)],
+        View::Detach => {}
         View::Permute(order) => order.iter().zip(at).for_each(|(axis, i)| source[*axis] = *i),
         View::Slice { axis, start, step } => source[*axis] = start + at[*axis] * step,
         View::Broadcast => source.iter_mut().zip(from).filter(|(_, n)| **n == 1).for_each(|(i, _)| *i = 0),

@@ -3,21 +3,25 @@
 use super::Strided;
 use crate::platform::{for_each_chunk, parallelism};
 
-/// `out[i] = alpha * a[i] x b[i] + bias`, shapes `[b, m, k] x [b, k, n] -> [b, m, n]`, any strides.
-pub(super) fn matmul(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, bias: Option<&[f32]>, alpha: f32) {
-    let (&[batch, m, k], &[_, _, n]) = (a.shape, b.shape) else { unreachable!("products have three axes") };
+/// `out[i, j] = alpha * a[i, j] x b[i, j] + bias`, shapes `[.., m, k] x [.., k, n] -> [.., m, n]`, any strides.
+pub(super) fn matmul<'a>(out: &mut [f32], a: Strided<'a>, b: Strided<'a>, bias: Option<&[f32]>, alpha: f32) {
+    let (&[outer, inner, m, k], &[_, _, _, n]) = (a.shape, b.shape) else {
+        unreachable!("products have four axes")
+    };
     let product = |i: usize, out: &mut [f32], spread| {
         if let Some(bias) = bias {
             out.chunks_mut(n).for_each(|row| row.copy_from_slice(bias));
         }
-        let lhs = Matrix { data: &a.data[i * a.strides[0]..], strides: [a.strides[1], a.strides[2]] };
-        let rhs = Matrix { data: &b.data[i * b.strides[0]..], strides: [b.strides[1], b.strides[2]] };
-        gemm([m, k, n], out, lhs, rhs, alpha, bias.is_some(), spread);
+        let matrix = |x: Strided<'a>| Matrix {
+            data: &x.data[i / inner * x.strides[0] + i % inner * x.strides[1]..],
+            strides: [x.strides[2], x.strides[3]],
+        };
+        gemm([m, k, n], out, matrix(a), matrix(b), alpha, bias.is_some(), spread);
     };
-    if batch == 1 {
+    if outer * inner == 1 {
         product(0, out, parallelism());
     } else {
-        for_each_chunk(out, m * n, |i, out| product(i, out, gemm::Parallelism::None));
+        for_each_chunk(out, m * n, k, |i, out| product(i, out, gemm::Parallelism::None));
     }
 }
 

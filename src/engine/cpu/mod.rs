@@ -1,6 +1,7 @@
 //! The CPU device: the judge of every GPU number, and what computes where there is no GPU.
 
 mod matmul;
+mod places;
 mod pointwise;
 mod rows;
 
@@ -12,7 +13,7 @@ use super::plan::{Fill, Kernel, Plan, Slot, Step};
 use super::{Cancel, EngineError, Operand};
 use crate::graph::Recording;
 use crate::platform;
-use crate::tensor::{advance, size};
+use crate::tensor::size;
 use crate::trace::{Kept, Stats, Storage, Trace};
 
 /// Plans are kept for this many structures: sentences of different lengths, with and without an ablation.
@@ -182,35 +183,17 @@ fn run(step: &Step, buffers: &mut [Buffer]) {
                 pointwise::in_place(out, pointwise::gelu);
             }
         }
-        Kernel::Gather => gather(out, input(0), input(1).rows()),
-        Kernel::Pad { axis, before, value } => pad(out, &step.output.shape, input(0), *axis, *before, *value),
-    }
-    buffers[step.output.slot] = Buffer::Own(storage);
-}
-
-/// Rows of a table `[v, d]`; ids outside it are clamped to it.
-fn gather(out: &mut [f32], table: Strided<'_>, ids: &[f32]) {
-    let (&[v, d], &[row, column]) = (table.shape, table.strides) else {
-        unreachable!("a table has two axes")
-    };
-    for (out, id) in out.chunks_mut(d).zip(ids) {
-        let start = (*id as usize).min(v - 1) * row;
-        for (j, y) in out.iter_mut().enumerate() {
-            *y = table.data[start + j * column];
+        Kernel::SoftmaxGrad => rows::softmax_grad(out, input(0), input(1)),
+        Kernel::LayerNormGrad { eps } => {
+            rows::layer_norm_grad(out, input(0), input(1).rows(), input(2), *eps);
+        }
+        Kernel::GeluGrad => pointwise::zip(out, input(0), input(1), |x, dy| pointwise::gelu_grad(x) * dy),
+        Kernel::ScatterAdd => places::scatter_add(out, input(0), input(1).rows()),
+        Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
+        Kernel::Gather => places::gather(out, input(0), input(1).rows()),
+        Kernel::Pad { axis, before, value } => {
+            places::pad(out, &step.output.shape, input(0), *axis, *before, *value)
         }
     }
-}
-
-fn pad(out: &mut [f32], shape: &[usize], x: Strided<'_>, axis: usize, before: usize, value: f32) {
-    let mut index = vec![0; shape.len()];
-    for y in out {
-        let inside = (before..before + x.shape[axis]).contains(&index[axis]);
-        *y = if inside {
-            let position: usize = index.iter().zip(x.strides).map(|(i, s)| i * s).sum();
-            x.data[position - before * x.strides[axis]]
-        } else {
-            value
-        };
-        advance(&mut index, shape);
-    }
+    buffers[step.output.slot] = Buffer::Own(storage);
 }

@@ -2,7 +2,7 @@
 
 use super::Strided;
 use crate::graph::{Binary, Unary};
-use crate::platform::for_each_chunk;
+use crate::platform::{for_each_chunk, vectorised};
 
 /// `out = f(x)` by the function that `f` names.
 pub(super) fn unary(f: Unary, out: &mut [f32], x: Strided<'_>) {
@@ -34,11 +34,14 @@ pub(super) fn binary(f: Binary, out: &mut [f32], a: Strided<'_>, b: Strided<'_>)
     }
 }
 
+/// Elements that a task takes: enough to be worth handing out, and few enough to stay in the fastest cache.
+const TASK: usize = 4096;
+
 /// `out = f(x)`
 pub(super) fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync) {
-    let (inner, step) = inner(x);
-    for_each_chunk(out, inner, |i, out| {
-        let x = &x.data[x.position(i * inner)..];
+    let step = step(x);
+    runs(out, [x], |out, [at]| {
+        let x = &x.data[at..];
         match step {
             0 => out.fill(f(x[0])),
             1 => out.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x)),
@@ -48,10 +51,10 @@ pub(super) fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync
 }
 
 /// `out = f(a, b)`
-fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> f32 + Sync) {
-    let ((inner, step_a), (_, step_b)) = (inner(a), inner(b));
-    for_each_chunk(out, inner, |i, out| {
-        let (a, b) = (&a.data[a.position(i * inner)..], &b.data[b.position(i * inner)..]);
+pub(super) fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> f32 + Sync) {
+    let (step_a, step_b) = (step(a), step(b));
+    runs(out, [a, b], |out, at| {
+        let (a, b) = (&a.data[at[0]..], &b.data[at[1]..]);
         match (step_a, step_b) {
             (1, 1) => out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = f(*a, *b)),
             (1, 0) => out.iter_mut().zip(a).for_each(|(y, a)| *y = f(*a, b[0])),
@@ -63,26 +66,55 @@ fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> 
 
 /// `x = f(x)`
 pub(super) fn in_place(out: &mut [f32], f: impl Fn(f32) -> f32 + Sync) {
-    for_each_chunk(out, 4096, |_, out| out.iter_mut().for_each(|y| *y = f(*y)));
+    for_each_chunk(out, TASK, COST, |_, out| vectorised(|| out.iter_mut().for_each(|y| *y = f(*y))));
 }
 
-/// Length and stride of the last axis; a scalar has one element.
-fn inner(x: Strided<'_>) -> (usize, usize) {
-    match (x.shape, x.strides) {
-        ([.., len], [.., stride]) => (*len, *stride),
-        _ => (1, 0),
-    }
+/// Operations that an element takes, roughly.
+const COST: usize = 2;
+
+/// Calls `f` with every run of `out` that lies in one line of the last axis, and with where it begins in each operand.
+fn runs<const N: usize>(
+    out: &mut [f32],
+    operands: [Strided<'_>; N],
+    f: impl Fn(&mut [f32], [usize; N]) + Sync,
+) {
+    let line = operands[0].shape.last().map_or(1, |len| *len);
+    for_each_chunk(out, TASK, COST, |task, mut out| {
+        vectorised(|| {
+            let mut first = task * TASK;
+            while !out.is_empty() {
+                let len = (line - first % line).min(out.len());
+                let (run, rest) = std::mem::take(&mut out).split_at_mut(len);
+                f(run, operands.map(|it| it.position(first)));
+                first += len;
+                out = rest;
+            }
+        });
+    });
+}
+
+/// Stride of the last axis; a scalar has one element.
+fn step(x: Strided<'_>) -> usize {
+    x.strides.last().map_or(0, |it| *it)
 }
 
 /// `x/2 (1 + erf(x / sqrt 2))`
-#[inline]
+#[inline(always)]
 pub(super) fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
+/// The derivative of GELU: `Phi(x) + x phi(x)`.
+#[inline(always)]
+pub(super) fn gelu_grad(x: f32) -> f32 {
+    /// `1 / sqrt(2 pi)`
+    const SCALE: f32 = std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2 * 0.5;
+    0.5 + 0.5 * erf(x * std::f32::consts::FRAC_1_SQRT_2) + x * SCALE * exp(-0.5 * x * x)
+}
+
 /// The error function by Abramowitz & Stegun 7.1.26: absolute error below 1.5e-7, the last bit of an f32 near 1, and free
 /// of branches, so that it is vectorised.
-#[inline]
+#[inline(always)]
 fn erf(x: f32) -> f32 {
     const A: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
     let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
@@ -92,7 +124,7 @@ fn erf(x: f32) -> f32 {
 
 /// `e^x` for `x <= 88` to 2 units in the last place, free of branches and calls, so that rows are vectorised: `2^n` by the
 /// exponent bits times a polynomial on the remainder (Cody & Waite reduction, minimax polynomial of Cephes' expf).
-#[inline]
+#[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     /// Adding and subtracting this rounds to a whole number.
     const ROUND: f32 = 12_582_912.0;

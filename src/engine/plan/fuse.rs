@@ -53,6 +53,8 @@ impl Compiler<'_> {
                     it.bias = Some(bias);
                 }
                 (Op::Def(Def::Gelu), None) if !it.gelu => it.gelu = true,
+                // Many matrices times one are recorded as one product of all rows, in the batch's shape again.
+                (Op::View(View::Reshape), None) if node.shape.last() == self.nodes[end].shape.last() => {}
                 _ => break,
             }
             self.absorbed[end] = true;
