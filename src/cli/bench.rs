@@ -1,5 +1,7 @@
 //! `vitrine bench`: how long `MiniLM` takes, with its last hidden states and all attention patterns delivered.
 
+mod vit;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -17,6 +19,17 @@ const LONGEST: Duration = Duration::from_secs(3);
 
 /// What every run brings to the host.
 const DELIVERED: [&str; 2] = ["blocks.*.attn.pattern", "final"];
+
+/// Prints how long a training step takes, as JSON.
+pub(super) fn train(repeats: usize) -> Result<(), String> {
+    for choice in [Choice::Cpu, Choice::Gpu] {
+        match device(choice) {
+            Ok(mut device) => say(vit::measure(&mut device, repeats)?),
+            Err(reason) => eprintln!("vitrine: {reason}"),
+        }
+    }
+    Ok(())
+}
 
 /// Prints a line for each device and number of tokens, or all of them as JSON.
 pub(super) fn run(json: bool, repeats: usize) -> Result<(), String> {

@@ -90,6 +90,8 @@ pub enum Fill {
     Scratch,
     /// Data of the recording's input.
     Input(usize),
+    /// One of the recording's states.
+    State(usize),
     /// A tensor of the recording's weights.
     Weight {
         /// Which file.
@@ -194,7 +196,7 @@ impl Step {
             Kernel::Reduce(_) | Kernel::Fold { .. } => size(&self.inputs[0].shape),
             Kernel::ScatterAdd => len * self.inputs[1].shape[0],
             Kernel::Softmax | Kernel::LayerNorm { .. } | Kernel::Gelu => 8 * len,
-            Kernel::SoftmaxGrad | Kernel::LayerNormGrad { .. } | Kernel::GeluGrad => 8 * len,
+            Kernel::SoftmaxGrad | Kernel::LayerNormGrad { .. } | Kernel::GeluGrad => 12 * len,
             _ => len,
         }
     }
@@ -262,6 +264,7 @@ impl<'r> Compiler<'r> {
         let Node { op, inputs, shape } = &nodes[id];
         match op {
             Op::Input { slot } => self.leaf(id, Fill::Input(*slot)),
+            Op::State { slot } => self.leaf(id, Fill::State(*slot)),
             Op::Weight { set, name } => self.leaf(id, Fill::Weight { set: *set, name: name.clone() }),
             Op::Const(value) => self.leaf(id, Fill::Const(value.get())),
             Op::View(view) => self.view(id, view, inputs[0], shape),

@@ -21,6 +21,11 @@ pub enum Op {
         /// Position in the recording's inputs.
         slot: usize,
     },
+    /// A tensor of an earlier run, where it lies.
+    State {
+        /// Position in the recording's states.
+        slot: usize,
+    },
     /// A tensor of a weight file.
     Weight {
         /// Position in the recording's weight files.

@@ -70,10 +70,16 @@ impl Cpu {
     pub async fn run(&mut self, recording: &Recording, cancel: &Cancel) -> Result<Trace, EngineError> {
         let start = Instant::now();
         let name = self.name();
+        let mut states = vec![];
+        for state in &recording.states {
+            states.push(state.on_host().await?);
+        }
         let Compiled { plan, buffers } = self.compiled(recording);
         for (slot, buffer) in plan.slots.iter().zip(buffers.iter_mut()) {
-            if let Fill::Input(input) = slot.fill {
-                *buffer = Buffer::Shared(Arc::clone(&recording.inputs[input].data));
+            match slot.fill {
+                Fill::Input(input) => *buffer = Buffer::Shared(Arc::clone(&recording.inputs[input].data)),
+                Fill::State(state) => *buffer = Buffer::Shared(Arc::clone(&states[state])),
+                _ => {}
             }
         }
         let mut slice = Instant::now();
@@ -90,6 +96,12 @@ impl Cpu {
             (name.clone(), Kept::new(&operand.shape, Storage::Host(data.into())))
         };
         let tensors = plan.keeps.iter().map(keep).collect();
+        // What came from outside goes when its owner lets it go.
+        for (slot, buffer) in plan.slots.iter().zip(buffers.iter_mut()) {
+            if matches!(slot.fill, Fill::Input(_) | Fill::State(_)) {
+                *buffer = Buffer::Own(vec![]);
+            }
+        }
         let stats =
             Stats { device: name, dispatches: plan.steps.len(), seconds: start.elapsed().as_secs_f64() };
         Ok(Trace { tensors, labels: recording.labels.clone(), stats })
@@ -118,6 +130,8 @@ impl Cpu {
 fn fill(slot: &Slot, recording: &Recording) -> Buffer {
     match &slot.fill {
         Fill::Scratch => Buffer::Own(vec![0.0; slot.len]),
+        // Every run brings its own.
+        Fill::State(_) => Buffer::Own(vec![]),
         Fill::Const(value) => Buffer::Own(vec![*value]),
         Fill::Input(input) => Buffer::Shared(Arc::clone(&recording.inputs[*input].data)),
         Fill::Weight { set, name } => {
@@ -192,7 +206,7 @@ fn run(step: &Step, buffers: &mut [Buffer]) {
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),
         Kernel::Pad { axis, before, value } => {
-            places::pad(out, &step.output.shape, input(0), *axis, *before, *value)
+            places::pad(out, &step.output.shape, input(0), *axis, *before, *value);
         }
     }
     buffers[step.output.slot] = Buffer::Own(storage);

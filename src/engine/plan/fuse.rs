@@ -76,7 +76,7 @@ impl Compiler<'_> {
     fn row_vector(&self, id: usize) -> Option<usize> {
         let node = &self.nodes[id];
         match &node.op {
-            Op::Weight { .. } | Op::Input { .. } if node.shape.len() == 1 => Some(id),
+            Op::Weight { .. } | Op::State { .. } | Op::Input { .. } if node.shape.len() == 1 => Some(id),
             Op::View(View::Reshape | View::Broadcast) => {
                 let vector = self.row_vector(node.inputs[0])?;
                 let last = *node.shape.last()?;

@@ -8,7 +8,7 @@ use crate::tensor::size;
 /// What `dy`, the cotangent of `y = op(x)`, adds to the cotangent of `x[i]`; `None` if `y` does not vary with it.
 pub(super) fn adjoint<'g>(op: &Op, x: &[Var<'g>], y: Var<'g>, dy: Var<'g>, i: usize) -> Option<Var<'g>> {
     match op {
-        Op::Input { .. } | Op::Weight { .. } | Op::Const(_) => None,
+        Op::Input { .. } | Op::State { .. } | Op::Weight { .. } | Op::Const(_) => None,
         Op::Unary(f) => unary(*f, x[0], y, dy),
         Op::Binary(f) => binary(*f, x[0], x[1], y, dy, i),
         Op::Reduce(Reduce::Sum, _) => Some(dy.broadcast(&x[0].shape())),
@@ -47,16 +47,14 @@ fn binary<'g>(f: Binary, a: Var<'g>, b: Var<'g>, y: Var<'g>, dy: Var<'g>, i: usi
         (Binary::Mul, _) => dy * a,
         (Binary::Div, 0) => dy / b,
         (Binary::Div, _) => -(dy * y / b),
-        (Binary::Max, 0) => dy * above(a, b),
-        (Binary::Max, _) => dy * above(b, a),
-        (Binary::Min, 0) => dy * above(b, a),
-        (Binary::Min, _) => dy * above(a, b),
+        (Binary::Max, 0) | (Binary::Min, 1) => dy * above(a, b),
+        (Binary::Max | Binary::Min, _) => dy * above(b, a),
         (Binary::Less, _) => return None,
     })
 }
 
 /// 1 where `a > b`, 0 where `a < b`. Two tensors that are equal share the derivative, as in JAX; a number keeps it to
-/// itself, so that `max(x, 0)` has the derivative 0 at 0, as ReLU has everywhere.
+/// itself, so that `max(x, 0)` has the derivative 0 at 0, as `ReLU` has everywhere.
 fn above<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
     if is_number(a) || is_number(b) { b.less(a) } else { (b.less(a) - a.less(b)) * 0.5 + 0.5 }
 }
