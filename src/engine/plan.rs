@@ -8,7 +8,7 @@ mod fuse;
 
 use std::collections::BTreeMap;
 
-use self::fuse::Product;
+use self::fuse::{Factor, Product};
 use super::layout::{Operand, collapse};
 use crate::graph::{Binary, Def, Node, Op, Recording, Reduce, Unary, View};
 use crate::tensor::size;
@@ -297,9 +297,8 @@ impl<'r> Compiler<'r> {
         }
     }
 
-    fn product(&mut self, id: usize, Product { root, alpha, bias, gelu }: Product) {
-        let [a, b] = self.nodes[root].inputs[..] else { unreachable!("a product has two inputs") };
-        let mut inputs = self.matrices(a, b);
+    fn product(&mut self, id: usize, Product { factors, alpha, bias, gelu }: Product) {
+        let mut inputs = self.matrices(factors);
         inputs.extend(bias.map(|bias| self.operand(bias)));
         self.emit(id, Kernel::Matmul { alpha, gelu }, inputs);
     }
@@ -375,9 +374,13 @@ impl<'r> Compiler<'r> {
         rows
     }
 
-    /// The results of `a` and `b` with their leading axes merged into two, by a copy only where that takes one.
-    fn matrices(&mut self, a: usize, b: usize) -> Vec<Operand> {
-        let pair = [self.operand(a), self.operand(b)];
+    /// The results of `factors` with their leading axes merged into two, by a copy only where that takes one.
+    fn matrices(&mut self, factors: [Factor; 2]) -> Vec<Operand> {
+        let pair = factors.map(|Factor { id, swapped }| {
+            let x = self.operand(id);
+            let rank = x.shape.len();
+            if swapped { x.last(rank - 2) } else { x }
+        });
         let merged = Operand::matrices(&pair);
         merged.unwrap_or_else(|| {
             let rows = pair.map(|it| if it.is_rows() { it } else { self.copy(it) });

@@ -201,7 +201,7 @@ fn run(step: &Step, buffers: &mut [Buffer]) {
         Kernel::LayerNormGrad { eps } => {
             rows::layer_norm_grad(out, input(0), input(1).rows(), input(2), *eps);
         }
-        Kernel::GeluGrad => pointwise::zip(out, input(0), input(1), |x, dy| pointwise::gelu_grad(x) * dy),
+        Kernel::GeluGrad => pointwise::zip(out, input(0), input(1), pointwise::gelu_grad),
         Kernel::ScatterAdd => places::scatter_add(out, input(0), input(1).rows()),
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),

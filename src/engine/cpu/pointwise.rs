@@ -104,22 +104,29 @@ pub(super) fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
-/// The derivative of GELU: `Phi(x) + x phi(x)`.
+/// `dy` times the derivative of GELU, `Phi(x) + x phi(x)`, where both take the same exponential.
 #[inline(always)]
-pub(super) fn gelu_grad(x: f32) -> f32 {
+pub(super) fn gelu_grad(x: f32, dy: f32) -> f32 {
     /// `1 / sqrt(2 pi)`
     const SCALE: f32 = std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2 * 0.5;
-    0.5 + 0.5 * erf(x * std::f32::consts::FRAC_1_SQRT_2) + x * SCALE * exp(-0.5 * x * x)
+    let e = exp(-0.5 * x * x);
+    let tail = 0.5 * erfc_factor(x.abs() * std::f32::consts::FRAC_1_SQRT_2) * e;
+    dy * (if x < 0.0 { tail } else { 1.0 - tail } + x * SCALE * e)
 }
 
 /// The error function by Abramowitz & Stegun 7.1.26: absolute error below 1.5e-7, the last bit of an f32 near 1, and free
 /// of branches, so that it is vectorised.
 #[inline(always)]
 fn erf(x: f32) -> f32 {
+    (1.0 - erfc_factor(x.abs()) * exp(-x * x)).copysign(x)
+}
+
+/// `(1 - erf x) e^(x^2)` for `x >= 0`.
+#[inline(always)]
+fn erfc_factor(x: f32) -> f32 {
     const A: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
-    let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
-    let polynomial = A.iter().fold(0.0, |sum, a| (sum + a) * t);
-    (1.0 - polynomial * exp(-x * x)).copysign(x)
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    A.iter().fold(0.0, |sum, a| (sum + a) * t)
 }
 
 /// `e^x` for `x <= 88` to 2 units in the last place, free of branches and calls, so that rows are vectorised: `2^n` by the

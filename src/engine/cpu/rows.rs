@@ -116,10 +116,10 @@ pub(super) fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy
         let dy = &dy[i * n..][..n];
         out.copy_from_slice(&x[i * n..][..n]);
         let r = centre(out, eps);
-        let d = || dy.iter().zip(gamma).map(|(dy, gamma)| dy * gamma);
-        let mean = total(d()) / n as f32;
-        let along = total(d().zip(&*out).map(|(d, centred)| d * centred)) * r * r / n as f32;
-        out.iter_mut().zip(d()).for_each(|(it, d)| *it = r * (d - mean - *it * along));
+        let mean = total([dy, gamma], |[dy, gamma]| dy * gamma) / n as f32;
+        let along = total([dy, gamma, out], |[dy, gamma, centred]| dy * gamma * centred) * r * r / n as f32;
+        let d = dy.iter().zip(gamma).map(|(dy, gamma)| dy * gamma);
+        out.iter_mut().zip(d).for_each(|(it, d)| *it = r * (d - mean - *it * along));
     });
 }
 
@@ -131,7 +131,7 @@ fn centre(row: &mut [f32], eps: f32) -> f32 {
     for x in row.iter_mut() {
         *x -= mean;
     }
-    1.0 / (total(row.iter().map(|x| x * x)) / n + eps).sqrt()
+    1.0 / (total([row], |[x]| x * x) / n + eps).sqrt()
 }
 
 /// Calls `f` with the number of every `len`-long row of `out`, and the row; `cost` is what a row takes.
@@ -159,16 +159,17 @@ fn lanes(x: &[f32], start: f32, f: impl Fn(f32, f32) -> f32 + Copy) -> f32 {
     rest.iter().fold(f(a, b), |y, x| f(y, *x))
 }
 
-/// Sum of what is made on the way, in lanes.
+/// Sum over `i` of `f` of the `i`-th elements of `xs`, of equal length, in lanes.
 #[inline(always)]
-fn total(terms: impl ExactSizeIterator<Item = f32>) -> f32 {
+fn total<const N: usize>(xs: [&[f32]; N], f: impl Fn([f32; N]) -> f32) -> f32 {
     let mut lanes = [0.0; 16];
-    let mut terms = terms;
-    let whole = terms.len() / 16;
-    for _ in 0..whole {
-        for lane in &mut lanes {
-            *lane += terms.next().unwrap_or_default();
+    let parts = xs.map(|x| x.as_chunks::<16>());
+    for i in 0..parts[0].0.len() {
+        let chunks = parts.map(|(chunks, _)| &chunks[i]);
+        for (j, lane) in lanes.iter_mut().enumerate() {
+            *lane += f(chunks.map(|it| it[j]));
         }
     }
-    lanes.iter().sum::<f32>() + terms.sum::<f32>()
+    let rest = (0..parts[0].1.len()).map(|j| f(parts.map(|(_, rest)| rest[j])));
+    lanes.iter().sum::<f32>() + rest.sum::<f32>()
 }

@@ -13,8 +13,7 @@ pub(super) fn adjoint<'g>(op: &Op, x: &[Var<'g>], y: Var<'g>, dy: Var<'g>, i: us
         Op::Binary(f) => binary(*f, x[0], x[1], y, dy, i),
         Op::Reduce(Reduce::Sum, _) => Some(dy.broadcast(&x[0].shape())),
         Op::Reduce(Reduce::Max, axis) => Some(max(x[0], y, dy, *axis as isize)),
-        Op::Matmul if i == 0 => Some(dy.matmul(x[1].t())),
-        Op::Matmul => Some(x[0].t().matmul(dy)),
+        Op::Matmul => Some(product(x[0], x[1], dy, i)),
         Op::Gather => (i == 0).then(|| dy.scatter_add(x[1], x[0].dim(0))),
         Op::ScatterAdd => (i == 0).then(|| dy.gather(x[1])),
         Op::Fold { axis, stride } => Some(dy.window(*axis as isize, x[0].dim(-1), *stride)),
@@ -51,6 +50,24 @@ fn binary<'g>(f: Binary, a: Var<'g>, b: Var<'g>, y: Var<'g>, dy: Var<'g>, i: usi
         (Binary::Max | Binary::Min, _) => dy * above(b, a),
         (Binary::Less, _) => return None,
     })
+}
+
+/// `dA = dY B^T` and `dB = A^T dY`. Where the matrix is the transpose of another, as the weight of a linear layer, the
+/// gradient is computed as a transpose too, so that that of the other lies in rows.
+fn product<'g>(a: Var<'g>, b: Var<'g>, dy: Var<'g>, i: usize) -> Var<'g> {
+    match (i, is_transpose(if i == 0 { a } else { b })) {
+        (0, false) => dy.matmul(b.t()),
+        (0, true) => b.matmul(dy.t()).t(),
+        (_, false) => a.t().matmul(dy),
+        (_, true) => dy.t().matmul(a).t(),
+    }
+}
+
+/// Whether `x` is another tensor with its last two axes swapped.
+fn is_transpose(x: Var<'_>) -> bool {
+    let nodes = &x.graph.inner.borrow().nodes;
+    let Op::View(View::Permute(order)) = &nodes[x.id].op else { return false };
+    matches!(order[..], [.., a, b] if a > b)
 }
 
 /// 1 where `a > b`, 0 where `a < b`. Two tensors that are equal share the derivative, as in JAX; a number keeps it to
