@@ -13,6 +13,8 @@ pub mod spirals;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use web_time::{Duration, Instant};
+
 pub use checkpoint::{CheckpointError, Provenance};
 pub use order::{Order, random};
 pub use recipe::{Course, Entry, Loss, Opened, Recipe, all};
@@ -97,6 +99,20 @@ impl Trainer {
         }
         self.step = next;
         Ok(trace)
+    }
+
+    /// Takes steps until `budget` is spent or all are taken, at least one if there is one left; the last one's trace.
+    pub async fn steps_within(
+        &mut self,
+        budget: Duration,
+        device: &mut Device,
+        cancel: &Cancel,
+    ) -> Result<Option<Trace>, EngineError> {
+        let (start, mut last) = (Instant::now(), None);
+        while !self.is_done() && (last.is_none() || start.elapsed() < budget) {
+            last = Some(self.step(device, cancel).await?);
+        }
+        Ok(last)
     }
 
     /// The means of loss and measures over what the recipe holds back from training; none if it holds nothing back.

@@ -197,6 +197,18 @@ fn a_restored_run_goes_on_bit_for_bit() {
 }
 
 #[test]
+fn a_budget_is_some_steps_and_never_more_than_the_course() {
+    let (mut it, mut device) = (trainer(12, 5), cpu());
+    let mut within = |budget| {
+        let trace = block_on(it.steps_within(budget, &mut device, &Cancel::default())).unwrap();
+        (trace.is_some(), it.step_count())
+    };
+    assert_eq!(within(Duration::ZERO), (true, 1), "at least one");
+    assert_eq!(within(Duration::from_secs(100)), (true, 12), "no more than there are");
+    assert_eq!(within(Duration::from_secs(100)), (false, 12), "none is left");
+}
+
+#[test]
 fn snapshots_can_be_gone_back_to() {
     let (mut it, mut device) = (trainer(40, 5), cpu());
     losses(&mut it, &mut device, 10);

@@ -8,7 +8,8 @@ use crate::tensor::Tensor;
 
 /// A model and its task: everything that a training run depends on, but for the seed and the device.
 ///
-/// A model is a function from parameters and inputs to tensors; a recipe calls it in [`Recipe::loss`].
+/// A model is a function from parameters and inputs to tensors; a recipe calls it in [`Recipe::loss`], and the same
+/// function reads the weights when they are learnt, from [`Params::new`]. `spirals.rs` is a whole recipe.
 pub trait Recipe {
     /// Length, optimiser and provenance of the run.
     fn course(&self) -> Course;

@@ -78,19 +78,49 @@ fn runs<const N: usize>(
     operands: [Strided<'_>; N],
     f: impl Fn(&mut [f32], [usize; N]) + Sync,
 ) {
-    let line = operands[0].shape.last().map_or(1, |len| *len);
+    let (line, lines) = operands[0].shape.split_last().map_or((1, &[][..]), |(len, lines)| (*len, lines));
     for_each_chunk(out, TASK, COST, |task, mut out| {
         vectorised(|| {
-            let mut first = task * TASK;
+            let first = task * TASK;
+            let (mut at, mut done) = (operands.map(|it| it.position(first)), first % line);
+            let mut index = indices(lines, first / line);
             while !out.is_empty() {
-                let len = (line - first % line).min(out.len());
+                let len = (line - done).min(out.len());
                 let (run, rest) = std::mem::take(&mut out).split_at_mut(len);
-                f(run, operands.map(|it| it.position(first)));
-                first += len;
+                f(run, at);
                 out = rest;
+                // To the beginning of the next line, from where this run began.
+                for (at, it) in at.iter_mut().zip(&operands) {
+                    *at -= done * it.strides.last().map_or(0, |it| *it);
+                }
+                done = 0;
+                for axis in (0..lines.len()).rev() {
+                    index[axis] += 1;
+                    let wraps = index[axis] == lines[axis];
+                    for (at, it) in at.iter_mut().zip(&operands) {
+                        *at += it.strides[axis];
+                        if wraps {
+                            *at -= lines[axis] * it.strides[axis];
+                        }
+                    }
+                    if !wraps {
+                        break;
+                    }
+                    index[axis] = 0;
+                }
             }
         });
     });
+}
+
+/// The index of element `i` of `shape` in row-major order.
+fn indices(shape: &[usize], mut i: usize) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (axis, n) in shape.iter().enumerate().rev() {
+        index[axis] = i % n;
+        i /= n;
+    }
+    index
 }
 
 /// Stride of the last axis; a scalar has one element.
