@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod trace;
+mod train;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -49,6 +50,8 @@ enum Command {
     },
     /// Run a model on a text and write what it computes to a safetensors file
     Trace(trace::Options),
+    /// Train a model by its recipe, and write its weights to a safetensors file
+    Train(train::Options),
     /// Draw a permalink into a picture, without a window
     Shot {
         /// The link, or its part from `#v1;` on
@@ -62,6 +65,9 @@ enum Command {
     },
     /// Time `MiniLM` on 32, 128 and 512 tokens, all attention patterns delivered
     Bench {
+        /// Time training steps of a small vision transformer instead, as `bench/vit_step.py` does elsewhere
+        #[arg(long)]
+        train: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -97,10 +103,12 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
         Some(Command::List) => list(),
         Some(Command::Check { exhibit, device }) => return check::run(exhibit.as_deref(), device),
         Some(Command::Trace(options)) => trace::run(&options)?,
+        Some(Command::Train(options)) => train::run(&options)?,
         Some(Command::Shot { link, out, size: (width, height) }) => {
             write(&out, &app::shot(&link, width, height)?)?;
         }
-        Some(Command::Bench { json, runs }) => bench::run(json, runs)?,
+        Some(Command::Bench { train: true, runs, .. }) => bench::train(runs)?,
+        Some(Command::Bench { json, runs, .. }) => bench::run(json, runs)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -118,8 +126,23 @@ fn say(line: impl Display) {
     }
 }
 
+/// Writes a file as a whole or not at all: whoever is killed meanwhile leaves the old one.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    std::fs::write(path, bytes).map_err(|reason| format!("{} cannot be written: {reason}", path.display()))
+    let fault = |reason: std::io::Error| format!("{} cannot be written: {reason}", path.display());
+    if path.exists() && !path.is_file() {
+        // A pipe or a device is no file that could be replaced.
+        return std::fs::write(path, bytes).map_err(fault);
+    }
+    let partial = path.with_added_extension("partial");
+    let written = std::fs::File::create(&partial).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&partial, path)
+    });
+    written.map_err(|reason| {
+        let _ = std::fs::remove_file(&partial);
+        fault(reason)
+    })
 }
 
 fn device(choice: Choice) -> Result<Device, String> {

@@ -2,10 +2,11 @@
 //!
 //! The tour, in the order in which data flows. [`tensor`] holds numbers; [`graph`] records what is to be computed;
 //! [`engine`] compiles a recording into a plan and runs it on the CPU or the GPU; [`trace`] is what comes back.
-//! [`models`] reads like the papers, with [`nn`] for what they share, [`data`] for their inputs and [`saliency`] for what
-//! can be made of their patterns; [`exhibits`] say what to compute and what to show, [`ui`] draws it. [`lab`] runs
-//! recordings beside the interface, [`app`] is the window with its tiles, [`link`] its state in a URL.
-//! [`platform`] is the only place where browser and desktop differ; [`bench`] is what benchmarks of both measure.
+//! [`models`] reads like the papers, with [`nn`] for what they share, [`data`] for their inputs, [`saliency`] for what
+//! can be made of their patterns and [`train`] for how they come about; [`exhibits`] say what to compute and what to
+//! show, [`ui`] draws it. [`lab`] runs recordings beside the interface, [`app`] is the window with its tiles, [`link`] its
+//! state in a URL. [`platform`] is the only place where browser and desktop differ; [`bench`] is what benchmarks of both
+//! measure.
 
 pub mod app;
 pub mod bench;
@@ -22,4 +23,5 @@ pub mod platform;
 pub mod saliency;
 pub mod tensor;
 pub mod trace;
+pub mod train;
 pub mod ui;

@@ -16,25 +16,23 @@ pub use self::{desktop as entry, native::*};
 #[cfg(target_arch = "wasm32")]
 pub use self::{page as entry, web::*};
 
-/// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser.
-/// Natively an `f` that is inlined is compiled for every width of vectors, and the processor's widest runs.
+/// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser. `cost`
+/// is what an element takes, in simple operations.
 #[cfg(not(target_arch = "wasm32"))]
-pub fn for_each_chunk(out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+pub fn for_each_chunk(out: &mut [f32], chunk: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     use rayon::prelude::*;
-    /// Elements of a task: waking another core costs more than fewer save.
-    const TASK: usize = 1 << 13;
-    let (vectors, pieces) = (pulp::Arch::new(), TASK.div_ceil(chunk.max(1)));
-    let task = |(i, part)| vectors.dispatch(native::Pieces { part, chunk, first: i * pieces, f: &f });
-    if out.len() <= TASK {
-        task((0, out));
+    // Below some 16k operations waking the other cores costs more than they save.
+    if out.len().saturating_mul(cost) < 1 << 14 || out.len() <= chunk {
+        out.chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
     } else {
-        out.par_chunks_mut(chunk * pieces).enumerate().for_each(task);
+        out.par_chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
     }
 }
 
-/// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser.
+/// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser. `cost`
+/// is what an element takes, in simple operations.
 #[cfg(target_arch = "wasm32")]
-pub fn for_each_chunk(out: &mut [f32], chunk: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+pub fn for_each_chunk(out: &mut [f32], chunk: usize, _cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     out.chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
 }
 
@@ -57,6 +55,19 @@ pub fn for_each_part(parts: usize, f: impl Fn(usize) + Send + Sync) {
         return (0..parts).into_par_iter().for_each(f);
     }
     (0..parts).for_each(f);
+}
+
+/// Runs `f` compiled for the widest vectors of this processor: AVX2 or AVX-512 where there is one. A browser has one width,
+/// which everything is compiled for.
+#[inline(always)]
+pub fn vectorised(f: impl FnMut()) {
+    #[cfg(not(target_arch = "wasm32"))]
+    pulp::Arch::new().dispatch(native::Loop(f));
+    #[cfg(target_arch = "wasm32")]
+    {
+        let mut f = f;
+        f();
+    }
 }
 
 /// The processor, for the badge.

@@ -70,9 +70,14 @@ impl Kept {
 
     /// The whole tensor, copied to the host.
     pub async fn read(&self) -> Result<Tensor, EngineError> {
+        Ok(Tensor::new(&self.shape, self.on_host().await?))
+    }
+
+    /// The elements in host memory; they are copied only if they lie elsewhere.
+    pub async fn on_host(&self) -> Result<Arc<[f32]>, EngineError> {
         match &self.storage {
-            Storage::Host(data) => Ok(Tensor::new(&self.shape, Arc::clone(data))),
-            Storage::Device(tensor) => Ok(Tensor::new(&self.shape, tensor.read(0..size(&self.shape)).await?)),
+            Storage::Host(data) => Ok(Arc::clone(data)),
+            Storage::Device(tensor) => Ok(tensor.read(0..size(&self.shape)).await?.into()),
         }
     }
 }

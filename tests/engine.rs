@@ -126,10 +126,10 @@ proptest! {
         op(&[&[a, b, n]], seed, EXACT, |x| (x[0] * 8.0).softmax());
         op(&[&[n, b]], seed, EXACT, |x| x[0].t().softmax());
         op(&[&[a, b]], seed, EXACT, |x| (x[0] * 3.0).gelu());
-        // With one element the variance is 0 and 1/sqrt(eps) magnifies the last bit.
-        op(&[&[a, b, n + 1], &[n + 1], &[n + 1]], seed, SUM, |x| x[0].layer_norm(x[1], x[2], 1e-5));
-        op(&[&[a, n + 1], &[a, n + 1], &[n + 1]], seed, SUM, |x| (x[0] + x[1]).layer_norm(x[2], x[2], 1e-5));
-        op(&[&[a, n + 1], &[n + 1]], seed, SUM, |x| (x[0] + x[1]).keep("sum").layer_norm(x[1], x[1], 1e-5));
+        // Where a row's two elements are nearly equal, 1/sqrt(var + eps) magnifies the last bit: by 10 at most here.
+        op(&[&[a, b, n + 1], &[n + 1], &[n + 1]], seed, SUM, |x| x[0].layer_norm(x[1], x[2], 1e-2));
+        op(&[&[a, n + 1], &[a, n + 1], &[n + 1]], seed, SUM, |x| (x[0] + x[1]).layer_norm(x[2], x[2], 1e-2));
+        op(&[&[a, n + 1], &[n + 1]], seed, SUM, |x| (x[0] + x[1]).keep("sum").layer_norm(x[1], x[1], 1e-2));
     }
 
     #[test]

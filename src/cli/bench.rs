@@ -1,5 +1,7 @@
 //! `vitrine bench`: how long `MiniLM` takes on every device.
 
+mod vit;
+
 use serde_json::{Value, json};
 use vitrine::bench::{Run, time};
 use vitrine::engine::Device;
@@ -8,6 +10,17 @@ use vitrine::models::{Bert, Zoo};
 use vitrine::platform::{block_on, entry::frame_times};
 
 use super::{Choice, device, load, say};
+
+/// Prints how long a training step takes, as JSON.
+pub(super) fn train(repeats: usize) -> Result<(), String> {
+    for choice in [Choice::Cpu, Choice::Gpu] {
+        match device(choice) {
+            Ok(mut device) => say(vit::measure(&mut device, repeats)?),
+            Err(reason) => eprintln!("vitrine: {reason}"),
+        }
+    }
+    Ok(())
+}
 
 /// Prints a line for each device and number of tokens, or all of them as JSON.
 pub(super) fn run(json: bool, repeats: usize) -> Result<(), String> {

@@ -101,6 +101,24 @@ impl Operand {
         Some(Self { shape: shape.to_vec(), strides, ..self.clone() })
     }
 
+    /// Two batches of matrices with their leading axes, equal in both, merged into two; `None` where that takes more.
+    pub(super) fn matrices(pair: &[Self; 2]) -> Option<[Self; 2]> {
+        let matrix = pair[0].shape.len() - 2;
+        let mut batch = pair.clone();
+        for it in &mut batch {
+            it.shape.truncate(matrix);
+            it.strides.truncate(matrix);
+        }
+        collapse(batch.iter_mut());
+        let missing = 2_usize.checked_sub(batch[0].shape.len())?;
+        let merged = |i: usize| Self {
+            shape: [&vec![1; missing][..], &batch[i].shape, &pair[i].shape[matrix..]].concat(),
+            strides: [&vec![0; missing][..], &batch[i].strides, &pair[i].strides[matrix..]].concat(),
+            ..pair[i].clone()
+        };
+        Some([merged(0), merged(1)])
+    }
+
     /// Length and stride of the fewest axes that describe the same order; axes of length 1 vanish.
     fn merged(&self) -> Vec<(usize, usize)> {
         let mut merged: Vec<(usize, usize)> = vec![];

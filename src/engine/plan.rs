@@ -8,7 +8,7 @@ mod fuse;
 
 use std::collections::BTreeMap;
 
-use self::fuse::Product;
+use self::fuse::{Factor, Product};
 use super::layout::{Operand, collapse};
 use crate::graph::{Binary, Def, Node, Op, Recording, Reduce, Unary, View};
 use crate::tensor::size;
@@ -38,6 +38,7 @@ pub enum Kernel {
     /// Reduces the last axis.
     Reduce(Reduce),
     /// `y[b] = act(alpha * a[b] x b[b] + bias)`: inputs `[b, m, k]`, `[b, k, n]` and, if there is one, bias `[n]` rows.
+    /// The batch `b` is two axes, of whatever strides.
     Matmul {
         /// Factor of the product.
         alpha: f32,
@@ -46,6 +47,15 @@ pub enum Kernel {
     },
     /// Inputs: table `[v, d]` and ids `[n]` rows.
     Gather,
+    /// Inputs: rows `[n, d]` and ids `[n]` rows; a table `[v, d]` of sums.
+    ScatterAdd,
+    /// Windows `[.., windows, .., size]` added up where they overlap.
+    Fold {
+        /// Which axis counts the windows.
+        axis: usize,
+        /// Distance between windows.
+        stride: usize,
+    },
     /// `value` around the input `x` along `axis`.
     Pad {
         /// Which axis.
@@ -62,6 +72,15 @@ pub enum Kernel {
         /// Added to the variance.
         eps: f32,
     },
+    /// `dx` of softmax from rows `y` and `dy`.
+    SoftmaxGrad,
+    /// `dx` of layer norm from rows `x`, `gamma` and rows `dy`.
+    LayerNormGrad {
+        /// Added to the variance.
+        eps: f32,
+    },
+    /// `dx` of GELU from `x` and `dy`.
+    GeluGrad,
 }
 
 /// What a slot holds when a run starts.
@@ -71,6 +90,8 @@ pub enum Fill {
     Scratch,
     /// Data of the recording's input.
     Input(usize),
+    /// One of the recording's states.
+    State(usize),
     /// A tensor of the recording's weights.
     Weight {
         /// Which file.
@@ -173,9 +194,11 @@ impl Step {
     pub fn flops(&self) -> usize {
         let len = size(&self.output.shape);
         match self.kernel {
-            Kernel::Matmul { .. } => 2 * len * self.inputs[0].shape[2],
-            Kernel::Reduce(_) => size(&self.inputs[0].shape),
+            Kernel::Matmul { .. } => 2 * len * self.inputs[0].shape[3],
+            Kernel::Reduce(_) | Kernel::Fold { .. } => size(&self.inputs[0].shape),
+            Kernel::ScatterAdd => len * self.inputs[1].shape[0],
             Kernel::Softmax | Kernel::LayerNorm { .. } | Kernel::Gelu => 8 * len,
+            Kernel::SoftmaxGrad | Kernel::LayerNormGrad { .. } | Kernel::GeluGrad => 12 * len,
             _ => len,
         }
     }
@@ -243,6 +266,7 @@ impl<'r> Compiler<'r> {
         let Node { op, inputs, shape } = &nodes[id];
         match op {
             Op::Input { slot } => self.leaf(id, Fill::Input(*slot)),
+            Op::State { slot } => self.leaf(id, Fill::State(*slot)),
             Op::Weight { set, name } => self.leaf(id, Fill::Weight { set: *set, name: name.clone() }),
             Op::Const(value) => self.leaf(id, Fill::Const(value.get())),
             Op::View(view) => self.view(id, view, inputs[0], shape),
@@ -258,22 +282,31 @@ impl<'r> Compiler<'r> {
                 let ids = self.rows(inputs[1]).flat();
                 self.emit(id, Kernel::Gather, vec![table, ids]);
             }
-            Op::Def(Def::Softmax) => {
-                let x = self.rows(inputs[0]);
-                self.emit(id, Kernel::Softmax, vec![x]);
+            Op::ScatterAdd => {
+                let inputs = vec![self.rows(inputs[0]), self.rows(inputs[1]).flat()];
+                self.emit(id, Kernel::ScatterAdd, inputs);
             }
+            Op::Fold { axis, stride } => {
+                let x = self.operand(inputs[0]);
+                self.emit(id, Kernel::Fold { axis: *axis, stride: *stride }, vec![x]);
+            }
+            Op::Def(Def::Softmax) => self.by_rows(id, Kernel::Softmax),
             Op::Def(Def::LayerNorm { eps }) => self.layer_norm(id, eps.get()),
+            Op::Def(Def::SoftmaxGrad) => self.by_rows(id, Kernel::SoftmaxGrad),
+            Op::Def(Def::LayerNormGrad { eps }) => self.by_rows(id, Kernel::LayerNormGrad { eps: eps.get() }),
+            Op::Def(Def::GeluGrad) => self.pointwise(id, Kernel::GeluGrad, &[inputs[0], inputs[1]]),
             Op::Matmul => unreachable!("every product is in `products`"),
         }
     }
 
-    fn product(&mut self, id: usize, Product { root, alpha, bias, gelu }: Product) {
-        let [a, b] = self.nodes[root].inputs[..] else { unreachable!("a product has two inputs") };
-        let (mut a, mut b) = (self.batched(a), self.batched(b));
-        if b.strides[0] == 0 || b.shape[0] == 1 {
+    fn product(&mut self, id: usize, Product { factors, alpha, bias, gelu }: Product) {
+        let [mut a, mut b] = self.matrices(factors);
+        if (0..2).all(|axis| b.strides[axis] == 0 || b.shape[axis] == 1) {
             // One matrix for the whole batch: its rows are those of a single product.
-            if let Some(rows) = a.reshape(&[1, a.shape[0] * a.shape[1], a.shape[2]]) {
-                (a, b.shape[0]) = (rows, 1);
+            let [outer, inner, m, k] = a.shape[..] else { unreachable!("products have four axes") };
+            if let Some(rows) = a.reshape(&[1, 1, outer * inner * m, k]) {
+                a = rows;
+                b.shape[..2].fill(1);
             }
         }
         let mut inputs = vec![a, b];
@@ -297,6 +330,7 @@ impl<'r> Compiler<'r> {
         let x = self.operand(input);
         let seen = match view {
             View::Reshape => x.reshape(shape),
+            View::Detach => Some(x),
             View::Permute(order) => Some(x.permute(order)),
             View::Slice { axis, start, step } => Some(x.slice(*axis, *start, shape[*axis], *step)),
             View::Broadcast => Some(x.broadcast(shape)),
@@ -315,6 +349,12 @@ impl<'r> Compiler<'r> {
 
     fn pointwise(&mut self, id: usize, kernel: Kernel, inputs: &[usize]) {
         let inputs = inputs.iter().map(|it| self.operand(*it)).collect();
+        self.emit(id, kernel, inputs);
+    }
+
+    fn by_rows(&mut self, id: usize, kernel: Kernel) {
+        let nodes = self.nodes;
+        let inputs = nodes[id].inputs.iter().map(|it| self.rows(*it)).collect();
         self.emit(id, kernel, inputs);
     }
 
@@ -345,14 +385,17 @@ impl<'r> Compiler<'r> {
         rows
     }
 
-    /// The result of `id` as `[batch, rows, columns]`.
-    fn batched(&mut self, id: usize) -> Operand {
-        let x = self.operand(id);
-        let shape =
-            [size(&x.shape[..x.shape.len() - 2]), x.shape[x.shape.len() - 2], x.shape[x.shape.len() - 1]];
-        x.reshape(&shape).unwrap_or_else(|| {
-            let rows = self.copy(x);
-            rows.reshape(&shape).unwrap_or_else(|| unreachable!("contiguous rows take any shape"))
+    /// The results of `factors` with their leading axes merged into two, by a copy only where that takes one.
+    fn matrices(&mut self, factors: [Factor; 2]) -> [Operand; 2] {
+        let pair = factors.map(|Factor { id, swapped }| {
+            let x = self.operand(id);
+            let rank = x.shape.len();
+            if swapped { x.last(rank - 2) } else { x }
+        });
+        let merged = Operand::matrices(&pair);
+        merged.unwrap_or_else(|| {
+            let rows = pair.map(|it| if it.is_rows() { it } else { self.copy(it) });
+            Operand::matrices(&rows).unwrap_or_else(|| unreachable!("contiguous rows take any shape"))
         })
     }
 
@@ -375,7 +418,10 @@ impl<'r> Compiler<'r> {
         if size(&output.shape) == 0 {
             return;
         }
-        if matches!(kernel, Kernel::Copy | Kernel::Unary(_) | Kernel::Binary(_) | Kernel::Gelu) {
+        if matches!(
+            kernel,
+            Kernel::Copy | Kernel::Unary(_) | Kernel::Binary(_) | Kernel::Gelu | Kernel::GeluGrad
+        ) {
             collapse(inputs.iter_mut().chain([&mut output]));
         }
         self.steps.push(Step { kernel, inputs, output });

@@ -3,6 +3,8 @@
 //! An engine may have a kernel for a definition; where it has none, the expansion runs. A test holds every kernel
 //! against the expansion, so a mechanism is a formula first and fast second.
 
+use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
 use super::{F32, Graph, Op, Recording, Var};
 
 /// A named operation on a tensor (and the parameters it takes), of the same shape as the tensor.
@@ -17,6 +19,17 @@ pub enum Def {
     },
     /// `gelu(x) = x/2 (1 + erf(x / sqrt 2))` (Hendrycks & Gimpel 2016).
     Gelu,
+    /// `dx = y (dy - sum_j y_j dy_j)` over the last axis, of `y = softmax(x)` and `dy`: the derivative of softmax.
+    SoftmaxGrad,
+    /// `dx = r (dy gamma - mean(dy gamma) - u mean(u dy gamma))` over the last axis, where `r = 1/sqrt(var x + eps)` and
+    /// `u = r (x - mean x)`, of `x`, `gamma` and `dy`: the derivative of layer norm.
+    LayerNormGrad {
+        /// Added to the variance.
+        eps: F32,
+    },
+    /// `dx = dy (Phi(x) + x phi(x))`, of `x` and `dy`, where `Phi(x) = (1 + erf(x / sqrt 2)) / 2` and `phi` is its
+    /// derivative: the derivative of GELU.
+    GeluGrad,
 }
 
 impl Def {
@@ -24,18 +37,40 @@ impl Def {
     pub fn expand<'g>(self, x: Var<'g>, others: &[Var<'g>]) -> Var<'g> {
         match self {
             Self::Softmax => {
-                let e = (x - x.max(-1)).exp();
+                // What is subtracted cancels, so it is a constant to derivatives.
+                let e = (x - x.max(-1).detach()).exp();
                 e / e.sum(-1)
             }
             Self::LayerNorm { eps } => {
                 let [gamma, beta] = others else { panic!("layer_norm takes gamma and beta") };
-                let centred = x - x.mean(-1);
-                let var = (centred * centred).mean(-1);
-                centred / (var + eps.get()).sqrt() * *gamma + *beta
+                let (unit, _) = standardise(x, eps);
+                unit * *gamma + *beta
             }
-            Self::Gelu => x * 0.5 * ((x * std::f32::consts::FRAC_1_SQRT_2).erf() + 1.0),
+            Self::Gelu => x * 0.5 * ((x * FRAC_1_SQRT_2).erf() + 1.0),
+            Self::SoftmaxGrad => {
+                let [dy] = others else { panic!("softmax_grad takes dy") };
+                x * (*dy - (x * *dy).sum(-1))
+            }
+            Self::LayerNormGrad { eps } => {
+                let [gamma, dy] = others else { panic!("layer_norm_grad takes gamma and dy") };
+                let (unit, r) = standardise(x, eps);
+                let d = *dy * *gamma;
+                (d - d.mean(-1) - unit * (unit * d).mean(-1)) * r
+            }
+            Self::GeluGrad => {
+                let [dy] = others else { panic!("gelu_grad takes dy") };
+                let phi = (x * x * -0.5).exp() * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
+                *dy * (((x * FRAC_1_SQRT_2).erf() + 1.0) * 0.5 + x * phi)
+            }
         }
     }
+}
+
+/// `(x - mean x) r` over the last axis, and `r = 1/sqrt(var x + eps)`.
+fn standardise(x: Var<'_>, eps: F32) -> (Var<'_>, Var<'_>) {
+    let centred = x - x.mean(-1);
+    let r = ((centred * centred).mean(-1) + eps.get()).sqrt().recip();
+    (centred * r, r)
 }
 
 impl Recording {

@@ -7,6 +7,7 @@
 
 mod define;
 mod edit;
+mod grad;
 mod op;
 mod var;
 
@@ -22,6 +23,7 @@ pub use var::Var;
 
 use crate::engine::Weights;
 use crate::tensor::Tensor;
+use crate::trace::Kept;
 
 /// A recording in progress. Interior mutability lets variables carry operators: `(q.matmul(k.t()) * s).softmax()`.
 #[derive(Default)]
@@ -40,6 +42,8 @@ pub struct Recording {
     pub nodes: Vec<Node>,
     /// Data of the `Op::Input` nodes, by slot.
     pub inputs: Vec<Tensor>,
+    /// Tensors of the `Op::State` nodes, by slot.
+    pub states: Vec<Arc<Kept>>,
     /// Weight files that `Op::Weight` nodes refer to, by position.
     pub weights: Vec<Arc<Weights>>,
     /// Named tensors that come back in the trace: name, and the position of its node.
@@ -106,6 +110,17 @@ impl Graph {
             })
         };
         self.push(Op::Input { slot }, &[], data.shape.clone())
+    }
+
+    /// A tensor that an earlier run left on the device, such as a parameter in training: it is read where it lies. Each
+    /// call makes another leaf, whatever the values, so that each has a gradient of its own.
+    pub fn state(&self, tensor: &Arc<Kept>) -> Var<'_> {
+        let slot = {
+            let states = &mut self.inner.borrow_mut().states;
+            states.push(Arc::clone(tensor));
+            states.len() - 1
+        };
+        self.push(Op::State { slot }, &[], tensor.shape.clone())
     }
 
     /// A tensor of a weight file. The file must hold it: loaders check names and shapes before a model exists.
@@ -189,6 +204,9 @@ impl Recording {
         let mut h = DefaultHasher::new();
         self.structure().hash(&mut h);
         self.labels.hash(&mut h);
+        for state in &self.states {
+            state.id.hash(&mut h);
+        }
         for input in &self.inputs {
             bytemuck::cast_slice::<f32, u8>(&input.data).hash(&mut h);
         }

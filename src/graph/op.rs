@@ -21,6 +21,11 @@ pub enum Op {
         /// Position in the recording's inputs.
         slot: usize,
     },
+    /// A tensor of an earlier run, where it lies.
+    State {
+        /// Position in the recording's states.
+        slot: usize,
+    },
     /// A tensor of a weight file.
     Weight {
         /// Position in the recording's weight files.
@@ -40,6 +45,16 @@ pub enum Op {
     Matmul,
     /// Rows of a table: `[v, d], [..] -> [.., d]`. Ids outside the table are clamped to it.
     Gather,
+    /// Rows added up into a table, the adjoint of [`Self::Gather`]: `[.., d], [..] -> [v, d]`. Ids outside the table are
+    /// clamped to it.
+    ScatterAdd,
+    /// Windows added up where they overlap, the adjoint of [`View::Window`]; the node's shape holds the axis' length.
+    Fold {
+        /// Which axis counts the windows; their elements are the last axis, which vanishes.
+        axis: usize,
+        /// Distance between windows.
+        stride: usize,
+    },
     /// The same elements seen differently.
     View(View),
     /// A named definition in primitives, which an engine may replace by a kernel.
@@ -90,6 +105,8 @@ pub enum Reduce {
 pub enum View {
     /// The same elements in row-major order under another shape (the node's).
     Reshape,
+    /// The same elements, taken for constants: no derivative goes through.
+    Detach,
     /// Axis `i` of the result is axis `p[i]` of the input.
     Permute(Vec<usize>),
     /// Every `step`-th element of one axis from `start`; the node's shape holds how many.

@@ -136,6 +136,11 @@ impl<'g> Var<'g> {
         assert!(a.len() >= 2 && b.len() >= 2, "matmul of {a:?} and {b:?}: both need two axes");
         let ([batch_a @ .., m, k], [batch_b @ .., k_b, n]) = (&a[..], &b[..]) else { unreachable!() };
         assert_eq!(k, k_b, "matmul of {a:?} and {b:?}: inner axes differ");
+        if size(batch_b) == 1 && batch_b.len() <= batch_a.len() && !batch_a.is_empty() {
+            // One matrix for the whole batch is one product of all rows, which is faster than many small ones.
+            let rows = self.reshape(&[size(batch_a) * m, *k]).matmul(other.reshape(&[*k, *n]));
+            return rows.reshape(&[batch_a, &[*m, *n]].concat());
+        }
         let batch = broadcast_shape(batch_a, batch_b);
         let with = |tail: [usize; 2]| [&batch[..], &tail[..]].concat();
         self.broadcast(&with([*m, *k])).push(Op::Matmul, &[other.broadcast(&with([*k, *n]))], with([*m, *n]))
@@ -147,6 +152,31 @@ impl<'g> Var<'g> {
         assert_eq!(table.len(), 2, "gather needs a table [v, d], not {table:?}");
         let shape = [&ids.shape()[..], &table[1..]].concat();
         self.push(Op::Gather, &[ids], shape)
+    }
+
+    /// The adjoint of [`Self::gather`]: the rows `[.., d]` of this added up by `ids` `[..]` into a table `[v, d]`.
+    pub fn scatter_add(self, ids: Self, v: usize) -> Self {
+        let (rows, counted) = (self.shape(), ids.shape());
+        let Some((d, leading)) = rows.split_last() else { panic!("scatter_add needs rows [.., d]") };
+        assert!(leading == counted && v > 0, "scatter_add of {rows:?} by ids {counted:?} into {v} rows");
+        self.push(Op::ScatterAdd, &[ids], vec![v, *d])
+    }
+
+    /// The adjoint of [`Self::window`]: windows (counted by `axis`, their elements the last axis) added up where they
+    /// overlap, giving `axis` the length `len`.
+    pub fn fold(self, axis: isize, stride: usize, len: usize) -> Self {
+        let mut shape = self.shape();
+        let size = shape.pop().unwrap_or(0);
+        let axis = resolve(axis, shape.len());
+        let fits = size >= 1 && stride >= 1 && size <= len && shape[axis] == (len - size) / stride + 1;
+        assert!(fits, "fold of {:?} along {axis} into {len}, {stride} apart", self.shape());
+        shape[axis] = len;
+        self.push(Op::Fold { axis, stride }, &[], shape)
+    }
+
+    /// The same tensor, taken for a constant: no derivative goes through.
+    pub fn detach(self) -> Self {
+        self.view(View::Detach, self.shape())
     }
 
     fn view(self, view: View, shape: Vec<usize>) -> Self {
@@ -235,7 +265,7 @@ impl<'g> Var<'g> {
     }
 }
 
-fn resolve(axis: isize, rank: usize) -> usize {
+pub(super) fn resolve(axis: isize, rank: usize) -> usize {
     let resolved = if axis < 0 { axis + rank as isize } else { axis };
     assert!((0..rank as isize).contains(&resolved), "axis {axis} of a tensor with {rank} axes");
     resolved as usize

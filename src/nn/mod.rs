@@ -4,8 +4,12 @@ mod activation;
 mod block;
 mod conv;
 pub mod init;
+pub mod loss;
+pub mod optim;
+pub mod parameter;
 mod patch;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use activation::{Activation, gelu_tanh, relu, relu6};
@@ -19,17 +23,33 @@ use crate::engine::Weights;
 use crate::graph::{Graph, Var};
 use crate::tensor::size;
 
-/// Parameters under a dotted path of a weight file, by the names that `torch.nn` gives them.
+/// Parameters under a dotted path, by the names that `torch.nn` gives them: of a weight file, or in training.
 pub struct Params<'w, 'g> {
     graph: &'g Graph,
-    weights: &'w Arc<Weights>,
+    source: Source<'w, 'g>,
     path: String,
+}
+
+#[derive(Clone, Copy)]
+enum Source<'w, 'g> {
+    File(&'w Arc<Weights>),
+    Recorded(&'w BTreeMap<String, Var<'g>>),
 }
 
 impl<'w, 'g> Params<'w, 'g> {
     /// All parameters of a file.
     pub fn new(graph: &'g Graph, weights: &'w Arc<Weights>) -> Self {
-        Self { graph, weights, path: String::new() }
+        Self { graph, source: Source::File(weights), path: String::new() }
+    }
+
+    /// Parameters that are recorded already, by name.
+    pub fn recorded(graph: &'g Graph, vars: &'w BTreeMap<String, Var<'g>>) -> Self {
+        Self { graph, source: Source::Recorded(vars), path: String::new() }
+    }
+
+    /// The recording that they belong to.
+    pub fn graph(&self) -> &'g Graph {
+        self.graph
     }
 
     /// The parameters under `name`.
@@ -40,7 +60,11 @@ impl<'w, 'g> Params<'w, 'g> {
 
     /// The parameter `name` itself.
     pub fn get(&self, name: &str) -> Var<'g> {
-        self.graph.weight(self.weights, &format!("{}{name}", self.path))
+        let name = format!("{}{name}", self.path);
+        match self.source {
+            Source::File(weights) => self.graph.weight(weights, &name),
+            Source::Recorded(vars) => *vars.get(&name).unwrap_or_else(|| panic!("no parameter named {name}")),
+        }
     }
 }
 

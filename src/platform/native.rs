@@ -64,21 +64,14 @@ fn name(file: &DroppedFileHandle) -> String {
     file.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A part of a tensor, and what is done with each of its pieces: a closure's own call would not be inlined.
-pub(super) struct Pieces<'a, F> {
-    pub(super) part: &'a mut [f32],
-    pub(super) chunk: usize,
-    pub(super) first: usize,
-    pub(super) f: &'a F,
-}
+/// A loop to be compiled for several widths of vectors. A closure that is called once would not be inlined; this is.
+pub(super) struct Loop<F>(pub(super) F);
 
-impl<F: Fn(usize, &mut [f32])> pulp::WithSimd for Pieces<'_, F> {
+impl<F: FnMut()> pulp::WithSimd for Loop<F> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        for (i, piece) in self.part.chunks_mut(self.chunk).enumerate() {
-            (self.f)(self.first + i, piece);
-        }
+    fn with_simd<S: pulp::Simd>(mut self, _: S) {
+        (self.0)();
     }
 }

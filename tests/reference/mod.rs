@@ -1,6 +1,7 @@
 //! An interpreter of recordings in f64, as plain as can be: the judge of the CPU device, which judges the GPU.
 
 use vitrine::graph::{Binary, Node, Op, Recording, Reduce, Unary, View};
+use vitrine::platform::block_on;
 use vitrine::tensor::{advance, contiguous, size};
 
 /// Row-major f64 tensor.
@@ -8,10 +9,15 @@ pub(crate) type Array = (Vec<usize>, Vec<f64>);
 
 /// Every kept tensor, by name, computed in f64. Definitions are expanded first.
 pub(crate) fn run(recording: &Recording) -> Vec<(String, Array)> {
+    run_at(recording, &|_| None)
+}
+
+/// The same where `leaf` may put other values in the place of an input or a weight.
+pub(crate) fn run_at(recording: &Recording, leaf: &dyn Fn(&Op) -> Option<Vec<f64>>) -> Vec<(String, Array)> {
     let recording = recording.expanded();
     let mut values: Vec<Vec<f64>> = vec![];
     for node in &recording.nodes {
-        let value = evaluate(&recording, node, &values);
+        let value = leaf(&node.op).unwrap_or_else(|| evaluate(&recording, node, &values));
         assert_eq!(value.len(), size(&node.shape), "{node:?}");
         values.push(value);
     }
@@ -29,6 +35,10 @@ fn evaluate(recording: &Recording, node: &Node, values: &[Vec<f64>]) -> Vec<f64>
         Op::Weight { set, name } => {
             let weight = recording.weights[*set].read(name).unwrap();
             weight.data.iter().map(|x| f64::from(*x)).collect()
+        }
+        Op::State { slot } => {
+            let state = block_on(recording.states[*slot].on_host()).unwrap();
+            state.iter().map(|x| f64::from(*x)).collect()
         }
         Op::Const(value) => vec![f64::from(value.get())],
         Op::Unary(f) => x(0).iter().map(|x| unary(*f, *x)).collect(),
@@ -59,6 +69,16 @@ fn evaluate(recording: &Recording, node: &Node, values: &[Vec<f64>]) -> Vec<f64>
             let row = |id: &f64| (*id as usize).min(v - 1) * d;
             x(1).iter().flat_map(|id| x(0)[row(id)..][..d].to_vec()).collect()
         }
+        Op::ScatterAdd => add_up(&node.shape, shape_of(0), x(0), |at| {
+            let [row @ .., j] = at else { unreachable!() };
+            vec![(x(1)[flat(row, shape_of(1))] as usize).min(node.shape[0] - 1), *j]
+        }),
+        Op::Fold { axis, stride } => add_up(&node.shape, shape_of(0), x(0), |at| {
+            let mut at = at.to_vec();
+            let within = at.pop().unwrap();
+            at[*axis] = at[*axis] * stride + within;
+            at
+        }),
         Op::View(view) => each(&node.shape, |at| see(view, at, shape_of(0), &node.shape, x(0))),
         Op::Def(def) => unreachable!("{def:?} was expanded"),
     }
@@ -68,6 +88,7 @@ fn see(view: &View, at: &[usize], from: &[usize], shape: &[usize], x: &[f64]) ->
     let mut source = at.to_vec();
     match view {
         View::Reshape => return x[flat(at, shape)],
+        View::Detach => {}
         View::Permute(order) => order.iter().zip(at).for_each(|(axis, i)| source[*axis] = *i),
         View::Slice { axis, start, step } => source[*axis] = start + at[*axis] * step,
         View::Broadcast => source.iter_mut().zip(from).filter(|(_, n)| **n == 1).for_each(|(i, _)| *i = 0),
@@ -83,6 +104,17 @@ fn see(view: &View, at: &[usize], from: &[usize], shape: &[usize], x: &[f64]) ->
         }
     }
     x[flat(&source, from)]
+}
+
+/// Every element of `x` added to the element of the result that `place` makes of its index.
+fn add_up(shape: &[usize], from: &[usize], x: &[f64], place: impl Fn(&[usize]) -> Vec<usize>) -> Vec<f64> {
+    let mut sums = vec![0.0; size(shape)];
+    let mut at = vec![0; from.len()];
+    for value in x {
+        sums[flat(&place(&at), shape)] += value;
+        advance(&mut at, from);
+    }
+    sums
 }
 
 fn each(shape: &[usize], mut f: impl FnMut(&[usize]) -> f64) -> Vec<f64> {

@@ -9,18 +9,22 @@ const SMALL: usize = 1 << 18;
 /// Columns of a part are a multiple of this many, a cache line of f32.
 const LINE: usize = 16;
 
-/// `out[i] = alpha * a[i] x b[i] + bias`, shapes `[b, m, k] x [b, k, n] -> [b, m, n]`, any strides.
-pub(super) fn matmul(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, bias: Option<&[f32]>, alpha: f32) {
-    let (&[batch, m, k], &[_, _, n]) = (a.shape, b.shape) else { unreachable!("products have three axes") };
-    let product = |i: usize, out: &mut [f32], parts| {
-        let lhs = Matrix { data: &a.data[i * a.strides[0]..], strides: [a.strides[1], a.strides[2]] };
-        let rhs = Matrix { data: &b.data[i * b.strides[0]..], strides: [b.strides[1], b.strides[2]] };
-        Product { shape: [m, k, n], lhs, rhs, bias, alpha }.run(out, parts);
+/// `out[i, j] = alpha * a[i, j] x b[i, j] + bias`, shapes `[.., m, k] x [.., k, n] -> [.., m, n]`, any strides.
+pub(super) fn matmul<'a>(out: &mut [f32], a: Strided<'a>, b: Strided<'a>, bias: Option<&[f32]>, alpha: f32) {
+    let (&[outer, inner, m, k], &[_, _, _, n]) = (a.shape, b.shape) else {
+        unreachable!("products have four axes")
     };
-    if batch == 1 {
+    let product = |i: usize, out: &mut [f32], parts| {
+        let matrix = |x: Strided<'a>| Matrix {
+            data: &x.data[i / inner * x.strides[0] + i % inner * x.strides[1]..],
+            strides: [x.strides[2], x.strides[3]],
+        };
+        Product { shape: [m, k, n], lhs: matrix(a), rhs: matrix(b), bias, alpha }.run(out, parts);
+    };
+    if outer * inner == 1 {
         product(0, out, if m * k * n < SMALL { 1 } else { cores() });
     } else {
-        for_each_chunk(out, m * n, |i, out| product(i, out, 1));
+        for_each_chunk(out, m * n, k, |i, out| product(i, out, 1));
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod matmul;
 mod panels;
+mod places;
 mod pointwise;
 mod rows;
 
@@ -12,7 +13,7 @@ use web_time::{Duration, Instant};
 use super::plan::{Fill, Kernel, Plan, Slot, Step};
 use super::{Cancel, EngineError, Operand};
 use crate::graph::Recording;
-use crate::platform::{self, for_each_chunk};
+use crate::platform;
 use crate::tensor::size;
 use crate::trace::{Kept, Stats, Storage, Trace};
 
@@ -58,10 +59,16 @@ impl Cpu {
     pub async fn run(&mut self, recording: &Recording, cancel: &Cancel) -> Result<Trace, EngineError> {
         let start = Instant::now();
         let name = self.name();
+        let mut states = vec![];
+        for state in &recording.states {
+            states.push(state.on_host().await?);
+        }
         let Compiled { plan, buffers, packed } = self.compiled(recording);
         for (slot, buffer) in plan.slots.iter().zip(buffers.iter_mut()) {
-            if let Fill::Input(input) = slot.fill {
-                *buffer = Arc::clone(&recording.inputs[input].data);
+            match slot.fill {
+                Fill::Input(input) => *buffer = Arc::clone(&recording.inputs[input].data),
+                Fill::State(state) => *buffer = Arc::clone(&states[state]),
+                _ => {}
             }
         }
         let mut slice = Instant::now();
@@ -79,6 +86,12 @@ impl Cpu {
             (name.clone(), Kept::new(&operand.shape, Storage::Host(data)))
         };
         let tensors = plan.keeps.iter().map(keep).collect();
+        // What came from outside goes when its owner lets it go.
+        for (slot, buffer) in plan.slots.iter().zip(buffers.iter_mut()) {
+            if matches!(slot.fill, Fill::Input(_) | Fill::State(_)) {
+                *buffer = Arc::default();
+            }
+        }
         let stats =
             Stats { device: name, dispatches: plan.steps.len(), seconds: start.elapsed().as_secs_f64() };
         Ok(Trace { tensors, labels: recording.labels.clone(), stats })
@@ -109,7 +122,8 @@ fn fill(slot: &Slot, recording: &Recording) -> Arc<[f32]> {
     match &slot.fill {
         Fill::Scratch => zeros(slot.len),
         Fill::Const(value) => [*value].into(),
-        Fill::Input(input) => Arc::clone(&recording.inputs[*input].data),
+        // Every run brings its own.
+        Fill::Input(_) | Fill::State(_) => Arc::default(),
         Fill::Weight { set, name } => {
             let tensor = recording.weights[*set].read(name);
             tensor.unwrap_or_else(|| unreachable!("{name} was there when it was recorded")).data
@@ -141,7 +155,10 @@ fn arrange_weights(plan: &mut Plan, buffers: &mut [Arc<[f32]>]) -> Vec<bool> {
         };
         let right = |(s, i): &(usize, usize)| {
             let Step { kernel, inputs, .. } = &plan.steps[*s];
-            matches!(kernel, Kernel::Matmul { .. }) && *i == 1 && inputs[1] == matrix && matrix.shape[0] == 1
+            matches!(kernel, Kernel::Matmul { .. })
+                && *i == 1
+                && inputs[1] == matrix
+                && matrix.shape[..2] == [1, 1]
         };
         if !matches!(fill, Fill::Weight { .. }) || *len == 0 || kept || !readers.iter().all(right) {
             continue;
@@ -217,7 +234,7 @@ fn run(step: &Step, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
                 let (a, b) = (input(0), input(1));
                 let copy = if step.inputs[0].is_rows() { vec![] } else { rows_of(a) };
                 let rows = if copy.is_empty() { a.rows() } else { &copy };
-                panels::multiply(out, rows, b.data, [b.shape[1], b.shape[2]], bias, *alpha);
+                panels::multiply(out, rows, b.data, [b.shape[2], b.shape[3]], bias, *alpha);
             } else {
                 matmul::matmul(out, input(0), input(1), bias, *alpha);
             }
@@ -225,38 +242,17 @@ fn run(step: &Step, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
                 pointwise::in_place(out, pointwise::gelu);
             }
         }
-        Kernel::Gather => gather(out, input(0), input(1).rows()),
-        Kernel::Pad { axis, before, value } => pad(out, &step.output.shape, input(0), *axis, *before, *value),
+        Kernel::SoftmaxGrad => rows::softmax_grad(out, input(0), input(1)),
+        Kernel::LayerNormGrad { eps } => {
+            rows::layer_norm_grad(out, input(0), input(1).rows(), input(2), *eps);
+        }
+        Kernel::GeluGrad => pointwise::zip(out, input(0), input(1), pointwise::gelu_grad),
+        Kernel::ScatterAdd => places::scatter_add(out, input(0), input(1).rows()),
+        Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
+        Kernel::Gather => places::gather(out, input(0), input(1).rows()),
+        Kernel::Pad { axis, before, value } => {
+            places::pad(out, &step.output.shape, input(0), *axis, *before, *value);
+        }
     }
     buffers[step.output.slot] = storage;
-}
-
-/// Rows of a table `[v, d]`; ids outside it are clamped to it.
-fn gather(out: &mut [f32], table: Strided<'_>, ids: &[f32]) {
-    let (&[v, d], &[row, column]) = (table.shape, table.strides) else {
-        unreachable!("a table has two axes")
-    };
-    for (out, id) in out.chunks_mut(d).zip(ids) {
-        let start = (*id as usize).min(v - 1) * row;
-        for (j, y) in out.iter_mut().enumerate() {
-            *y = table.data[start + j * column];
-        }
-    }
-}
-
-/// `value` around `x` along `axis`: block by block, one for each index of the axes before it.
-fn pad(out: &mut [f32], shape: &[usize], x: Strided<'_>, axis: usize, before: usize, value: f32) {
-    let (outer, rest) = x.shape.split_at(axis);
-    let outer = Strided { data: x.data, shape: outer, strides: &x.strides[..axis] };
-    let (inner, len) = (size(&rest[1..]), size(rest));
-    for_each_chunk(out, shape[axis] * inner, |i, out| {
-        let (first, out) = out.split_at_mut(before * inner);
-        let (middle, last) = out.split_at_mut(len);
-        first.fill(value);
-        last.fill(value);
-        if len > 0 {
-            let data = &x.data[outer.position(i)..];
-            pointwise::copy(middle, Strided { data, shape: rest, strides: &x.strides[axis..] });
-        }
-    });
 }

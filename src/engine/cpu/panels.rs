@@ -13,10 +13,10 @@ const WIDTH: usize = 8;
 /// Rows of a tile.
 const ROWS: usize = 4;
 
-/// `[1, k, n]` as panels of 8 columns, `[n / 8, k, 8]`; what is missing in the last is 0.
+/// `[1, 1, k, n]` as panels of 8 columns, `[n / 8, k, 8]`; what is missing in the last is 0.
 pub(super) fn pack(b: Strided<'_>) -> Vec<f32> {
-    let [_, k, n] = b.shape[..] else { unreachable!("products have three axes") };
-    let element = |j: usize, p: usize| if j < n { b.data[p * b.strides[1] + j * b.strides[2]] } else { 0.0 };
+    let [_, _, k, n] = b.shape[..] else { unreachable!("products have four axes") };
+    let element = |j: usize, p: usize| if j < n { b.data[p * b.strides[2] + j * b.strides[3]] } else { 0.0 };
     let panel = |j: usize| (0..k * WIDTH).map(move |i| element(j + i % WIDTH, i / WIDTH));
     (0..n).step_by(WIDTH).flat_map(panel).collect()
 }
@@ -77,13 +77,13 @@ mod tests {
             let number = |i: usize| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0;
             let numbers = |len: usize, seed: usize| (0..len).map(|i| number(i + seed)).collect::<Vec<f32>>();
             let (a, b, beta) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n, 3));
-            let strides = if turned { [0, 1, k] } else { [0, n, 1] };
-            let packed = pack(Strided { data: &b, shape: &[1, k, n], strides: &strides });
+            let strides = if turned { [0, 0, 1, k] } else { [0, 0, n, 1] };
+            let packed = pack(Strided { data: &b, shape: &[1, 1, k, n], strides: &strides });
             let mut out = vec![f32::NAN; m * n];
             multiply(&mut out, &a, &packed, [k, n], bias.then_some(&beta[..]), 0.5);
             for i in 0..m {
                 for j in 0..n {
-                    let product = |p| f64::from(a[i * k + p]) * f64::from(b[p * strides[1] + j * strides[2]]);
+                    let product = |p| f64::from(a[i * k + p]) * f64::from(b[p * strides[2] + j * strides[3]]);
                     let sum: f64 = (0..k).map(product).sum();
                     let expected = 0.5 * sum + if bias { f64::from(beta[j]) } else { 0.0 };
                     // f32 sums of at most 20 numbers below 1.

@@ -2,7 +2,7 @@
 
 use super::Strided;
 use crate::graph::{Binary, Unary};
-use crate::platform::for_each_chunk;
+use crate::platform::{for_each_chunk, vectorised};
 
 /// `out = f(x)` by the function that `f` names.
 pub(super) fn unary(f: Unary, out: &mut [f32], x: Strided<'_>) {
@@ -34,15 +34,18 @@ pub(super) fn binary(f: Binary, out: &mut [f32], a: Strided<'_>, b: Strided<'_>)
     }
 }
 
+/// Elements that a task takes: enough to be worth handing out, and few enough to stay in the fastest cache.
+const TASK: usize = 4096;
+
 /// `out = f(x)`
 pub(super) fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync) {
-    let (inner, step) = inner(x);
-    for_each_chunk(
+    let step = step(x);
+    runs(
         out,
-        inner,
+        [x],
         #[inline(always)]
-        |i, out| {
-            let x = &x.data[x.position(i * inner)..];
+        |out, [at]| {
+            let x = &x.data[at..];
             match step {
                 0 => out.fill(f(x[0])),
                 1 => out.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x)),
@@ -52,27 +55,15 @@ pub(super) fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync
     );
 }
 
-/// `out = x`, on this thread.
-pub(super) fn copy(out: &mut [f32], x: Strided<'_>) {
-    let (inner, step) = inner(x);
-    for (i, out) in out.chunks_mut(inner.max(1)).enumerate() {
-        let x = &x.data[x.position(i * inner)..];
-        match step {
-            1 => out.copy_from_slice(&x[..inner]),
-            _ => out.iter_mut().enumerate().for_each(|(j, y)| *y = x[j * step]),
-        }
-    }
-}
-
 /// `out = f(a, b)`
-fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> f32 + Sync) {
-    let ((inner, step_a), (_, step_b)) = (inner(a), inner(b));
-    for_each_chunk(
+pub(super) fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> f32 + Sync) {
+    let (step_a, step_b) = (step(a), step(b));
+    runs(
         out,
-        inner,
+        [a, b],
         #[inline(always)]
-        |i, out| {
-            let (a, b) = (&a.data[a.position(i * inner)..], &b.data[b.position(i * inner)..]);
+        |out, at| {
+            let (a, b) = (&a.data[at[0]..], &b.data[at[1]..]);
             match (step_a, step_b) {
                 (1, 1) => out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = f(*a, *b)),
                 (1, 0) => out.iter_mut().zip(a).for_each(|(y, a)| *y = f(*a, b[0])),
@@ -85,20 +76,74 @@ fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> 
 
 /// `x = f(x)`
 pub(super) fn in_place(out: &mut [f32], f: impl Fn(f32) -> f32 + Sync) {
-    for_each_chunk(
-        out,
-        4096,
-        #[inline(always)]
-        |_, out| out.iter_mut().for_each(|y| *y = f(*y)),
-    );
+    for_each_chunk(out, TASK, COST, |_, out| {
+        vectorised(
+            #[inline(always)]
+            || out.iter_mut().for_each(|y| *y = f(*y)),
+        );
+    });
 }
 
-/// Length and stride of the last axis; a scalar has one element.
-fn inner(x: Strided<'_>) -> (usize, usize) {
-    match (x.shape, x.strides) {
-        ([.., len], [.., stride]) => (*len, *stride),
-        _ => (1, 0),
+/// Operations that an element takes, roughly.
+const COST: usize = 2;
+
+/// Calls `f` with every run of `out` that lies in one line of the last axis, and with where it begins in each operand.
+fn runs<const N: usize>(
+    out: &mut [f32],
+    operands: [Strided<'_>; N],
+    f: impl Fn(&mut [f32], [usize; N]) + Sync,
+) {
+    let (line, lines) = operands[0].shape.split_last().map_or((1, &[][..]), |(len, lines)| (*len, lines));
+    for_each_chunk(out, TASK, COST, |task, mut out| {
+        vectorised(
+            #[inline(always)]
+            || {
+                let first = task * TASK;
+                let (mut at, mut done) = (operands.map(|it| it.position(first)), first % line);
+                let mut index = indices(lines, first / line);
+                while !out.is_empty() {
+                    let len = (line - done).min(out.len());
+                    let (run, rest) = std::mem::take(&mut out).split_at_mut(len);
+                    f(run, at);
+                    out = rest;
+                    // To the beginning of the next line, from where this run began.
+                    for (at, it) in at.iter_mut().zip(&operands) {
+                        *at -= done * it.strides.last().map_or(0, |it| *it);
+                    }
+                    done = 0;
+                    for axis in (0..lines.len()).rev() {
+                        index[axis] += 1;
+                        let wraps = index[axis] == lines[axis];
+                        for (at, it) in at.iter_mut().zip(&operands) {
+                            *at += it.strides[axis];
+                            if wraps {
+                                *at -= lines[axis] * it.strides[axis];
+                            }
+                        }
+                        if !wraps {
+                            break;
+                        }
+                        index[axis] = 0;
+                    }
+                }
+            },
+        );
+    });
+}
+
+/// The index of element `i` of `shape` in row-major order.
+fn indices(shape: &[usize], mut i: usize) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (axis, n) in shape.iter().enumerate().rev() {
+        index[axis] = i % n;
+        i /= n;
     }
+    index
+}
+
+/// Stride of the last axis; a scalar has one element.
+fn step(x: Strided<'_>) -> usize {
+    x.strides.last().map_or(0, |it| *it)
 }
 
 /// `x/2 (1 + erf(x / sqrt 2))`
@@ -107,14 +152,29 @@ pub(super) fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
+/// `dy` times the derivative of GELU, `Phi(x) + x phi(x)`, where both take the same exponential.
+#[inline(always)]
+pub(super) fn gelu_grad(x: f32, dy: f32) -> f32 {
+    /// `1 / sqrt(2 pi)`
+    const SCALE: f32 = std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2 * 0.5;
+    let e = exp(-0.5 * x * x);
+    let tail = 0.5 * erfc_factor(x.abs() * std::f32::consts::FRAC_1_SQRT_2) * e;
+    dy * (if x < 0.0 { tail } else { 1.0 - tail } + x * SCALE * e)
+}
+
 /// The error function by Abramowitz & Stegun 7.1.26: absolute error below 1.5e-7, the last bit of an f32 near 1, and free
 /// of branches, so that it is vectorised.
 #[inline(always)]
 fn erf(x: f32) -> f32 {
+    (1.0 - erfc_factor(x.abs()) * exp(-x * x)).copysign(x)
+}
+
+/// `(1 - erf x) e^(x^2)` for `x >= 0`.
+#[inline(always)]
+fn erfc_factor(x: f32) -> f32 {
     const A: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
-    let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
-    let polynomial = A.iter().fold(0.0, |sum, a| (sum + a) * t);
-    (1.0 - polynomial * exp(-x * x)).copysign(x)
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    A.iter().fold(0.0, |sum, a| (sum + a) * t)
 }
 
 /// `e^x` for `x <= 88` to 2 units in the last place, free of branches and calls, so that rows are vectorised: `2^n` by the

@@ -1,45 +1,107 @@
-//! Kernels over the last axis: reductions, softmax, layer norm.
+//! Kernels over the last axis: reductions, softmax, layer norm and their derivatives.
 
 use super::{Strided, pointwise::exp};
 use crate::graph::Reduce;
-use crate::platform::for_each_chunk;
+use crate::platform::{for_each_chunk, vectorised};
+
+/// Elements that a task reads at least.
+const TASK: usize = 4096;
 
 /// Reduces the last axis of `x`.
 pub(super) fn reduce(f: Reduce, out: &mut [f32], x: Strided<'_>) {
-    let ([.., n], [.., stride]) = (x.shape, x.strides) else { unreachable!("the reduced axis is the last") };
-    for_each_chunk(
-        out,
-        1,
-        #[inline(always)]
-        |i, y| {
-            let row = &x.data[x.position(i * n)..];
-            let at = |j: usize| row[j * stride];
-            y[0] = match f {
-                Reduce::Sum if *stride == 1 => sum(&row[..*n]),
-                Reduce::Sum => (0..*n).map(at).sum(),
-                Reduce::Max if *stride == 1 => max(&row[..*n]),
-                Reduce::Max => (0..*n).map(at).fold(f32::NEG_INFINITY, f32::max),
-            };
-        },
-    );
+    match f {
+        Reduce::Sum => by(out, x, 0.0, |a, b| a + b),
+        Reduce::Max => by(out, x, f32::NEG_INFINITY, f32::max),
+    }
+}
+
+/// `out[i] = f(..f(f(start, x[i, 0]), x[i, 1])..)`, in an order that depends on the shape only.
+fn by(out: &mut [f32], x: Strided<'_>, start: f32, f: impl Fn(f32, f32) -> f32 + Sync + Copy) {
+    let ([leading @ .., n], [strides @ .., stride]) = (x.shape, x.strides) else {
+        unreachable!("the reduced axis is the last")
+    };
+    let (n, stride) = (*n, *stride);
+    let (columns, step) = (leading.last().map_or(1, |it| *it), strides.last().map_or(0, |it| *it));
+    if stride == 1 || step != 1 {
+        return each_row(
+            out,
+            1,
+            n,
+            #[inline(always)]
+            |i, y| {
+                let row = &x.data[x.position(i * n)..];
+                y[0] = if stride == 1 {
+                    lanes(&row[..n], start, f)
+                } else {
+                    (0..n).fold(start, |y, j| f(y, row[j * stride]))
+                };
+            },
+        );
+    }
+    // Neighbours in memory are neighbours in the result: whole lines are taken at once.
+    let line = |at: usize, rows: usize, out: &mut [f32]| {
+        vectorised(
+            #[inline(always)]
+            || {
+                out.fill(start);
+                for j in 0..rows {
+                    let row = &x.data[at + j * stride..][..out.len()];
+                    out.iter_mut().zip(row).for_each(|(y, x)| *y = f(*y, *x));
+                }
+            },
+        );
+    };
+    let part = (TASK / columns).clamp(1, n.max(1));
+    let parts = n.div_ceil(part);
+    if out.len() > columns || parts < 2 {
+        return for_each_chunk(out, columns, n, |i, out| line(x.position(i * columns * n), n, out));
+    }
+    // One long line: parts of it by themselves, then the parts.
+    let mut partial = vec![start; parts * columns];
+    for_each_chunk(&mut partial, columns, part, |i, out| {
+        line(i * part * stride, part.min(n - i * part), out);
+    });
+    out.fill(start);
+    for row in partial.chunks(columns) {
+        out.iter_mut().zip(row).for_each(|(y, x)| *y = f(*y, *x));
+    }
 }
 
 /// Softmax of every row.
 pub(super) fn softmax(out: &mut [f32], x: Strided<'_>) {
     let n = x.shape[x.shape.len() - 1];
     let x = x.rows();
-    for_each_chunk(
+    each_row(
         out,
+        n,
         n,
         #[inline(always)]
         |i, out| {
             let x = &x[i * n..][..n];
-            let max = max(x);
+            let max = lanes(x, f32::NEG_INFINITY, f32::max);
             out.iter_mut().zip(x).for_each(|(y, x)| *y = exp(x - max));
             let scale = 1.0 / sum(out);
             for y in out {
                 *y *= scale;
             }
+        },
+    );
+}
+
+/// `y (dy - sum y dy)` of every row.
+pub(super) fn softmax_grad(out: &mut [f32], y: Strided<'_>, dy: Strided<'_>) {
+    let n = y.shape[y.shape.len() - 1];
+    let (y, dy) = (y.rows(), dy.rows());
+    each_row(
+        out,
+        n,
+        n,
+        #[inline(always)]
+        |i, out| {
+            let (y, dy) = (&y[i * n..][..n], &dy[i * n..][..n]);
+            out.iter_mut().zip(y.iter().zip(dy)).for_each(|(dx, (y, dy))| *dx = y * dy);
+            let dot = sum(out);
+            out.iter_mut().zip(y).for_each(|(dx, y)| *dx -= y * dot);
         },
     );
 }
@@ -55,8 +117,9 @@ pub(super) fn layer_norm(
 ) {
     let n = gamma.len();
     let x = x.rows();
-    for_each_chunk(
+    each_row(
         out,
+        n,
         n,
         #[inline(always)]
         |i, out| {
@@ -64,11 +127,7 @@ pub(super) fn layer_norm(
             if let Some(residual) = residual {
                 out.iter_mut().zip(&residual[i * n..][..n]).for_each(|(y, r)| *y += r);
             }
-            let mean = sum(out) / n as f32;
-            for y in out.iter_mut() {
-                *y -= mean;
-            }
-            let scale = 1.0 / (sum_of(out, |y| y * y) / n as f32 + eps).sqrt();
+            let scale = centre(out, eps);
             out.iter_mut()
                 .zip(gamma.iter().zip(beta))
                 .for_each(|(y, (gamma, beta))| *y = *y * scale * gamma + beta);
@@ -76,31 +135,78 @@ pub(super) fn layer_norm(
     );
 }
 
-/// The sum of all elements.
+/// `r (dy gamma - mean(dy gamma) - u mean(u dy gamma))` of every row, with `u = r (x - mean x)`.
+pub(super) fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy: Strided<'_>, eps: f32) {
+    let n = gamma.len();
+    let (x, dy) = (x.rows(), dy.rows());
+    each_row(
+        out,
+        n,
+        n,
+        #[inline(always)]
+        |i, out| {
+            let dy = &dy[i * n..][..n];
+            out.copy_from_slice(&x[i * n..][..n]);
+            let r = centre(out, eps);
+            let mean = total([dy, gamma], |[dy, gamma]| dy * gamma) / n as f32;
+            let along =
+                total([dy, gamma, out], |[dy, gamma, centred]| dy * gamma * centred) * r * r / n as f32;
+            let d = dy.iter().zip(gamma).map(|(dy, gamma)| dy * gamma);
+            out.iter_mut().zip(d).for_each(|(it, d)| *it = r * (d - mean - *it * along));
+        },
+    );
+}
+
+/// Takes the mean off `row`; returns `1 / sqrt(var + eps)`.
+#[inline(always)]
+fn centre(row: &mut [f32], eps: f32) -> f32 {
+    let n = row.len() as f32;
+    let mean = sum(row) / n;
+    for x in row.iter_mut() {
+        *x -= mean;
+    }
+    1.0 / (total([row], |[x]| x * x) / n + eps).sqrt()
+}
+
+/// Calls `f` with the number of every `len`-long row of `out`, and the row; `cost` is what a row takes.
+fn each_row(out: &mut [f32], len: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    let rows = TASK.div_ceil(cost.max(1));
+    for_each_chunk(out, rows * len, cost.div_ceil(len), |task, out| {
+        vectorised(
+            #[inline(always)]
+            || out.chunks_mut(len).enumerate().for_each(|(i, out)| f(task * rows + i, out)),
+        );
+    });
+}
+
+/// Sum in eight lanes: vectorised, and as exact as a tree.
 #[inline(always)]
 fn sum(x: &[f32]) -> f32 {
-    sum_of(x, |x| x)
+    lanes(x, 0.0, |a, b| a + b)
 }
 
-/// Sum of `f(x)` in sixteen lanes: vectorised, and as exact as a tree.
 #[inline(always)]
-fn sum_of(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+fn lanes(x: &[f32], start: f32, f: impl Fn(f32, f32) -> f32 + Copy) -> f32 {
+    let mut lanes = [start; 16];
     let (chunks, rest) = x.as_chunks::<16>();
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(y, x)| *y = f(*y, *x));
+    }
+    let [a, b] = [0, 8].map(|i| lanes[i..i + 8].iter().fold(start, |y, x| f(y, *x)));
+    rest.iter().fold(f(a, b), |y, x| f(y, *x))
+}
+
+/// Sum over `i` of `f` of the `i`-th elements of `xs`, of equal length, in lanes.
+#[inline(always)]
+fn total<const N: usize>(xs: [&[f32]; N], f: impl Fn([f32; N]) -> f32) -> f32 {
     let mut lanes = [0.0; 16];
-    for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += f(*x));
+    let parts = xs.map(|x| x.as_chunks::<16>());
+    for i in 0..parts[0].0.len() {
+        let chunks = parts.map(|(chunks, _)| &chunks[i]);
+        for (j, lane) in lanes.iter_mut().enumerate() {
+            *lane += f(chunks.map(|it| it[j]));
+        }
     }
-    lanes.iter().sum::<f32>() + rest.iter().map(|x| f(*x)).sum::<f32>()
-}
-
-/// The largest element, in sixteen lanes.
-#[inline(always)]
-fn max(x: &[f32]) -> f32 {
-    let larger = |a: f32, b: f32| if b > a { b } else { a };
-    let (chunks, rest) = x.as_chunks::<16>();
-    let mut lanes = [f32::NEG_INFINITY; 16];
-    for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(max, x)| *max = larger(*max, *x));
-    }
-    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
+    let rest = (0..parts[0].1.len()).map(|j| f(parts.map(|(_, rest)| rest[j])));
+    lanes.iter().sum::<f32>() + rest.sum::<f32>()
 }

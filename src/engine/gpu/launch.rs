@@ -1,6 +1,9 @@
 //! From a step of a plan to the kernel that does it, its parameters and its grid.
 
-use super::pipelines::{BINARY, GATHER, LAYER_NORM, MATMUL, PAD, REDUCE, SOFTMAX, Source, UNARY, Variant};
+use super::pipelines::{
+    BINARY, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, PAD, REDUCE, SCATTER_ADD, SOFTMAX,
+    SOFTMAX_GRAD, Source, UNARY, Variant,
+};
 use crate::engine::layout::collapse;
 use crate::engine::plan::{Kernel, Step};
 use crate::engine::{EngineError, Operand};
@@ -12,9 +15,10 @@ const AXES: usize = 8;
 const GROUP: usize = 64;
 /// Workgroups along one dimension of a grid, on every device.
 const GRID: usize = 65535;
-/// Numbers of the operations that follow the recording's functions in `unary.wgsl`.
+/// Numbers of the operations that follow the recording's functions in `unary.wgsl` and `binary.wgsl`.
 const COPY: u32 = 11;
 const GELU: u32 = 12;
+const GELU_GRAD: u32 = 7;
 
 /// One dispatch.
 pub(super) struct Launch {
@@ -42,7 +46,12 @@ impl Launch {
             Kernel::Matmul { alpha, gelu } => matmul(step, *alpha, *gelu, software),
             Kernel::Gather => Some(gather(step)),
             Kernel::Pad { axis, before, value } => pad(step, *axis, *before, *value),
-            Kernel::Softmax => Some(softmax(step, software)),
+            Kernel::Softmax => Some(softmax(step, SOFTMAX, software)),
+            Kernel::SoftmaxGrad => Some(softmax(step, SOFTMAX_GRAD, software)),
+            Kernel::GeluGrad => binary(step, GELU_GRAD),
+            Kernel::LayerNormGrad { eps } => Some(layer_norm_grad(step, *eps, software)),
+            Kernel::ScatterAdd => Some(scatter_add(step)),
+            Kernel::Fold { axis, stride } => fold(step, *axis, *stride),
             Kernel::LayerNorm { eps } => Some(layer_norm(step, *eps, software)),
         };
         it.ok_or_else(|| EngineError::Refused {
@@ -154,12 +163,28 @@ fn reduce(step: &Step, op: u32, software: bool) -> Option<Launch> {
     Some(Launch::of(step, REDUCE, &[("OP", op), cooperate(together)], params, by_row(count, together)))
 }
 
-fn softmax(step: &Step, software: bool) -> Launch {
-    let [x] = &step.inputs[..] else { unreachable!("{step:?} has one input") };
-    let (rows, n) = by_last_axis(x);
+fn scatter_add(step: &Step) -> Launch {
+    let ([x, ids], [v, d]) = (&step.inputs[..], &step.output.shape[..]) else {
+        unreachable!("{step:?} adds rows up into a table")
+    };
+    debug_assert!(x.is_rows(), "rows are contiguous");
+    let params = Params::default().words(&[ids.shape[0], *d, *v, v * d]);
+    Launch::of(step, SCATTER_ADD, &[], params, linear((v * d).div_ceil(GROUP)))
+}
+
+fn fold(step: &Step, axis: usize, stride: usize) -> Option<Launch> {
+    let ([x], y) = (&step.inputs[..], &step.output) else { unreachable!("{step:?} has one input") };
+    let (len, last) = (size(&y.shape), x.shape.len() - 1);
+    let params = Params::axes(&y.shape, &x.strides[..last], &[])?;
+    let params = params.words(&[x.offset, len, axis, stride, x.shape[axis], x.shape[last], x.strides[last]]);
+    Some(Launch::of(step, FOLD, &[], params, linear(len.div_ceil(GROUP))))
+}
+
+fn softmax(step: &Step, source: Source, software: bool) -> Launch {
+    let (rows, n) = by_last_axis(&step.output);
     let together = together(rows, n, software);
     let params = Params::default().words(&[rows, n]);
-    Launch::of(step, SOFTMAX, &[cooperate(together)], params, by_row(rows, together))
+    Launch::of(step, source, &[cooperate(together)], params, by_row(rows, together))
 }
 
 fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
@@ -171,6 +196,13 @@ fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
     let params = Params::default().words(&[rows, n]).float(eps);
     let inputs = [x, gamma, beta, residual].map(|it| it.slot).to_vec();
     Launch { inputs, ..Launch::of(step, LAYER_NORM, &constants, params, by_row(rows, together)) }
+}
+
+fn layer_norm_grad(step: &Step, eps: f32, software: bool) -> Launch {
+    let (rows, n) = by_last_axis(&step.output);
+    let together = together(rows, n, software);
+    let params = Params::default().words(&[rows, n]).float(eps);
+    Launch::of(step, LAYER_NORM_GRAD, &[cooperate(together)], params, by_row(rows, together))
 }
 
 /// Rows and their length.
@@ -195,16 +227,19 @@ fn by_row(rows: usize, together: bool) -> [u32; 3] {
 
 fn matmul(step: &Step, alpha: f32, gelu: bool, software: bool) -> Option<Launch> {
     let [a, w, bias @ ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
-    let (&[batch, m, k], n) = (&a.shape[..], w.shape[2]) else { unreachable!("{step:?} has three axes") };
-    let a_rows = vectors(a, 2);
-    let w_rows = if vectors(w, 1) { 2 } else { u32::from(vectors(w, 2)) };
+    let (&[outer, inner, m, k], n) = (&a.shape[..], w.shape[3]) else {
+        unreachable!("{step:?} has four axes")
+    };
+    let batch = outer * inner;
+    let a_rows = vectors(a, 3);
+    let w_rows = if vectors(w, 2) { 2 } else { u32::from(vectors(w, 3)) };
     // 8 x 8 results a thread read less than 8 x 4, but hardware wants many threads more than few reads.
     let many = software || batch * m.div_ceil(8) * n.div_ceil(8) >= 1 << 14;
     let wide = many && n > 4 && a_rows && w_rows > 0;
     let constants = [("WIDE", u32::from(wide)), ("A_ROWS", u32::from(a_rows)), ("W_ROWS", w_rows)];
     let params = Params::default().words(&[m, k, n]).float(alpha);
-    let params = params.words(&[a.offset]).words(&a.strides).words(&[w.offset]).words(&w.strides);
-    let params = params.words(&[bias.len(), usize::from(gelu)]);
+    let params = params.words(&[a.offset]).words(&a.strides[1..]).words(&[w.offset]).words(&w.strides[1..]);
+    let params = params.words(&[inner, a.strides[0], w.strides[0], bias.len(), usize::from(gelu)]);
     let grid = [n.div_ceil(if wide { 64 } else { 32 }) as u32, m.div_ceil(32) as u32, batch as u32];
     let inputs = [a, w, bias.first().unwrap_or(a)].map(|it| it.slot).to_vec();
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, MATMUL, &constants, params, grid) })

@@ -127,7 +127,7 @@ impl Gpu {
             .collect::<Result<_, _>>()?;
         checks.pass(context).await?;
         program.write(&context.queue, recording);
-        self.budget = replay(context, program, &kept, self.budget, cancel).await?;
+        self.budget = replay(context, program, recording, &kept, self.budget, cancel).await?;
         context.healthy()?;
         let tensors = program.keeps.iter().zip(kept).map(|((name, it), lease)| {
             let tensor = DeviceTensor::new(lease, it.shape.iter().product());
@@ -167,6 +167,7 @@ struct Flight {
 async fn replay(
     context: &Context,
     program: &Program,
+    recording: &Recording,
     kept: &[Lease],
     mut budget: usize,
     cancel: &Cancel,
@@ -178,8 +179,12 @@ async fn replay(
         cancel.check()?;
         let flight = (next < program.len() || last.is_none()).then(|| {
             let (slice, cost) = program.slice(next, budget);
+            let first = slice.start == 0;
             next = slice.end;
             submit(context, cost, |encoder| {
+                if first {
+                    program.encode_states(encoder, recording);
+                }
                 program.encode(encoder, slice);
                 if next == program.len() {
                     (0..kept.len()).for_each(|i| program.encode_keep(encoder, i, &kept[i]));

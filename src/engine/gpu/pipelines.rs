@@ -18,12 +18,16 @@ macro_rules! source {
 }
 
 pub(super) const BINARY: Source = source!("binary");
+pub(super) const FOLD: Source = source!("fold");
 pub(super) const GATHER: Source = source!("gather");
 pub(super) const LAYER_NORM: Source = source!("layer_norm");
+pub(super) const LAYER_NORM_GRAD: Source = source!("layer_norm_grad");
 pub(super) const MATMUL: Source = source!("matmul");
 pub(super) const PAD: Source = source!("pad");
 pub(super) const REDUCE: Source = source!("reduce");
+pub(super) const SCATTER_ADD: Source = source!("scatter_add");
 pub(super) const SOFTMAX: Source = source!("softmax");
+pub(super) const SOFTMAX_GRAD: Source = source!("softmax_grad");
 pub(super) const UNARY: Source = source!("unary");
 
 /// A source with its `override` constants set.

@@ -11,6 +11,7 @@ use crate::engine::plan::{Fill, Plan, Slot, Step};
 use crate::engine::{EngineError, Operand};
 use crate::graph::Recording;
 use crate::platform;
+use crate::trace::Storage;
 
 /// Elements uploaded before the interface gets a chance to draw.
 const BREATH: usize = 4 << 20;
@@ -23,6 +24,8 @@ pub(super) struct Program {
     slots: Vec<Arc<Lease>>,
     /// Which input of the recording goes to which slot.
     inputs: Vec<(usize, usize)>,
+    /// Which state of the recording goes to which slot.
+    states: Vec<(usize, usize)>,
     dispatches: Vec<Dispatch>,
     /// What comes back: name and contiguous operand.
     pub(super) keeps: Vec<(String, Operand)>,
@@ -45,7 +48,7 @@ impl Program {
     ) -> Result<Self, EngineError> {
         let plan = Plan::compile(recording);
         let mut checks = Checks::default();
-        let mut inputs = vec![];
+        let (mut inputs, mut states) = (vec![], vec![]);
         let mut slots: Vec<Arc<Lease>> = vec![];
         let mut uploaded = 0;
         uploads.retain(|_, it| it.strong_count() > 0);
@@ -67,6 +70,7 @@ impl Program {
             };
             match slot.fill {
                 Fill::Input(input) => inputs.push((input, i)),
+                Fill::State(state) => states.push((state, i)),
                 Fill::Const(value) => {
                     context.queue.write_buffer(&lease.buffer, 0, bytemuck::bytes_of(&value));
                 }
@@ -85,7 +89,7 @@ impl Program {
             uploads.clear();
         }
         passed?;
-        Ok(Self { slots, inputs, dispatches: dispatches?, keeps: plan.keeps })
+        Ok(Self { slots, inputs, states, dispatches: dispatches?, keeps: plan.keeps })
     }
 
     /// Number of kernel runs.
@@ -93,8 +97,13 @@ impl Program {
         self.dispatches.len()
     }
 
-    /// Uploads the recording's inputs.
+    /// Uploads the recording's inputs, and those of its states that are not on the device.
     pub(super) fn write(&self, queue: &wgpu::Queue, recording: &Recording) {
+        for (state, slot) in &self.states {
+            if let Storage::Host(data) = &recording.states[*state].storage {
+                queue.write_buffer(&self.slots[*slot].buffer, 0, bytemuck::cast_slice(data));
+            }
+        }
         for (input, slot) in &self.inputs {
             let bytes = bytemuck::cast_slice(&recording.inputs[*input].data);
             queue.write_buffer(&self.slots[*slot].buffer, 0, bytes);
@@ -123,6 +132,18 @@ impl Program {
         }
     }
 
+    /// Encodes the copies of the recording's states that are on the device.
+    pub(super) fn encode_states(&self, encoder: &mut wgpu::CommandEncoder, recording: &Recording) {
+        for (state, slot) in &self.states {
+            if let Storage::Device(tensor) = &recording.states[*state].storage
+                && !tensor.is_empty()
+            {
+                let to = &self.slots[*slot].buffer;
+                encoder.copy_buffer_to_buffer(tensor.buffer(), 0, to, 0, 4 * tensor.len() as u64);
+            }
+        }
+    }
+
     /// Encodes the copy of kept tensor `i` to `to`.
     pub(super) fn encode_keep(&self, encoder: &mut wgpu::CommandEncoder, i: usize, to: &Lease) {
         let Operand { slot, offset, shape, .. } = &self.keeps[i].1;
@@ -145,6 +166,7 @@ fn lease(context: &Arc<Context>, plan: &Plan, i: usize, checks: &mut Checks) -> 
     let what = match fill {
         Fill::Weight { name, .. } => format!("weight {name}"),
         Fill::Input(input) => format!("input {input}"),
+        Fill::State(state) => format!("state {state}"),
         Fill::Const(value) => format!("constant {value}"),
         Fill::Scratch => {
             let writers = plan.steps.iter().filter(|it| it.output.slot == i);

@@ -31,7 +31,16 @@ fn place(index: u32) -> vec2<u32> {
     return at + rest * params.axes[0].yz;
 }
 
-// In the order of the recording's functions.
+// The derivative of GELU: Phi(x) + x phi(x), with the error function of Abramowitz & Stegun 7.1.26.
+fn gelu_grad(x: f32) -> f32 {
+    let t = 1.0 / (1.0 + 0.3275911 * 0.70710678 * abs(x));
+    let p = 0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)));
+    let e = exp(-0.5 * x * x);
+    let tail = 0.5 * t * p * e;
+    return select(1.0 - tail, tail, x < 0.0) + 0.3989422804 * x * e;
+}
+
+// In the order of the recording's functions, then the derivative of GELU.
 fn f(a: f32, b: f32) -> f32 {
     switch (OP) {
         case 0u: { return a + b; }
@@ -40,7 +49,8 @@ fn f(a: f32, b: f32) -> f32 {
         case 3u: { return a / b; }
         case 4u: { return max(a, b); }
         case 5u: { return min(a, b); }
-        default: { return select(0.0, 1.0, a < b); }
+        case 6u: { return select(0.0, 1.0, a < b); }
+        default: { return gelu_grad(a) * b; }
     }
 }
 

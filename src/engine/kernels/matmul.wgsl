@@ -1,6 +1,6 @@
 // matmul: y[b] = act(alpha * a[b] x w[b] + bias), act = GELU or nothing
 //
-// a: [batch, m, k] and w: [batch, k, n], any strides. bias: [n], rows. y: [batch, m, n], rows.
+// a: [batch, m, k], w: [batch, k, n], any strides; the batch is two axes. bias: [n], rows. y: [batch, m, n], rows.
 // Cost: 2 m k n operations a batch. A thread keeps 8 x 4 results (8 x 8 with WIDE) in registers and takes four of k at
 // a time: 12 vec4s read for 256 operations (16 for 512). Barriers would cost more in software than sharing saves.
 
@@ -9,9 +9,10 @@ struct Params {
     k: u32,
     n: u32,
     alpha: f32,
-    a: vec4<u32>, // offset, strides of batch, row and column
+    a: vec4<u32>, // offset, strides of inner batch, row and column
     w: vec4<u32>,
-    after: vec2<u32>, // whether there is a bias, whether GELU follows
+    outer: vec4<u32>, // matrices in an inner batch, strides of the outer one in a and w, then 1 if there is a bias
+    gelu: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,9 +30,7 @@ const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
 
 // a[.., k .. k + 4] of the row that begins at `row`; zeros beyond the end.
 fn read_a(row: u32, k: u32) -> vec4<f32> {
-    if (A_ROWS) {
-        return a[(row + k) / 4u];
-    }
+    if (A_ROWS) { return a[(row + k) / 4u]; }
     let i = row + min(k + FOUR, vec4<u32>(params.k - 1u)) * params.a.w;
     let it = vec4<f32>(a[i.x / 4u][i.x % 4u], a[i.y / 4u][i.y % 4u], a[i.z / 4u][i.z % 4u], a[i.w / 4u][i.w % 4u]);
     return select(vec4<f32>(), it, k + FOUR < vec4<u32>(params.k));
@@ -39,9 +38,7 @@ fn read_a(row: u32, k: u32) -> vec4<f32> {
 
 // Four neighbours of w along n.
 fn read_w(at: u32) -> vec4<f32> {
-    if (W_ROWS == 1u) {
-        return w[at / 4u];
-    }
+    if (W_ROWS == 1u) { return w[at / 4u]; }
     let i = at + FOUR * params.w.w;
     return vec4<f32>(w[i.x / 4u][i.x % 4u], w[i.y / 4u][i.y % 4u], w[i.z / 4u][i.z % 4u], w[i.w / 4u][i.w % 4u]);
 }
@@ -68,7 +65,7 @@ fn starts(first: u32, count: u32, stride: u32) -> vec4<u32> {
 
 // GELU with the error function of Abramowitz & Stegun 7.1.26, the small side of it without cancellation.
 fn act(x: vec4<f32>) -> vec4<f32> {
-    if (params.after.y == 0u) { return x; }
+    if (params.gelu == 0u) { return x; }
     let t = 1.0 / (1.0 + 0.3275911 * 0.70710678 * abs(x));
     let p = 0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)));
     let tail = t * p * exp(-0.5 * x * x);
@@ -79,7 +76,7 @@ fn act(x: vec4<f32>) -> vec4<f32> {
 fn write(batch: u32, row: u32, column: u32, block: mat4x4<f32>) {
     let shift = vec4<f32>(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]);
     for (var i = 0u; i < 4u && row + i < params.m; i += 1u) {
-        let it = act(params.alpha * block[i] + select(vec4<f32>(), shift, params.after.x == 1u));
+        let it = act(params.alpha * block[i] + select(vec4<f32>(), shift, params.outer.w == 1u));
         let at = (batch * params.m + row + i) * params.n + column;
         for (var j = 0u; j < 4u && column + j < params.n; j += 1u) {
             y[at + j] = it[j];
@@ -91,13 +88,14 @@ fn write(batch: u32, row: u32, column: u32, block: mat4x4<f32>) {
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.y * 8u;
     let column = id.x * select(4u, 8u, WIDE);
-    if (row >= params.m || column >= params.n) {
-        return;
-    }
-    let upper = params.a.x + id.z * params.a.y + starts(row, params.m, params.a.z);
-    let lower = params.a.x + id.z * params.a.y + starts(row + 4u, params.m, params.a.z);
-    let left = params.w.x + id.z * params.w.y + starts(column, params.n, params.w.w);
-    let right = params.w.x + id.z * params.w.y + starts(column + 4u, params.n, params.w.w);
+    if (row >= params.m || column >= params.n) { return; }
+    let batch = vec2<u32>(id.z % params.outer.x, id.z / params.outer.x);
+    let first_a = params.a.x + batch.x * params.a.y + batch.y * params.outer.y;
+    let first_w = params.w.x + batch.x * params.w.y + batch.y * params.outer.z;
+    let upper = first_a + starts(row, params.m, params.a.z);
+    let lower = first_a + starts(row + 4u, params.m, params.a.z);
+    let left = first_w + starts(column, params.n, params.w.w);
+    let right = first_w + starts(column + 4u, params.n, params.w.w);
     var sums: array<mat4x4<f32>, 4>;
     for (var k = 0u; k < params.k; k += 4u) {
         let a_upper = block_a(upper, k);

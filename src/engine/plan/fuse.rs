@@ -3,10 +3,18 @@
 use super::Compiler;
 use crate::graph::{Binary, Def, Op, View};
 
-/// `gelu?(alpha * (root) + bias?)`, as found in the recording.
+/// What a product reads.
+#[derive(Clone, Copy)]
+pub(super) struct Factor {
+    pub(super) id: usize,
+    /// Whether with its last two axes swapped.
+    pub(super) swapped: bool,
+}
+
+/// `gelu?(alpha * (a x b) + bias?)`, as found in the recording.
 #[derive(Clone, Copy)]
 pub(super) struct Product {
-    pub(super) root: usize,
+    pub(super) factors: [Factor; 2],
     pub(super) alpha: f32,
     pub(super) bias: Option<usize>,
     pub(super) gelu: bool,
@@ -32,7 +40,9 @@ impl Compiler<'_> {
     }
 
     fn fuse_product(&mut self, root: usize) {
-        let mut it = Product { root, alpha: 1.0, bias: None, gelu: false };
+        let mut alpha = 1.0;
+        let factors = [0, 1].map(|i| self.unscaled(self.nodes[root].inputs[i], &mut alpha));
+        let mut it = Product { factors, alpha, bias: None, gelu: false };
         let mut end = root;
         while let Some(next) = self.reader[end] {
             let node = &self.nodes[next];
@@ -53,12 +63,53 @@ impl Compiler<'_> {
                     it.bias = Some(bias);
                 }
                 (Op::Def(Def::Gelu), None) if !it.gelu => it.gelu = true,
+                // Many matrices times one are recorded as one product of all rows, in the batch's shape again.
+                (Op::View(View::Reshape), None) if node.shape.last() == self.nodes[end].shape.last() => {}
                 _ => break,
             }
             self.absorbed[end] = true;
             end = next;
         }
         self.products.insert(end, it);
+    }
+
+    /// What a product reads in the place of `input`: where that is only scaled, or the transpose of what is, what was
+    /// scaled, and `alpha` takes the number along. The scaling is left out if nobody else reads it.
+    fn unscaled(&mut self, input: usize, alpha: &mut f32) -> Factor {
+        let (mut id, mut swapped) = (input, false);
+        if let Op::View(View::Permute(order)) = &self.nodes[input].op
+            && self.uses[input] == 1
+            && order[..order.len() - 2].is_sorted()
+            && order.ends_with(&[order.len() - 1, order.len() - 2])
+        {
+            (id, swapped) = (self.nodes[input].inputs[0], true);
+        }
+        let as_it_is = Factor { id: input, swapped: false };
+        let node = &self.nodes[id];
+        let [x, number] = node.inputs[..] else { return as_it_is };
+        let scale = match (&node.op, self.scalar(number)) {
+            (Op::Binary(Binary::Mul), Some(factor)) => factor,
+            (Op::Binary(Binary::Div), Some(divisor)) => 1.0 / divisor,
+            _ => return as_it_is,
+        };
+        if self.products.contains_key(&id) || self.absorbed[id] || self.absorbed[x] {
+            return as_it_is;
+        }
+        *alpha *= scale;
+        self.uses[x] += 1;
+        self.reader[x] = None;
+        self.release(input);
+        Factor { id: x, swapped }
+    }
+
+    /// One reader less; what nobody reads any more is not computed.
+    fn release(&mut self, id: usize) {
+        self.uses[id] -= 1;
+        if self.uses[id] == 0 {
+            for &input in &self.nodes[id].inputs {
+                self.release(input);
+            }
+        }
     }
 
     /// The number that `id` repeats everywhere, if it is a constant behind views.
@@ -74,7 +125,7 @@ impl Compiler<'_> {
     fn row_vector(&self, id: usize) -> Option<usize> {
         let node = &self.nodes[id];
         match &node.op {
-            Op::Weight { .. } | Op::Input { .. } if node.shape.len() == 1 => Some(id),
+            Op::Weight { .. } | Op::State { .. } | Op::Input { .. } if node.shape.len() == 1 => Some(id),
             Op::View(View::Reshape | View::Broadcast) => {
                 let vector = self.row_vector(node.inputs[0])?;
                 let last = *node.shape.last()?;

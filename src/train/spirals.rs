@@ -1,0 +1,85 @@
+//! Two interleaved spirals, told apart by a small network (Lang & Witbrock 1988): the smallest task that a line cannot
+//! solve. It needs no data set.
+
+use super::order::random;
+use super::{Course, Entry, Loss, Recipe};
+use crate::graph::Var;
+use crate::nn::loss::{accuracy, cross_entropy};
+use crate::nn::optim::{AdamW, Rule, Schedule};
+use crate::nn::parameter::{self as init, Parameter, normal};
+use crate::nn::{Params, linear};
+use crate::tensor::Tensor;
+
+/// The recipe, by name.
+pub const ENTRY: Entry = Entry {
+    name: "spirals",
+    about: "two interleaved spirals, told apart by a network of two hidden layers",
+    open: |steps| Ok(Box::new(Spirals { steps: steps.unwrap_or(1500) })),
+};
+
+/// Width of the hidden layers.
+const HIDDEN: usize = 48;
+/// Points in a batch.
+const BATCH: usize = 128;
+/// How far points lie beside their spiral: a twentieth of the distance between its turns.
+const NOISE: f32 = 0.02;
+
+/// The recipe.
+pub struct Spirals {
+    /// Steps of the run.
+    pub steps: u32,
+}
+
+impl Recipe for Spirals {
+    fn course(&self) -> Course {
+        Course {
+            name: ENTRY.name,
+            data: "drawn at random: two spirals of one and a half turns, with noise".to_owned(),
+            steps: self.steps,
+            rule: Rule::AdamW(AdamW { decay: 1e-3, ..AdamW::default() }),
+            schedule: Schedule { peak: 1e-2, warm_up: 50, floor: 0.01 },
+            clip: Some(1.0),
+        }
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let layers = [("first", 2, HIDDEN), ("second", HIDDEN, HIDDEN), ("logits", HIDDEN, 2)];
+        layers.into_iter().flat_map(|(name, inputs, outputs)| init::linear(name, inputs, outputs)).collect()
+    }
+
+    fn batch(&mut self, seed: u64, step: u32) -> Vec<Tensor> {
+        points(BATCH, &mut random(seed, u64::from(step)))
+    }
+
+    fn loss<'g>(&self, p: &Params<'_, 'g>, batch: &[Var<'g>]) -> Loss<'g> {
+        let [points, labels] = batch else { panic!("a batch is points and labels") };
+        let logits = logits(*points, p);
+        let measures = vec![("accuracy", accuracy(logits, *labels))];
+        Loss { loss: cross_entropy(logits, *labels), measures }
+    }
+
+    fn held_out(&mut self) -> Vec<Vec<Tensor>> {
+        // Streams of batches are numbered by steps, of which there are none this high.
+        vec![points(1000, &mut random(0, u64::MAX))]
+    }
+}
+
+/// The network: `[point, 2] -> [point, class]`.
+pub fn logits<'g>(points: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
+    let x = linear(points, &p.at("first")).tanh(); // [point, hidden]
+    let x = linear(x, &p.at("second")).tanh();
+    linear(x, &p.at("logits"))
+}
+
+/// Points `[n, 2]` within the unit disc and their spirals `[n]`, 0 or 1, the second the first turned by half a turn.
+fn points(n: usize, random: &mut fastrand::Rng) -> Vec<Tensor> {
+    let (mut points, mut labels) = (vec![], vec![]);
+    for i in 0..n {
+        let label = (i % 2) as f32;
+        let along = random.f32().sqrt(); // even along the spiral
+        let angle = std::f32::consts::PI * (3.0 * along + label);
+        points.extend([along * angle.cos(), along * angle.sin()].map(|x| x + NOISE * normal(random)));
+        labels.push(label);
+    }
+    vec![Tensor::new(&[n, 2], points), Tensor::new(&[n], labels)]
+}
