@@ -6,8 +6,9 @@
 //! only, so a run that was cut off and restored goes on bit for bit as if it had not been.
 
 mod checkpoint;
-mod order;
+pub mod images;
 mod recipe;
+pub mod shakespeare;
 pub mod spirals;
 
 use std::collections::BTreeMap;
@@ -16,14 +17,12 @@ use std::sync::Arc;
 use web_time::{Duration, Instant};
 
 pub use checkpoint::{CheckpointError, Provenance};
-pub use order::{Order, random};
 pub use recipe::{Course, Entry, Loss, Opened, Recipe, all};
 
 use crate::engine::{Cancel, Device, EngineError};
 use crate::graph::{Graph, Recording, Var};
 use crate::nn::Params;
 use crate::nn::optim::clip_by_global_norm;
-use crate::nn::parameter::Parameter;
 use crate::tensor::Tensor;
 use crate::trace::{Kept, Trace};
 
@@ -53,11 +52,11 @@ impl Trainer {
     /// A model before its first step: the same for the same recipe and seed.
     pub fn new(mut recipe: Box<dyn Recipe>, seed: u64) -> Self {
         let course = recipe.course();
-        let parameters = recipe.parameters();
-        let mut random = fastrand::Rng::with_seed(seed);
-        let values: Vec<Tensor> = parameters.iter().map(|it| it.draw(&mut random)).collect();
+        let weights = recipe.untrained(seed);
+        let value = |name: &str| Some((name.to_owned(), weights.read(name)?));
+        let parameters: BTreeMap<String, Tensor> = weights.names().filter_map(value).collect();
         let batch = recipe.batch(seed, 1);
-        let (names, recording) = record(&*recipe, &course, &parameters, values, batch);
+        let (names, recording) = record(&*recipe, &course, &parameters, batch);
         Self { recipe, course, seed, step: 0, names, parameters: parameters.len(), recording }
     }
 
@@ -166,24 +165,23 @@ fn after(name: &str) -> String {
 fn record(
     recipe: &dyn Recipe,
     course: &Course,
-    parameters: &[Parameter],
-    values: Vec<Tensor>,
+    parameters: &BTreeMap<String, Tensor>,
     batch: Vec<Tensor>,
 ) -> (Vec<String>, Recording) {
     let g = Graph::default();
     let leaf = |it: Tensor| g.state(&Arc::new(it.into()));
-    let p: Vec<Var<'_>> = values.into_iter().map(leaf).collect();
-    let mut names: Vec<String> = parameters.iter().map(|it| it.name.clone()).collect();
+    let p: Vec<Var<'_>> = parameters.values().cloned().map(leaf).collect();
+    let mut names: Vec<String> = parameters.keys().cloned().collect();
     let mut moments = vec![];
-    for it in parameters {
-        let zeros = || leaf(Tensor::new(&it.shape, vec![0.0; it.shape.iter().product()]));
+    for (name, it) in parameters {
+        let zeros = || leaf(Tensor::new(&it.shape, vec![0.0; it.data.len()]));
         moments.push((0..course.rule.moments()).map(|_| zeros()).collect::<Vec<_>>());
-        names.extend((0..course.rule.moments()).map(|i| format!("moments.{i}.{}", it.name)));
+        names.extend((0..course.rule.moments()).map(|i| format!("moments.{i}.{name}")));
     }
     let t = leaf(Tensor::scalar(1.0));
     let batch: Vec<Var<'_>> = batch.into_iter().map(leaf).collect();
 
-    let vars = parameters.iter().zip(&p).map(|(it, var)| (it.name.clone(), *var)).collect();
+    let vars = parameters.keys().cloned().zip(p.iter().copied()).collect();
     let loss = recipe.loss(&Params::recorded(&g, &vars), &batch);
     let mut gradients = g.grad(loss.keep(), &p);
     if let Some(longest) = course.clip {
@@ -192,11 +190,11 @@ fn record(
         norm.keep("gradient norm");
     }
     let lr = course.schedule.rate(t, course.steps).keep("learning rate");
-    for (i, it) in parameters.iter().enumerate() {
+    for (i, name) in parameters.keys().enumerate() {
         let (next, remembered) = course.rule.update(p[i], gradients[i], &moments[i], lr, t);
-        next.keep(&after(&it.name));
+        next.keep(&after(name));
         for (k, moment) in remembered.into_iter().enumerate() {
-            moment.keep(&after(&format!("moments.{k}.{}", it.name)));
+            moment.keep(&after(&format!("moments.{k}.{name}")));
         }
     }
     drop((p, moments, batch, gradients, vars));

@@ -14,7 +14,7 @@ use vitrine::engine::{Device, Weights};
 use vitrine::graph::{Edit, Graph, How};
 use vitrine::models::gpt::{self, Config};
 use vitrine::models::{AnyConfig, AnyModel, Gpt, LoadError};
-use vitrine::nn::Activation;
+use vitrine::nn::{Activation, Params};
 use vitrine::tensor::Tensor;
 
 /// A few f32 products of some dozen terms.
@@ -31,7 +31,7 @@ fn golden_gpt(name: &str) -> Arc<Gpt> {
 /// Every tap on tokens `[pos]` or `[batch, pos]`, and the logit lens on every residual stream.
 fn taps(device: &mut Device, gpt: &Gpt, tokens: &Tensor, edits: &[Edit]) -> BTreeMap<String, Tensor> {
     let g = Graph::new(&["*"], edits);
-    gpt::record(&gpt.config, &gpt.weights, g.input(tokens));
+    gpt::record(&gpt.config, g.input(tokens), &Params::new(&g, &gpt.weights));
     for l in 0..gpt.config.layers {
         gpt.lens(g.at(&format!("blocks.{l}.resid_pre")).unwrap()).keep(&format!("lens.{l}"));
     }
@@ -211,7 +211,7 @@ fn nothing_looks_ahead() {
 fn the_lens_ends_at_the_logits_and_edits_reach_them() {
     let (gpt, ids) = (golden_gpt("gpt2"), part(&tokens("gpt2"), 1));
     let g = Graph::new(&["logits"], &[]);
-    gpt::record(&gpt.config, &gpt.weights, g.input(&ids));
+    gpt::record(&gpt.config, g.input(&ids), &Params::new(&g, &gpt.weights));
     gpt.lens(g.at("blocks.1.resid_post").unwrap()).keep("lens");
     let plain = run(&mut cpu(), g);
     close("lens", &plain["lens"], &plain["logits"], 0.0);

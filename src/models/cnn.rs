@@ -48,24 +48,28 @@ impl Cnn {
         Ok(Self { weights: Arc::new(weights), config })
     }
 
-    /// Records the model on `images`, `[row, col, channel]` or `[batch, row, col, channel]`; gives `[.., class]`. Every
-    /// convolution is tapped before and after its ReLU: `stages.S.I.pre`, `stages.S.I.post`.
+    /// Records the model on `images`, see [`record`].
     pub fn record<'g>(&self, g: &'g Graph, images: Var<'g>) -> Var<'g> {
-        let p = Params::new(g, &self.weights);
-        let mut x = images;
-        for s in 0..self.config.widths.len() {
-            if s > 0 {
-                x = max_pool(x, 2, 2);
-            }
-            for i in 0..self.config.depth {
-                let at = format!("stages.{s}.{i}");
-                let pre = tap(conv(x, &p.at(&at), 1), &format!("{at}.pre"), "row col channel");
-                x = tap(relu(pre), &format!("{at}.post"), "row col channel");
-            }
-        }
-        let pooled = tap(global_avg_pool(x), "pooled", "channel"); // [.., channel]
-        tap(classify(pooled, &p.at("head")), "logits", "class")
+        record(&self.config, images, &Params::new(g, &self.weights))
     }
+}
+
+/// Records a model on `images`, `[row, col, channel]` or `[batch, row, col, channel]`; gives `[.., class]`. Every
+/// convolution is tapped before and after its ReLU: `stages.S.I.pre`, `stages.S.I.post`.
+pub fn record<'g>(config: &Config, images: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
+    let mut x = images;
+    for s in 0..config.widths.len() {
+        if s > 0 {
+            x = max_pool(x, 2, 2);
+        }
+        for i in 0..config.depth {
+            let at = format!("stages.{s}.{i}");
+            let pre = tap(conv(x, &p.at(&at), 1), &format!("{at}.pre"), "row col channel");
+            x = tap(relu(pre), &format!("{at}.post"), "row col channel");
+        }
+    }
+    let pooled = tap(global_avg_pool(x), "pooled", "channel"); // [.., channel]
+    tap(classify(pooled, &p.at("head")), "logits", "class")
 }
 
 impl Config {

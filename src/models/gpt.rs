@@ -73,7 +73,7 @@ impl Gpt {
     pub fn record<'g>(&self, g: &'g Graph, tokens: &[u32]) -> Written<'g> {
         g.label("tokens", tokens.iter().map(|id| self.tokenizer.token(*id)).collect());
         let ids = tokens.iter().map(|id| *id as f32).collect::<Vec<_>>();
-        record(&self.config, &self.weights, g.input(&Tensor::new(&[tokens.len()], ids)))
+        record(&self.config, g.input(&Tensor::new(&[tokens.len()], ids)), &Params::new(g, &self.weights))
     }
 
     /// What the model would say if it ended at `x`, the residual stream at any tap, `[.., pos, d_model]`: the logit lens
@@ -86,8 +86,7 @@ impl Gpt {
 
 /// Records a model on `ids`, `[pos]` or `[batch, pos]`, with a tap at every tensor of its equations; those of a batch begin
 /// with the axis `batch`.
-pub fn record<'g>(config: &Config, weights: &Arc<Weights>, ids: Var<'g>) -> Written<'g> {
-    let p = Params::new(ids.graph(), weights);
+pub fn record<'g>(config: &Config, ids: Var<'g>, p: &Params<'_, 'g>) -> Written<'g> {
     let (t, limit) = (ids.dim(-1), config.positions);
     assert!((1..=limit).contains(&t), "{t} tokens; this model takes 1 to {limit}");
     let word = tap(p.get("wte.weight").gather(ids), "embed", "pos d_model"); // [.., pos, d_model]
@@ -99,7 +98,7 @@ pub fn record<'g>(config: &Config, weights: &Arc<Weights>, ids: Var<'g>) -> Writ
         x = block.record(l, x, &p.at(&format!("blocks.{l}")));
     }
     let hidden = tap(layer_norm(x, &p.at("ln_f"), config.eps), "ln_final", "pos d_model");
-    let logits = tap(unembed(config, hidden, &p), "logits", "pos d_vocab");
+    let logits = tap(unembed(config, hidden, p), "logits", "pos d_vocab");
     Written { hidden, logits }
 }
 

@@ -48,45 +48,48 @@ impl Vit {
         Ok(Self { weights: Arc::new(weights), config })
     }
 
-    /// Records the model on `images`, `[row, col, channel]` or `[batch, row, col, channel]`, with a tap at every tensor that
-    /// the paper's equations name; those of a batch begin with the axis `batch`.
+    /// Records the model on `images`, see [`record`].
     pub fn record<'g>(&self, g: &'g Graph, images: Var<'g>) -> Seen<'g> {
-        let (p, c) = (Params::new(g, &self.weights), &self.config);
-        let mut x = self.embed(images, &p); // [.., pos, d_model]
-        let block = Block { heads: c.heads, eps: c.eps, activation: c.activation, mask: None };
-        for l in 0..c.layers {
-            x = block.record(l, x, &p.at(&format!("blocks.{l}")));
-        }
-        let tokens = tap(layer_norm(x, &p.at("norm"), c.eps), "ln_final", "pos d_model"); // eq. 4
-        let pooled = match c.pool {
-            Pool::Token => tokens.slice(-2, 0, 1),
-            Pool::Mean => tokens.mean(-2),
-        };
-        let pooled = tap(without(pooled), "pooled", "d_model"); // [.., d_model]
-        let mut logits = classify(pooled, &p.at("head"));
-        if c.teacher {
-            let distilled = without(tokens.slice(-2, 1, 1)); // the token that learnt from the teacher
-            logits = (logits + classify(distilled, &p.at("head_dist"))) * 0.5;
-        }
-        Seen { tokens, logits: tap(logits, "logits", "class") }
+        record(&self.config, images, &Params::new(g, &self.weights))
     }
+}
 
-    /// `[x_class; x_1 E; ..; x_N E] + E_pos` (eq. 1).
-    fn embed<'g>(&self, images: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
-        let (n, c) = (self.config.patches(), &self.config);
-        let patches = patch_embed(images, &p.at("patch_embed.proj")); // [.., patch, d_model]
-        assert_eq!(patches.dim(-2), n, "an image of side {}", c.image);
-        let special: Vec<Var<'g>> =
-            c.special().iter().map(|name| p.get(name).reshape(&[1, c.d_model])).collect();
-        let first = special.len();
-        let mut x = patches.pad(-2, first, 0, 0.0);
-        for (i, token) in special.into_iter().enumerate() {
-            x = x + token.pad(0, i, first + n - i - 1, 0.0); // [pos, d_model]
-        }
-        let x = tap(x, "embed", "pos d_model");
-        let positions = p.get("pos_embed").reshape(&[first + n, c.d_model]).tap("pos_embed", "pos d_model");
-        x + positions
+/// Records a model on `images`, `[row, col, channel]` or `[batch, row, col, channel]`, with a tap at every tensor that the
+/// paper's equations name; those of a batch begin with the axis `batch`.
+pub fn record<'g>(c: &Config, images: Var<'g>, p: &Params<'_, 'g>) -> Seen<'g> {
+    let mut x = embed(c, images, p); // [.., pos, d_model]
+    let block = Block { heads: c.heads, eps: c.eps, activation: c.activation, mask: None };
+    for l in 0..c.layers {
+        x = block.record(l, x, &p.at(&format!("blocks.{l}")));
     }
+    let tokens = tap(layer_norm(x, &p.at("norm"), c.eps), "ln_final", "pos d_model"); // eq. 4
+    let pooled = match c.pool {
+        Pool::Token => tokens.slice(-2, 0, 1),
+        Pool::Mean => tokens.mean(-2),
+    };
+    let pooled = tap(without(pooled), "pooled", "d_model"); // [.., d_model]
+    let mut logits = classify(pooled, &p.at("head"));
+    if c.teacher {
+        let distilled = without(tokens.slice(-2, 1, 1)); // the token that learnt from the teacher
+        logits = (logits + classify(distilled, &p.at("head_dist"))) * 0.5;
+    }
+    Seen { tokens, logits: tap(logits, "logits", "class") }
+}
+
+/// `[x_class; x_1 E; ..; x_N E] + E_pos` (eq. 1).
+fn embed<'g>(c: &Config, images: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
+    let n = c.patches();
+    let patches = patch_embed(images, &p.at("patch_embed.proj")); // [.., patch, d_model]
+    assert_eq!(patches.dim(-2), n, "an image of side {}", c.image);
+    let special: Vec<Var<'g>> = c.special().iter().map(|name| p.get(name).reshape(&[1, c.d_model])).collect();
+    let first = special.len();
+    let mut x = patches.pad(-2, first, 0, 0.0);
+    for (i, token) in special.into_iter().enumerate() {
+        x = x + token.pad(0, i, first + n - i - 1, 0.0); // [pos, d_model]
+    }
+    let x = tap(x, "embed", "pos d_model");
+    let positions = p.get("pos_embed").reshape(&[first + n, c.d_model]).tap("pos_embed", "pos d_model");
+    x + positions
 }
 
 /// `[.., 1, d] -> [.., d]`

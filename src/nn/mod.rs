@@ -6,7 +6,6 @@ mod conv;
 pub mod init;
 pub mod loss;
 pub mod optim;
-pub mod parameter;
 mod patch;
 
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
 //! What is learnt from what.
 
+use crate::engine::Weights;
 use crate::graph::Var;
 use crate::nn::Params;
 use crate::nn::optim::{Rule, Schedule};
-use crate::nn::parameter::Parameter;
 use crate::tensor::Tensor;
 
 /// A model and its task: everything that a training run depends on, but for the seed and the device.
@@ -13,8 +13,8 @@ use crate::tensor::Tensor;
 pub trait Recipe {
     /// Length, optimiser and provenance of the run.
     fn course(&self) -> Course;
-    /// The model's parameters before training.
-    fn parameters(&self) -> Vec<Parameter>;
+    /// The model's parameters before training, from a seed.
+    fn untrained(&self, seed: u64) -> Weights;
     /// The inputs of step `step`, which counts from 1: a function of `seed` and `step` alone, always of the same shapes.
     /// `&mut` is for caches.
     fn batch(&mut self, seed: u64, step: u32) -> Vec<Tensor>;
@@ -63,6 +63,7 @@ impl<'g> Loss<'g> {
 }
 
 /// A recipe that can be asked for by name.
+#[derive(Clone, Copy)]
 pub struct Entry {
     /// Its id, kebab-case.
     pub name: &'static str,
@@ -77,5 +78,5 @@ pub type Opened = Result<Box<dyn Recipe>, String>;
 
 /// Every recipe.
 pub fn all() -> Vec<Entry> {
-    vec![super::spirals::ENTRY]
+    [&[super::spirals::ENTRY][..], &super::images::ENTRIES, &[super::shakespeare::ENTRY]].concat()
 }

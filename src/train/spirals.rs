@@ -1,13 +1,13 @@
 //! Two interleaved spirals, told apart by a small network (Lang & Witbrock 1988): the smallest task that a line cannot
 //! solve. It needs no data set.
 
-use super::order::random;
 use super::{Course, Entry, Loss, Recipe};
+use crate::data::Random;
+use crate::engine::Weights;
 use crate::graph::Var;
 use crate::nn::loss::{accuracy, cross_entropy};
 use crate::nn::optim::{AdamW, Rule, Schedule};
-use crate::nn::parameter::{self as init, Parameter, normal};
-use crate::nn::{Params, linear};
+use crate::nn::{Params, init, layer, linear};
 use crate::tensor::Tensor;
 
 /// The recipe, by name.
@@ -42,13 +42,18 @@ impl Recipe for Spirals {
         }
     }
 
-    fn parameters(&self) -> Vec<Parameter> {
+    fn untrained(&self, seed: u64) -> Weights {
         let layers = [("first", 2, HIDDEN), ("second", HIDDEN, HIDDEN), ("logits", HIDDEN, 2)];
-        layers.into_iter().flat_map(|(name, inputs, outputs)| init::linear(name, inputs, outputs)).collect()
+        let parameters =
+            layers.into_iter().flat_map(|(name, inputs, outputs)| layer(name, vec![outputs, inputs]));
+        init::weights(parameters, seed, |_, shape, random| match shape {
+            [outputs, inputs] => init::xavier_uniform(shape, outputs + inputs, random),
+            _ => init::constant(shape, 0.0),
+        })
     }
 
     fn batch(&mut self, seed: u64, step: u32) -> Vec<Tensor> {
-        points(BATCH, &mut random(seed, u64::from(step)))
+        points(BATCH, &mut Random::stream(seed, u64::from(step)))
     }
 
     fn loss<'g>(&self, p: &Params<'_, 'g>, batch: &[Var<'g>]) -> Loss<'g> {
@@ -60,7 +65,7 @@ impl Recipe for Spirals {
 
     fn held_out(&mut self) -> Vec<Vec<Tensor>> {
         // Streams of batches are numbered by steps, of which there are none this high.
-        vec![points(1000, &mut random(0, u64::MAX))]
+        vec![points(1000, &mut Random::stream(0, u64::MAX))]
     }
 }
 
@@ -72,13 +77,13 @@ pub fn logits<'g>(points: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
 }
 
 /// Points `[n, 2]` within the unit disc and their spirals `[n]`, 0 or 1, the second the first turned by half a turn.
-fn points(n: usize, random: &mut fastrand::Rng) -> Vec<Tensor> {
+fn points(n: usize, random: &mut Random) -> Vec<Tensor> {
     let (mut points, mut labels) = (vec![], vec![]);
     for i in 0..n {
         let label = (i % 2) as f32;
-        let along = random.f32().sqrt(); // even along the spiral
+        let along = random.unit().sqrt() as f32; // even along the spiral
         let angle = std::f32::consts::PI * (3.0 * along + label);
-        points.extend([along * angle.cos(), along * angle.sin()].map(|x| x + NOISE * normal(random)));
+        points.extend([along * angle.cos(), along * angle.sin()].map(|x| x + NOISE * random.normal() as f32));
         labels.push(label);
     }
     vec![Tensor::new(&[n, 2], points), Tensor::new(&[n], labels)]
