@@ -338,6 +338,26 @@ fn without_a_gpu_the_cpu_computes_and_the_reason_is_shown() {
     assert!(report(&window).ready, "{:?}", report(&window));
 }
 
+/// A model that is not made for the exhibit is no reason for an empty tile.
+#[test]
+fn an_exhibit_says_which_models_it_cannot_show() {
+    let read = |it: &str| {
+        let path = format!("{}/tests/golden/gpt2/{it}", env!("CARGO_MANIFEST_DIR"));
+        (it.to_owned(), std::fs::read(path).unwrap())
+    };
+    let mut setup = setup("");
+    setup.entries = vitrine::exhibits::all();
+    let id =
+        setup.zoo.add_files("gpt", ["config.json", "tokenizer.json", "model.safetensors"].map(read).into());
+    while setup.zoo.ready(&id).is_none() {
+        setup.zoo.poll();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    setup.wishes.model = Some(id);
+    let window = window_with(setup, [1280.0, 800.0]);
+    assert!(window.query_by_label_contains("cannot show a model of this kind").is_some());
+}
+
 #[test]
 fn the_gallery_opens_exhibits() {
     let mut window = window("#v1;text=a+b");

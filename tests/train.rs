@@ -11,12 +11,15 @@ use std::time::Duration;
 use safetensors::SafeTensors;
 use vitrine::engine::{Cancel, Device, Weights, cpu::Cpu, gpu::Gpu};
 use vitrine::graph::Graph;
+use vitrine::models::vit::Pool;
 use vitrine::nn::optim::{AdamW, Rule, Schedule, clip_by_global_norm};
 use vitrine::nn::{Params, loss};
 use vitrine::platform::block_on;
 use vitrine::tensor::Tensor;
+use vitrine::train::images::Images;
+use vitrine::train::shakespeare::Shakespeare;
 use vitrine::train::spirals::{self, Spirals};
-use vitrine::train::{CheckpointError, Provenance, Trainer};
+use vitrine::train::{CheckpointError, Provenance, Recipe, Trainer};
 
 fn cpu() -> Device {
     Device::Cpu(Cpu::new())
@@ -319,4 +322,29 @@ fn unknown_recipes_are_answered_with_the_known_ones() {
     assert!(
         String::from_utf8_lossy(&unknown.stderr).contains("there is no recipe nothing; there are spirals")
     );
+}
+
+/// Every recipe of pictures learns to tell shapes apart, and the one of text its letters, in a few steps.
+#[test]
+fn models_learn() {
+    let shapes = |seed| vitrine::data::shapes::dataset(128, 28, seed);
+    let (vit, cnn) = (Images::vit("vit", Pool::Mean), Images::cnn("cnn"));
+    let text = vitrine::data::text::Text::new(&"to be or not to be, that is the question. ".repeat(40));
+    let on = |mut it: Images, steps| {
+        it.steps = steps;
+        Box::new(it.on(shapes(1), shapes(2)))
+    };
+    let recipes: [Box<dyn Recipe>; 4] = [
+        on(vit, 16),
+        on(cnn, 16),
+        on(Images::cnn("collage").of_collages(), 8),
+        Box::new(Shakespeare::new(text, 8)),
+    ];
+    for recipe in recipes {
+        let (name, steps) = (recipe.course().name, recipe.course().steps);
+        let (mut it, mut device) = (Trainer::new(recipe, 1), cpu());
+        let losses = losses(&mut it, &mut device, steps);
+        let (first, last) = (losses[0], losses[losses.len() - 1]);
+        assert!(last < first, "{name}: {losses:?}");
+    }
 }

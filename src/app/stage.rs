@@ -27,6 +27,8 @@ pub(super) struct Pane {
     pub(super) asked: Option<Question>,
     /// Height of what stands below the picture, as of the last frame: the picture gets the rest.
     pub(super) below: f32,
+    /// Whether the exhibit has no use for the model, which is loaded.
+    pub(super) refused: bool,
     /// Since when the trace is older than the inputs.
     pub(super) stale: Option<f64>,
 }
@@ -42,7 +44,7 @@ pub(super) struct Question {
 impl Pane {
     /// A tile with `exhibit`.
     pub(super) fn new(exhibit: Box<dyn Exhibit>) -> Self {
-        Self { exhibit, recorded: None, asked: None, below: 0.0, stale: None }
+        Self { exhibit, recorded: None, asked: None, below: 0.0, refused: false, stale: None }
     }
 
     /// What of the exhibit's state differs from the default.
@@ -58,12 +60,14 @@ impl Pane {
 
     /// Asks the lab for what the tile shows.
     pub(super) fn ask(&mut self, id: u64, inputs: &Inputs, zoo: &Zoo, lab: &mut Lab) {
-        let weights = zoo.bert(&inputs.model).map(|it| it.weights.id());
+        let weights = zoo.ready(&inputs.model).map(|it| it.weights().id());
         let question = Question { inputs: inputs.clone(), state: self.state(), weights };
         if self.asked.as_ref() == Some(&question) {
             return;
         }
-        if let Some(graph) = self.exhibit.record(inputs, zoo) {
+        let graph = self.exhibit.record(inputs, zoo);
+        self.refused = graph.is_none() && zoo.ready(&inputs.model).is_some();
+        if let Some(graph) = graph {
             lab.request(id, graph.finish());
         }
         if let Some(trace) = self.exhibit.recorded(inputs) {

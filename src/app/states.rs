@@ -25,6 +25,8 @@ pub(super) struct Condition<'a> {
     recorded: bool,
     /// Whether the picture shows other inputs than these.
     stale: bool,
+    /// Whether the exhibit has no use for the model.
+    refused: bool,
 }
 
 /// What there is to say, and what can be done.
@@ -44,10 +46,16 @@ impl<'a> Condition<'a> {
         let model = stage.inputs.model.clone();
         let memory = stage.zoo.get(&model).and_then(|it| it.memory);
         let memory = memory.map_or_else(|| "memory".to_owned(), |it| format!("{} of memory", megabytes(it)));
-        Self { lab, weights: weights(stage.zoo, &model), model, memory, fault, recorded, stale }
+        let weights = weights(stage.zoo, &model);
+        Self { lab, weights, model, memory, fault, recorded, stale, refused: pane.refused }
     }
 
     fn message(&self, id: u64) -> Option<Message> {
+        if self.refused {
+            let words =
+                "This exhibit cannot show a model of this kind. Choose another model above.".to_owned();
+            return Some(Message { words, bad: true, buttons: vec![] });
+        }
         let retry = ("Try again", Action::Tile(id, OnTile::Retry));
         let cpu = ("Use the CPU", Action::Compute(Compute::Cpu));
         if let Some(words) = &self.fault {

@@ -48,6 +48,19 @@ pub enum AnyModel {
     EfficientNet(Arc<EfficientNet>),
 }
 
+impl AnyModel {
+    /// The parameters.
+    pub fn weights(&self) -> &Arc<Weights> {
+        match self {
+            Self::Bert(it) => &it.weights,
+            Self::Vit(it) => &it.weights,
+            Self::Gpt(it) => &it.weights,
+            Self::Cnn(it) => &it.weights,
+            Self::EfficientNet(it) => &it.weights,
+        }
+    }
+}
+
 /// The sizes of a model, as its `config.json` gives them.
 #[expect(missing_docs, reason = "each is the model of its name")]
 pub enum AnyConfig {

@@ -36,6 +36,12 @@ pub fn xavier_uniform(shape: &[usize], fan: usize, random: &mut Random) -> Tenso
     Tensor::from_fn(shape, |_| random.between(-bound, bound) as f32)
 }
 
+/// Uniform within `sqrt(1 / inputs)`, as weight and bias of `torch.nn.Linear` begin.
+pub fn torch_linear(shape: &[usize], inputs: usize, random: &mut Random) -> Tensor {
+    let bound = (1.0 / inputs as f64).sqrt();
+    Tensor::from_fn(shape, |_| random.between(-bound, bound) as f32)
+}
+
 /// Normal with variance `2 / in` (He et al. 2015, arXiv 1502.01852, eq. 10), for kernels `[kh, kw, in, out]`.
 pub fn he_normal(shape: &[usize], random: &mut Random) -> Tensor {
     let inputs = size(&shape[..shape.len() - 1]);

@@ -46,9 +46,9 @@ impl Recipe for Spirals {
         let layers = [("first", 2, HIDDEN), ("second", HIDDEN, HIDDEN), ("logits", HIDDEN, 2)];
         let parameters =
             layers.into_iter().flat_map(|(name, inputs, outputs)| layer(name, vec![outputs, inputs]));
-        init::weights(parameters, seed, |_, shape, random| match shape {
-            [outputs, inputs] => init::xavier_uniform(shape, outputs + inputs, random),
-            _ => init::constant(shape, 0.0),
+        init::weights(parameters, seed, |name, shape, random| {
+            let inputs = if name.starts_with("first") { 2 } else { HIDDEN };
+            init::torch_linear(shape, inputs, random)
         })
     }
 
