@@ -145,6 +145,12 @@ fn a_place_worked_out_by_hand() {
     }
 }
 
+/// Some number that every element of `y` changes.
+fn number(y: Var<'_>) -> Var<'_> {
+    let n = y.shape().iter().product();
+    ((y * 1.3).tanh() * y).reshape(&[n]).sum(0).reshape(&[])
+}
+
 /// Layers that are really there: the sum of contributions is the gradient of their weights.
 #[test]
 fn contributions_add_up_to_the_gradient_of_an_inserted_layer() {
@@ -155,10 +161,6 @@ fn contributions_add_up_to_the_gradient_of_an_inserted_layer() {
         Tensor::from_fn(&[3, 3, c, c], |at| f32::from(u8::from(at[..2] == [1, 1] && at[2] == at[3])));
     let [by_1x1, of_1x1, by_3x3, of_3x3, by_scale, of_scale] = run(|graph| {
         let x = graph.input(&x);
-        fn number(y: Var<'_>) -> Var<'_> {
-            let n = y.shape().iter().product();
-            ((y * 1.3).tanh() * y).reshape(&[n]).sum(0).reshape(&[])
-        }
         let g = {
             let y = x + 0.0;
             graph.grad(number(y), &[y])[0]

@@ -38,7 +38,9 @@ fn ranks(values: &[f32]) -> Vec<f64> {
     let mut first = 0;
     for equal in order.chunk_by(|i, j| values[*i] == values[*j]) {
         let rank = first as f64 + (equal.len() as f64 - 1.0) / 2.0;
-        equal.iter().for_each(|i| ranks[*i] = rank);
+        for i in equal {
+            ranks[*i] = rank;
+        }
         first += equal.len();
     }
     ranks
