@@ -44,14 +44,31 @@ pub fn parallelism() -> gemm::Parallelism {
     return gemm::Parallelism::None;
 }
 
-/// Runs `f` compiled for the widest vectors of this processor: AVX2 or AVX-512 where there is one. A browser has one width,
+/// Work that is compiled once for each width of vectors. `run` and what it calls must be `#[inline(always)]`, closures very
+/// small: what is not inlined is compiled for the narrowest.
+pub trait Work {
+    /// Does it.
+    fn run(self);
+}
+
+/// Runs `work` compiled for the widest vectors of this processor: AVX2 or AVX-512 where there is one. A browser has one width,
 /// which everything is compiled for.
 #[inline(always)]
-pub fn vectorised<T>(f: impl FnOnce() -> T) -> T {
+pub fn vectorised(work: impl Work) {
     #[cfg(not(target_arch = "wasm32"))]
-    return pulp::Arch::new().dispatch(f);
+    {
+        struct Once<W>(W);
+        impl<W: Work> pulp::NullaryFnOnce for Once<W> {
+            type Output = ();
+            #[inline(always)]
+            fn call(self) {
+                self.0.run();
+            }
+        }
+        pulp::Arch::new().dispatch(Once(work));
+    }
     #[cfg(target_arch = "wasm32")]
-    return f();
+    work.run();
 }
 
 /// The processor, for the badge.

@@ -2,7 +2,7 @@
 
 use super::Strided;
 use crate::graph::{Binary, Unary};
-use crate::platform::{for_each_chunk, vectorised};
+use crate::platform::{Work, for_each_chunk, vectorised};
 
 /// `out = f(x)` by the function that `f` names.
 pub(super) fn unary(f: Unary, out: &mut [f32], x: Strided<'_>) {
@@ -39,78 +39,133 @@ const TASK: usize = 4096;
 
 /// `out = f(x)`
 pub(super) fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync) {
-    let step = step(x);
-    runs(out, [x], |out, [at]| {
-        let x = &x.data[at..];
-        match step {
-            0 => out.fill(f(x[0])),
-            1 => out.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x)),
-            _ => out.iter_mut().zip(x.iter().step_by(step)).for_each(|(y, x)| *y = f(*x)),
-        }
-    });
+    runs(out, &Map { x, step: step(x), f });
 }
 
 /// `out = f(a, b)`
 pub(super) fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> f32 + Sync) {
-    let (step_a, step_b) = (step(a), step(b));
-    runs(out, [a, b], |out, at| {
-        let (a, b) = (&a.data[at[0]..], &b.data[at[1]..]);
-        match (step_a, step_b) {
-            (1, 1) => out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = f(*a, *b)),
-            (1, 0) => out.iter_mut().zip(a).for_each(|(y, a)| *y = f(*a, b[0])),
-            (0, 1) => out.iter_mut().zip(b).for_each(|(y, b)| *y = f(a[0], *b)),
-            _ => out.iter_mut().enumerate().for_each(|(j, y)| *y = f(a[j * step_a], b[j * step_b])),
-        }
-    });
+    runs(out, &Zip { operands: [a, b], steps: [step(a), step(b)], f });
 }
 
 /// `x = f(x)`
 pub(super) fn in_place(out: &mut [f32], f: impl Fn(f32) -> f32 + Sync) {
-    for_each_chunk(out, TASK, COST, |_, out| vectorised(|| out.iter_mut().for_each(|y| *y = f(*y))));
+    struct InPlace<'a, F>(&'a mut [f32], F);
+    impl<F: Fn(f32) -> f32> Work for InPlace<'_, F> {
+        #[inline(always)]
+        fn run(self) {
+            for y in self.0 {
+                *y = (self.1)(*y);
+            }
+        }
+    }
+    for_each_chunk(out, TASK, COST, |_, out| vectorised(InPlace(out, &f)));
 }
 
 /// Operations that an element takes, roughly.
 const COST: usize = 2;
 
-/// Calls `f` with every run of `out` that lies in one line of the last axis, and with where it begins in each operand.
-fn runs<const N: usize>(
-    out: &mut [f32],
-    operands: [Strided<'_>; N],
-    f: impl Fn(&mut [f32], [usize; N]) + Sync,
-) {
-    let (line, lines) = operands[0].shape.split_last().map_or((1, &[][..]), |(len, lines)| (*len, lines));
-    for_each_chunk(out, TASK, COST, |task, mut out| {
-        vectorised(|| {
-            let first = task * TASK;
-            let (mut at, mut done) = (operands.map(|it| it.position(first)), first % line);
-            let mut index = indices(lines, first / line);
-            while !out.is_empty() {
-                let len = (line - done).min(out.len());
-                let (run, rest) = std::mem::take(&mut out).split_at_mut(len);
-                f(run, at);
-                out = rest;
-                // To the beginning of the next line, from where this run began.
-                for (at, it) in at.iter_mut().zip(&operands) {
-                    *at -= done * it.strides.last().map_or(0, |it| *it);
-                }
-                done = 0;
-                for axis in (0..lines.len()).rev() {
-                    index[axis] += 1;
-                    let wraps = index[axis] == lines[axis];
-                    for (at, it) in at.iter_mut().zip(&operands) {
-                        *at += it.strides[axis];
-                        if wraps {
-                            *at -= lines[axis] * it.strides[axis];
-                        }
-                    }
-                    if !wraps {
-                        break;
-                    }
-                    index[axis] = 0;
-                }
-            }
-        });
+/// What is done to a run of elements within one line of the last axis.
+trait Run<'a, const N: usize>: Sync {
+    /// What is read.
+    fn operands(&self) -> [Strided<'a>; N];
+    /// Computes the run `out`, which begins at `at` in each operand.
+    fn run(&self, out: &mut [f32], at: [usize; N]);
+}
+
+struct Map<'a, F> {
+    x: Strided<'a>,
+    step: usize,
+    f: F,
+}
+
+impl<'a, F: Fn(f32) -> f32 + Sync> Run<'a, 1> for Map<'a, F> {
+    fn operands(&self) -> [Strided<'a>; 1] {
+        [self.x]
+    }
+
+    #[inline(always)]
+    fn run(&self, out: &mut [f32], [at]: [usize; 1]) {
+        let (x, f) = (&self.x.data[at..], &self.f);
+        match self.step {
+            0 => out.fill(f(x[0])),
+            1 => out.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x)),
+            step => out.iter_mut().zip(x.iter().step_by(step)).for_each(|(y, x)| *y = f(*x)),
+        }
+    }
+}
+
+struct Zip<'a, F> {
+    operands: [Strided<'a>; 2],
+    steps: [usize; 2],
+    f: F,
+}
+
+impl<'a, F: Fn(f32, f32) -> f32 + Sync> Run<'a, 2> for Zip<'a, F> {
+    fn operands(&self) -> [Strided<'a>; 2] {
+        self.operands
+    }
+
+    #[inline(always)]
+    fn run(&self, out: &mut [f32], at: [usize; 2]) {
+        let (a, b) = (&self.operands[0].data[at[0]..], &self.operands[1].data[at[1]..]);
+        let f = &self.f;
+        match self.steps {
+            [1, 1] => out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = f(*a, *b)),
+            [1, 0] => out.iter_mut().zip(a).for_each(|(y, a)| *y = f(*a, b[0])),
+            [0, 1] => out.iter_mut().zip(b).for_each(|(y, b)| *y = f(a[0], *b)),
+            [i, j] => out.iter_mut().enumerate().for_each(|(k, y)| *y = f(a[k * i], b[k * j])),
+        }
+    }
+}
+
+/// Computes all runs of `out`.
+fn runs<'a, const N: usize>(out: &mut [f32], kernel: &impl Run<'a, N>) {
+    for_each_chunk(out, TASK, COST, |task, out| {
+        vectorised(Runs { out, first: task * TASK, operands: kernel.operands(), kernel });
     });
+}
+
+/// The runs of one task, whose first element is `first`.
+struct Runs<'k, 'a, R, const N: usize> {
+    out: &'k mut [f32],
+    first: usize,
+    operands: [Strided<'a>; N],
+    kernel: &'k R,
+}
+
+impl<'a, const N: usize, R: Run<'a, N>> Work for Runs<'_, 'a, R, N> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { mut out, first, operands, kernel } = self;
+        let (line, lines) = operands[0].shape.split_last().map_or((1, &[][..]), |(len, lines)| (*len, lines));
+        let (mut at, mut done) = (operands.map(|it| it.position(first)), first % line);
+        let mut index = indices(lines, first / line);
+        while !out.is_empty() {
+            let len = (line - done).min(out.len());
+            let (run, rest) = std::mem::take(&mut out).split_at_mut(len);
+            kernel.run(run, at);
+            out = rest;
+            // To the beginning of the line, and of the next.
+            for (at, it) in at.iter_mut().zip(&operands) {
+                *at -= done * step(*it);
+            }
+            done = 0;
+            for axis in (0..lines.len()).rev() {
+                index[axis] += 1;
+                let wraps = index[axis] == lines[axis];
+                for (at, it) in at.iter_mut().zip(&operands) {
+                    *at += it.strides[axis];
+                    if wraps {
+                        *at -= lines[axis] * it.strides[axis];
+                    }
+                }
+                if !wraps {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+    }
 }
 
 /// The index of element `i` of `shape` in row-major order.

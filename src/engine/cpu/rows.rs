@@ -2,7 +2,7 @@
 
 use super::{Strided, pointwise::exp};
 use crate::graph::Reduce;
-use crate::platform::{for_each_chunk, vectorised};
+use crate::platform::{Work, for_each_chunk, vectorised};
 
 /// Elements that a task reads at least.
 const TASK: usize = 4096;
@@ -16,31 +16,18 @@ pub(super) fn reduce(f: Reduce, out: &mut [f32], x: Strided<'_>) {
 }
 
 /// `out[i] = f(..f(f(start, x[i, 0]), x[i, 1])..)`, in an order that depends on the shape only.
-fn by(out: &mut [f32], x: Strided<'_>, start: f32, f: impl Fn(f32, f32) -> f32 + Sync + Copy) {
+fn by<F: Fn(f32, f32) -> f32 + Sync + Copy>(out: &mut [f32], x: Strided<'_>, start: f32, f: F) {
     let ([leading @ .., n], [strides @ .., stride]) = (x.shape, x.strides) else {
         unreachable!("the reduced axis is the last")
     };
     let (n, stride) = (*n, *stride);
     let (columns, step) = (leading.last().map_or(1, |it| *it), strides.last().map_or(0, |it| *it));
     if stride == 1 || step != 1 {
-        return each_row(out, 1, n, |i, y| {
-            let row = &x.data[x.position(i * n)..];
-            y[0] = if stride == 1 {
-                lanes(&row[..n], start, f)
-            } else {
-                (0..n).fold(start, |y, j| f(y, row[j * stride]))
-            };
-        });
+        return each_row(out, 1, n, &Reduced { x, n, stride, start, f });
     }
     // Neighbours in memory are neighbours in the result: whole lines are taken at once.
     let line = |at: usize, rows: usize, out: &mut [f32]| {
-        vectorised(|| {
-            out.fill(start);
-            for j in 0..rows {
-                let row = &x.data[at + j * stride..][..out.len()];
-                out.iter_mut().zip(row).for_each(|(y, x)| *y = f(*y, *x));
-            }
-        });
+        vectorised(Columns { out, x: &x.data[at..], rows, stride, start, f });
     };
     let part = (TASK / columns).clamp(1, n.max(1));
     let parts = n.div_ceil(part);
@@ -52,37 +39,121 @@ fn by(out: &mut [f32], x: Strided<'_>, start: f32, f: impl Fn(f32, f32) -> f32 +
     for_each_chunk(&mut partial, columns, part, |i, out| {
         line(i * part * stride, part.min(n - i * part), out);
     });
-    out.fill(start);
-    for row in partial.chunks(columns) {
-        out.iter_mut().zip(row).for_each(|(y, x)| *y = f(*y, *x));
+    vectorised(Columns { out, x: &partial, rows: parts, stride: columns, start, f });
+}
+
+/// `out[i] = f(..f(start, x[0, i])..)` over `rows` rows, `stride` apart.
+struct Columns<'a, F> {
+    out: &'a mut [f32],
+    x: &'a [f32],
+    rows: usize,
+    stride: usize,
+    start: f32,
+    f: F,
+}
+
+impl<F: Fn(f32, f32) -> f32> Work for Columns<'_, F> {
+    #[inline(always)]
+    fn run(self) {
+        self.out.fill(self.start);
+        for j in 0..self.rows {
+            let row = &self.x[j * self.stride..][..self.out.len()];
+            self.out.iter_mut().zip(row).for_each(|(y, x)| *y = (self.f)(*y, *x));
+        }
+    }
+}
+
+/// A kernel that computes one row of the result at a time.
+trait Row: Sync {
+    /// Computes row `i`.
+    fn row(&self, i: usize, out: &mut [f32]);
+}
+
+/// Computes all rows of `out`, `len` long; `cost` is what a row takes.
+fn each_row(out: &mut [f32], len: usize, cost: usize, kernel: &impl Row) {
+    let rows = TASK.div_ceil(cost.max(1));
+    for_each_chunk(out, rows * len, cost.div_ceil(len), |task, out| {
+        vectorised(Rows { out, len, first: task * rows, kernel });
+    });
+}
+
+/// The rows of one task, from number `first` on.
+struct Rows<'a, R> {
+    out: &'a mut [f32],
+    len: usize,
+    first: usize,
+    kernel: &'a R,
+}
+
+impl<R: Row> Work for Rows<'_, R> {
+    #[inline(always)]
+    fn run(self) {
+        for (i, out) in self.out.chunks_mut(self.len).enumerate() {
+            self.kernel.row(self.first + i, out);
+        }
+    }
+}
+
+struct Reduced<'a, F> {
+    x: Strided<'a>,
+    n: usize,
+    stride: usize,
+    start: f32,
+    f: F,
+}
+
+impl<F: Fn(f32, f32) -> f32 + Sync + Copy> Row for Reduced<'_, F> {
+    #[inline(always)]
+    fn row(&self, i: usize, out: &mut [f32]) {
+        let row = &self.x.data[self.x.position(i * self.n)..];
+        out[0] = match self.stride {
+            1 => lanes(&row[..self.n], self.start, self.f),
+            stride => (0..self.n).fold(self.start, |y, j| (self.f)(y, row[j * stride])),
+        };
     }
 }
 
 /// Softmax of every row.
 pub(super) fn softmax(out: &mut [f32], x: Strided<'_>) {
     let n = x.shape[x.shape.len() - 1];
-    let x = x.rows();
-    each_row(out, n, n, |i, out| {
-        let x = &x[i * n..][..n];
+    each_row(out, n, n, &Softmax { x: x.rows() });
+}
+
+struct Softmax<'a> {
+    x: &'a [f32],
+}
+
+impl Row for Softmax<'_> {
+    #[inline(always)]
+    fn row(&self, i: usize, out: &mut [f32]) {
+        let x = &self.x[i * out.len()..][..out.len()];
         let max = lanes(x, f32::NEG_INFINITY, f32::max);
         out.iter_mut().zip(x).for_each(|(y, x)| *y = exp(x - max));
         let scale = 1.0 / sum(out);
         for y in out {
             *y *= scale;
         }
-    });
+    }
 }
 
 /// `y (dy - sum y dy)` of every row.
 pub(super) fn softmax_grad(out: &mut [f32], y: Strided<'_>, dy: Strided<'_>) {
     let n = y.shape[y.shape.len() - 1];
-    let (y, dy) = (y.rows(), dy.rows());
-    each_row(out, n, n, |i, out| {
-        let (y, dy) = (&y[i * n..][..n], &dy[i * n..][..n]);
-        out.iter_mut().zip(y.iter().zip(dy)).for_each(|(dx, (y, dy))| *dx = y * dy);
-        let dot = sum(out);
-        out.iter_mut().zip(y).for_each(|(dx, y)| *dx -= y * dot);
-    });
+    each_row(out, n, n, &SoftmaxGrad { y: y.rows(), dy: dy.rows() });
+}
+
+struct SoftmaxGrad<'a> {
+    y: &'a [f32],
+    dy: &'a [f32],
+}
+
+impl Row for SoftmaxGrad<'_> {
+    #[inline(always)]
+    fn row(&self, i: usize, out: &mut [f32]) {
+        let [y, dy] = [self.y, self.dy].map(|it| &it[i * out.len()..][..out.len()]);
+        let dot = total([y, dy], |[y, dy]| y * dy);
+        out.iter_mut().zip(y.iter().zip(dy)).for_each(|(dx, (y, dy))| *dx = y * (dy - dot));
+    }
 }
 
 /// `(x + residual - mean) / sqrt(var + eps) * gamma + beta` of every row.
@@ -95,32 +166,56 @@ pub(super) fn layer_norm(
     eps: f32,
 ) {
     let n = gamma.len();
-    let x = x.rows();
-    each_row(out, n, n, |i, out| {
-        out.copy_from_slice(&x[i * n..][..n]);
-        if let Some(residual) = residual {
+    each_row(out, n, n, &LayerNorm { x: x.rows(), gamma, beta, residual, eps });
+}
+
+struct LayerNorm<'a> {
+    x: &'a [f32],
+    gamma: &'a [f32],
+    beta: &'a [f32],
+    residual: Option<&'a [f32]>,
+    eps: f32,
+}
+
+impl Row for LayerNorm<'_> {
+    #[inline(always)]
+    fn row(&self, i: usize, out: &mut [f32]) {
+        let n = out.len();
+        out.copy_from_slice(&self.x[i * n..][..n]);
+        if let Some(residual) = self.residual {
             out.iter_mut().zip(&residual[i * n..][..n]).for_each(|(y, r)| *y += r);
         }
-        let scale = centre(out, eps);
-        out.iter_mut()
-            .zip(gamma.iter().zip(beta))
-            .for_each(|(y, (gamma, beta))| *y = *y * scale * gamma + beta);
-    });
+        let scale = centre(out, self.eps);
+        let ends = self.gamma.iter().zip(self.beta);
+        out.iter_mut().zip(ends).for_each(|(y, (gamma, beta))| *y = *y * scale * gamma + beta);
+    }
 }
 
 /// `r (dy gamma - mean(dy gamma) - u mean(u dy gamma))` of every row, with `u = r (x - mean x)`.
 pub(super) fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy: Strided<'_>, eps: f32) {
     let n = gamma.len();
-    let (x, dy) = (x.rows(), dy.rows());
-    each_row(out, n, n, |i, out| {
-        let dy = &dy[i * n..][..n];
-        out.copy_from_slice(&x[i * n..][..n]);
-        let r = centre(out, eps);
+    each_row(out, n, n, &LayerNormGrad { x: x.rows(), gamma, dy: dy.rows(), eps });
+}
+
+struct LayerNormGrad<'a> {
+    x: &'a [f32],
+    gamma: &'a [f32],
+    dy: &'a [f32],
+    eps: f32,
+}
+
+impl Row for LayerNormGrad<'_> {
+    #[inline(always)]
+    fn row(&self, i: usize, out: &mut [f32]) {
+        let (n, gamma) = (out.len(), self.gamma);
+        let dy = &self.dy[i * n..][..n];
+        out.copy_from_slice(&self.x[i * n..][..n]);
+        let r = centre(out, self.eps);
         let mean = total([dy, gamma], |[dy, gamma]| dy * gamma) / n as f32;
         let along = total([dy, gamma, out], |[dy, gamma, centred]| dy * gamma * centred) * r * r / n as f32;
         let d = dy.iter().zip(gamma).map(|(dy, gamma)| dy * gamma);
         out.iter_mut().zip(d).for_each(|(it, d)| *it = r * (d - mean - *it * along));
-    });
+    }
 }
 
 /// Takes the mean off `row`; returns `1 / sqrt(var + eps)`.
@@ -134,15 +229,7 @@ fn centre(row: &mut [f32], eps: f32) -> f32 {
     1.0 / (total([row], |[x]| x * x) / n + eps).sqrt()
 }
 
-/// Calls `f` with the number of every `len`-long row of `out`, and the row; `cost` is what a row takes.
-fn each_row(out: &mut [f32], len: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
-    let rows = TASK.div_ceil(cost.max(1));
-    for_each_chunk(out, rows * len, cost.div_ceil(len), |task, out| {
-        vectorised(|| out.chunks_mut(len).enumerate().for_each(|(i, out)| f(task * rows + i, out)));
-    });
-}
-
-/// Sum in eight lanes: vectorised, and as exact as a tree.
+/// Sum in lanes: vectorised, and as exact as a tree.
 #[inline(always)]
 fn sum(x: &[f32]) -> f32 {
     lanes(x, 0.0, |a, b| a + b)
