@@ -307,6 +307,20 @@ fn nothing_goes_through_what_is_detached_or_does_not_matter() {
     assert_eq!(*found["none"].data, [0.0; 3]);
 }
 
+/// `d/dx (dz/dx . v)` is the Hessian's product with `v`: of `z = x A x^T` that is `v (A + A^T)`.
+#[test]
+fn hessian_vector_products_are_gradients_of_gradients() {
+    let (x, a, v) = (random(&[1, 6], 1), random(&[6, 6], 2), random(&[1, 6], 3));
+    let g = Graph::default();
+    let [x, a, v] = [&x, &a, &v].map(|it| g.input(it));
+    let dz = g.grad(x.matmul(a).matmul(x.t()), &[x])[0];
+    g.grad((dz * v).sum(1), &[x])[0].keep("product");
+    v.matmul(a + a.t()).keep("expected");
+    let found = run(&mut Device::Cpu(Cpu::new()), &g.finish());
+    // 1e-5: sums of six f32 terms of size 8.
+    assert!(found["product"].max_abs_diff(&found["expected"]) < 1e-5);
+}
+
 /// The gradients of a sum over independent samples are those of each sample by itself.
 #[test]
 fn gradients_of_a_batch_are_per_sample() {

@@ -231,12 +231,14 @@ fn matmul(step: &Step, alpha: f32, gelu: bool, software: bool) -> Option<Launch>
         unreachable!("{step:?} has four axes")
     };
     let batch = outer * inner;
-    let a_rows = vectors(a, 3);
+    // Beyond the end of k only a scalar read of a finds zeros.
+    let a_columns = vectors(a, 2) && k.is_multiple_of(4);
+    let a_rows = if vectors(a, 3) { 2 } else { u32::from(a_columns) };
     let w_rows = if vectors(w, 2) { 2 } else { u32::from(vectors(w, 3)) };
     // 8 x 8 results a thread read less than 8 x 4, but hardware wants many threads more than few reads.
     let many = software || batch * m.div_ceil(8) * n.div_ceil(8) >= 1 << 14;
-    let wide = many && n > 4 && a_rows && w_rows > 0;
-    let constants = [("WIDE", u32::from(wide)), ("A_ROWS", u32::from(a_rows)), ("W_ROWS", w_rows)];
+    let wide = many && n > 4 && a_rows > 0 && w_rows > 0;
+    let constants = [("WIDE", u32::from(wide)), ("A_ROWS", a_rows), ("W_ROWS", w_rows)];
     let params = Params::default().words(&[m, k, n]).float(alpha);
     let params = params.words(&[a.offset]).words(&a.strides[1..]).words(&[w.offset]).words(&w.strides[1..]);
     let params = params.words(&[inner, a.strides[0], w.strides[0], bias.len(), usize::from(gelu)]);

@@ -5,9 +5,7 @@
 // a time: 12 vec4s read for 256 operations (16 for 512). Barriers would cost more in software than sharing saves.
 
 struct Params {
-    m: u32,
-    k: u32,
-    n: u32,
+    m: u32, k: u32, n: u32,
     alpha: f32,
     a: vec4<u32>, // offset, strides of inner batch, row and column
     w: vec4<u32>,
@@ -22,15 +20,14 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
 override WIDE: bool = false;
-// Whether four neighbours along k lie in one vec4 of a.
-override A_ROWS: bool = false;
-// Which four neighbours lie in one vec4 of w: none (0), those along n (1), those along k (2).
+// Which four neighbours lie in one vec4 of a and w: none (0), those along m or n (1), those along k (2).
+override A_ROWS: u32 = 0u;
 override W_ROWS: u32 = 0u;
 const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
 
 // a[.., k .. k + 4] of the row that begins at `row`; zeros beyond the end.
 fn read_a(row: u32, k: u32) -> vec4<f32> {
-    if (A_ROWS) { return a[(row + k) / 4u]; }
+    if (A_ROWS == 2u) { return a[(row + k) / 4u]; }
     let i = row + min(k + FOUR, vec4<u32>(params.k - 1u)) * params.a.w;
     let it = vec4<f32>(a[i.x / 4u][i.x % 4u], a[i.y / 4u][i.y % 4u], a[i.z / 4u][i.z % 4u], a[i.w / 4u][i.w % 4u]);
     return select(vec4<f32>(), it, k + FOUR < vec4<u32>(params.k));
@@ -45,6 +42,10 @@ fn read_w(at: u32) -> vec4<f32> {
 
 // Four rows of a, as columns.
 fn block_a(rows: vec4<u32>, k: u32) -> mat4x4<f32> {
+    if (A_ROWS == 1u) {
+        let i = (rows.x + (k + FOUR) * params.a.w) / 4u;
+        return transpose(mat4x4<f32>(a[i.x], a[i.y], a[i.z], a[i.w]));
+    }
     return mat4x4<f32>(read_a(rows.x, k), read_a(rows.y, k), read_a(rows.z, k), read_a(rows.w, k));
 }
 
