@@ -18,14 +18,17 @@ pub const ENTRIES: [Entry; 5] = [
         name: "fashion-vit",
         about: "clothes, by a transformer with a class token",
         open: |steps| {
-            open(Images { steps: steps.unwrap_or(8000), ..Images::vit("fashion-vit", vit::Pool::Token) })
+            open(Images { steps: steps.unwrap_or(10_000), ..Images::vit("fashion-vit", vit::Pool::Token) })
         },
     },
     Entry {
         name: "fashion-vit-mean",
         about: "clothes, by a transformer that takes the mean of its patches",
         open: |steps| {
-            open(Images { steps: steps.unwrap_or(8000), ..Images::vit("fashion-vit-mean", vit::Pool::Mean) })
+            open(Images {
+                steps: steps.unwrap_or(10_000),
+                ..Images::vit("fashion-vit-mean", vit::Pool::Mean)
+            })
         },
     },
     Entry {
