@@ -139,6 +139,11 @@ impl Trainer {
         Ok(sums.into_iter().map(|(name, sum)| (name, sum / samples)).collect())
     }
 
+    /// What stands beside the weights so that they load as a model, see [`Recipe::files`].
+    pub fn files(&self) -> Vec<(&'static str, serde_json::Value)> {
+        self.recipe.files()
+    }
+
     /// The run as it is now.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot { step: self.step, state: self.recording.states[..self.names.len()].to_vec() }

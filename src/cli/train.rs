@@ -12,6 +12,9 @@ use vitrine::train::{self, Provenance, Trainer};
 
 use super::{Choice, device, say, write};
 
+/// What the weights of a checkpoint are called.
+const MODEL: &str = "model.safetensors";
+
 /// What is asked for.
 #[derive(clap::Args)]
 pub(super) struct Options {
@@ -23,7 +26,8 @@ pub(super) struct Options {
     /// What chance begins with: the same seed on the same device gives the same curve
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The file to write (safetensors) [default: RECIPE.safetensors]; until the end the run is kept in FILE.checkpoint
+    /// The file to write (safetensors) [default: RECIPE/model.safetensors]; until the end the run is kept in
+    /// FILE.checkpoint. Beside a model.safetensors stands all that `--model` needs
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Go on from FILE.checkpoint if there is one
@@ -56,7 +60,10 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
         let known: Vec<&str> = recipes.iter().map(|it| it.name).collect();
         return Err(format!("there is no recipe {name}; there are {}", known.join(", ")));
     };
-    let out = options.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.safetensors")));
+    let out = options.out.clone().unwrap_or_else(|| Path::new(name).join(MODEL));
+    if let Some(folder) = out.parent().filter(|it| !it.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|it| format!("{}: {it}", folder.display()))?;
+    }
     let checkpoint = out.with_added_extension("checkpoint");
     let mut trainer = Trainer::new((entry.open)(options.steps)?, options.seed);
     if options.resume && checkpoint.exists() {
@@ -72,7 +79,11 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
     report(options.json, "test", &trainer, &measured);
     let weights =
         block_on(trainer.weights(options.half, &provenance(&device))).map_err(|it| it.to_string())?;
-    write(&out, &weights)
+    write(&out, &weights)?;
+    for (file, value) in trainer.files().into_iter().filter(|_| out.ends_with(MODEL)) {
+        write(&out.with_file_name(file), format!("{value:#}").as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Takes all steps that are left, and keeps the run in `checkpoint`.

@@ -1,6 +1,8 @@
 //! Clothes told apart, alone and in collages of four, by transformers and by convolutions: Fashion-MNIST (Xiao et al. 2017,
 //! arXiv 1708.07747). The test pictures are the data set's own 10,000.
 
+use serde_json::Value;
+
 use super::{Course, Entry, Loss, Opened, Recipe};
 use crate::data::fashion::{self, CLASSES, Part, SIDE};
 use crate::data::{Batches, Collage, Dataset, Random, collage};
@@ -199,6 +201,14 @@ impl Recipe for Images {
         }
         let measures = vec![("accuracy", accuracy(logits, *wanted))];
         Loss { loss: cross_entropy(logits, *wanted), measures }
+    }
+
+    fn files(&self) -> Vec<(&'static str, Value)> {
+        let config = match &self.model {
+            Model::Vit(config) => config.to_json(),
+            Model::Cnn(config) => config.to_json(),
+        };
+        vec![("config.json", config)]
     }
 
     fn held_out(&mut self) -> Vec<Vec<Tensor>> {

@@ -1,5 +1,7 @@
 //! What is learnt from what.
 
+use serde_json::Value;
+
 use crate::engine::Weights;
 use crate::graph::Var;
 use crate::nn::Params;
@@ -20,6 +22,10 @@ pub trait Recipe {
     fn batch(&mut self, seed: u64, step: u32) -> Vec<Tensor>;
     /// What is made small, recorded from parameters and a batch, which need not have the size of those of [`Self::batch`].
     fn loss<'g>(&self, p: &Params<'_, 'g>, batch: &[Var<'g>]) -> Loss<'g>;
+    /// What stands beside `model.safetensors` so that it loads as a model, by name: `config.json`, `tokenizer.json`.
+    fn files(&self) -> Vec<(&'static str, Value)> {
+        vec![]
+    }
     /// Batches that training never sees, for [`super::Trainer::test`]. Samples are counted by the first axis of the first
     /// tensor.
     fn held_out(&mut self) -> Vec<Vec<Tensor>> {

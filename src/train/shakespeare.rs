@@ -1,5 +1,7 @@
 //! Shakespeare, a character after the other, by a small GPT (Radford et al. 2019).
 
+use serde_json::Value;
+
 use super::{Course, Entry, Loss, Recipe};
 use crate::data::text::{self, Text, windows, windows_at};
 use crate::engine::Weights;
@@ -77,6 +79,10 @@ impl Recipe for Shakespeare {
         let [tokens, next] = batch else { panic!("a batch is characters and those that follow") };
         let logits = gpt::record(&self.config, *tokens, p).logits;
         Loss { loss: cross_entropy(logits, *next), measures: vec![("accuracy", accuracy(logits, *next))] }
+    }
+
+    fn files(&self) -> Vec<(&'static str, Value)> {
+        vec![("config.json", self.config.to_json()), ("tokenizer.json", self.text.vocabulary.tokenizer())]
     }
 
     /// Windows that do not overlap, evenly spread: 128 thousand characters.
