@@ -11,7 +11,7 @@ use crate::exhibits::Scene;
 use crate::ui::card;
 
 /// The picture is at least this high, in steps of the grid; what does not fit scrolls.
-const LEAST: f32 = 52.0;
+const LEAST: f32 = 48.0;
 
 /// Draws a tile; whether somebody began to drag it by its title.
 pub(super) fn show(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane) -> bool {
