@@ -21,7 +21,9 @@ impl Screen {
         let folder = std::env::temp_dir().join(format!("vitrine-screen-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-fbdir"])
+            .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
+            // Without it the server starts anew, and refuses clients, whenever the last one leaves.
+            .args(["-noreset", "-fbdir"])
             .arg(&folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -61,7 +63,7 @@ impl Window {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vitrine"));
         command.args(["open", link]).current_dir(env!("CARGO_MANIFEST_DIR"));
         command.env("DISPLAY", &screen.display).env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET");
-        Self(command.stderr(Stdio::null()).spawn().unwrap())
+        Self(command.spawn().unwrap())
     }
 }
 
