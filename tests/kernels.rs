@@ -3,19 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
+mod pair;
 
+use std::path::PathBuf;
+
+use pair::{Pair, SUM, numbers, recorded};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use vitrine::engine::{Cancel, EngineError, Weights, cpu::Cpu, gpu::Gpu};
-use vitrine::graph::{Graph, Recording, Var};
-use vitrine::platform::block_on;
+use vitrine::graph::{Graph, Var};
 use vitrine::tensor::Tensor;
-use vitrine::trace::Trace;
 
 /// Cases of every property: each compiles a plan, so that a hundred of them take a second in software.
 const CASES: u32 = 24;
@@ -43,78 +40,18 @@ fn kernels_are_valid_wgsl_with_a_header() {
     }
 }
 
-/// Both devices.
-struct Pair {
-    cpu: RefCell<Cpu>,
-    gpu: RefCell<Gpu>,
-}
-
-impl Pair {
-    /// `None` if `NO_GPU=1`.
-    fn new() -> Option<Self> {
-        if std::env::var("NO_GPU").is_ok_and(|it| it == "1") {
-            return None;
-        }
-        let gpu = block_on(Gpu::new()).expect("there is a GPU, or NO_GPU=1");
-        Some(Self { cpu: RefCell::new(Cpu::new()), gpu: RefCell::new(gpu) })
-    }
-
-    /// Whether the devices agree on all kept tensors, relative where numbers are above 1; if not, the first that differs.
-    fn compare(&self, recording: &Recording, tolerance: f32) -> Result<(), String> {
-        let expected = values(&block_on(self.cpu.borrow_mut().run(recording, &Cancel::default())).unwrap());
-        let found = values(&block_on(self.gpu.borrow_mut().run(recording, &Cancel::default())).unwrap());
-        assert_eq!(expected.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>(), "kept tensors");
-        for (name, expected) in &expected {
-            assert_eq!(expected.shape, found[name].shape, "shape of {name}");
-            for (i, (e, f)) in expected.data.iter().zip(found[name].data.iter()).enumerate() {
-                let close = e == f || (e - f).abs() <= tolerance * e.abs().max(1.0);
-                if !close {
-                    return Err(format!("{name} {:?} at {i}: expected {e}, found {f}", expected.shape));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Asserts that the devices agree to `tolerance`.
-    #[track_caller]
-    fn check(&self, tolerance: f32, record: impl Fn(&Graph)) {
-        self.compare(&recorded(record), tolerance).unwrap_or_else(|e| panic!("{e}"));
-    }
-
-    /// The same for a number of cases of `strategy`.
-    fn check_all<S: Strategy>(&self, tolerance: f32, strategy: S, record: impl Fn(&Graph, &S::Value)) {
-        let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
-        let run = |case: S::Value| {
-            self.compare(&recorded(|g| record(g, &case)), tolerance).map_err(TestCaseError::fail)
-        };
-        TestRunner::new_with_rng(config, rng()).run(&strategy, run).unwrap_or_else(|e| panic!("{e}"));
-    }
-}
-
 /// The same cases every time: a failure that comes and goes helps nobody.
 fn rng() -> proptest::test_runner::TestRng {
     proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha)
 }
 
-fn recorded(record: impl FnOnce(&Graph)) -> Recording {
-    let g = Graph::default();
-    record(&g);
-    g.finish()
-}
-
-fn values(trace: &Trace) -> BTreeMap<String, Tensor> {
-    let read = trace.tensors.iter().map(|(name, it)| (name.clone(), block_on(it.read()).unwrap()));
-    read.collect()
-}
-
-/// Numbers between -`scale` and `scale` that look random.
-fn numbers(shape: &[usize], seed: u32, scale: f32) -> Tensor {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12345);
-    Tensor::from_fn(shape, |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        ((state >> 8) as f32 / 8_388_608.0 - 1.0) * scale
-    })
+/// Compares `record` for a number of cases of `strategy`.
+fn check_all<S: Strategy>(pair: &Pair, tolerance: f32, strategy: S, record: impl Fn(&Graph, &S::Value)) {
+    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    let run = |case: S::Value| {
+        pair.compare(&recorded(|g| record(g, &case)), tolerance).map_err(TestCaseError::fail)
+    };
+    TestRunner::new_with_rng(config, rng()).run(&strategy, run).unwrap_or_else(|e| panic!("{e}"));
 }
 
 /// How an operand of some shape comes about: what strides a kernel is given.
@@ -178,13 +115,11 @@ fn shape(max_axes: usize) -> impl Strategy<Value = Vec<usize>> {
 // Two units in the last place for what both devices round alike; the functions of WGSL may err by some more.
 const ROUNDED: f32 = 2.5e-7;
 const FUNCTION: f32 = 2e-6;
-// Sums of up to some hundred products of numbers below 2, in another order.
-const SUM: f32 = 1e-4;
 
 #[test]
 fn functions_of_one_tensor() {
     let Some(pair) = Pair::new() else { return };
-    pair.check_all(FUNCTION, (shape(4), seen()), |g, (shape, how)| {
+    check_all(&pair, FUNCTION, (shape(4), seen()), |g, (shape, how)| {
         let x = operand(g, shape, *how, 1, 4.0);
         let positive = x.abs() + 0.1;
         x.abs().keep("abs");
@@ -224,7 +159,7 @@ fn functions_where_they_are_treacherous() {
 #[test]
 fn functions_of_two_tensors() {
     let Some(pair) = Pair::new() else { return };
-    pair.check_all(ROUNDED, (shape(4), seen(), seen()), |g, (shape, a, b)| {
+    check_all(&pair, ROUNDED, (shape(4), seen(), seen()), |g, (shape, a, b)| {
         let a = operand(g, shape, *a, 1, 2.0);
         let b = operand(g, shape, *b, 2, 2.0);
         (a + b).keep("add");
@@ -241,7 +176,7 @@ fn functions_of_two_tensors() {
 #[test]
 fn reductions() {
     let Some(pair) = Pair::new() else { return };
-    pair.check_all(SUM, (shape(4), seen(), 0..4_usize), |g, (shape, how, axis)| {
+    check_all(&pair, SUM, (shape(4), seen(), 0..4_usize), |g, (shape, how, axis)| {
         let x = operand(g, shape, *how, 1, 2.0);
         let axis = (axis % shape.len()) as isize;
         x.sum(axis).keep("sum");
@@ -270,7 +205,7 @@ fn long_rows_are_shared_by_a_workgroup() {
 fn softmax_and_layer_norm() {
     let Some(pair) = Pair::new() else { return };
     // A row of equal numbers has no variance: there eps decides, and must not be lost.
-    pair.check_all(SUM, (shape(3), seen(), 0..3_usize), |g, (shape, how, eps)| {
+    check_all(&pair, SUM, (shape(3), seen(), 0..3_usize), |g, (shape, how, eps)| {
         let n = *shape.last().unwrap();
         let x = operand(g, shape, *how, 1, 3.0);
         let other = operand(g, shape, Seen::Rows, 4, 3.0);
@@ -310,7 +245,7 @@ fn products() {
     let Some(pair) = Pair::new() else { return };
     let sizes = (prop::sample::select(vec![1, 2, 3, 12]), length(), length(), length());
     let epilogue = (any::<bool>(), any::<bool>(), any::<bool>());
-    pair.check_all(SUM, (sizes, seen(), seen(), epilogue), |g, ((batch, m, k, n), a, w, epilogue)| {
+    check_all(&pair, SUM, (sizes, seen(), seen(), epilogue), |g, ((batch, m, k, n), a, w, epilogue)| {
         let (alpha, bias, gelu) = *epilogue;
         let a = operand(g, &[*batch, *m, *k], *a, 1, 1.0);
         let w = operand(g, &[*batch, *k, *n], *w, 2, 1.0);
@@ -362,7 +297,7 @@ fn attention_as_models_write_it() {
 fn gather_clamps_ids() {
     let Some(pair) = Pair::new() else { return };
     let ids = prop::collection::vec(-3..12_i32, 1..9);
-    pair.check_all(0.0, ((1..9_usize, 1..9_usize), seen(), ids), |g, ((v, d), how, ids)| {
+    check_all(&pair, 0.0, ((1..9_usize, 1..9_usize), seen(), ids), |g, ((v, d), how, ids)| {
         let table = operand(g, &[*v, *d], *how, 1, 1.0);
         let ids: Vec<f32> = ids.iter().map(|it| *it as f32).collect();
         let ids = g.input(&Tensor::new(&[ids.len()], ids));
@@ -375,7 +310,7 @@ fn gather_clamps_ids() {
 fn pads_windows_and_copies() {
     let Some(pair) = Pair::new() else { return };
     let pad = (0..4_usize, 0..3_usize, 0..3_usize);
-    pair.check_all(0.0, (shape(4), seen(), pad), |g, (shape, how, (axis, before, after))| {
+    check_all(&pair, 0.0, (shape(4), seen(), pad), |g, (shape, how, (axis, before, after))| {
         let x = operand(g, shape, *how, 1, 1.0);
         let axis = (axis % shape.len()) as isize;
         let padded = x.pad(axis, *before, *after, -7.0);
@@ -398,134 +333,4 @@ fn empty_tensors_are_no_work() {
         none.sum(0).keep("another");
         none.pad(0, 1, 1, 5.0).keep("padding only");
     });
-}
-
-#[test]
-fn a_structure_compiles_once_and_follows_its_inputs() {
-    let Some(pair) = Pair::new() else { return };
-    for seed in 0..4 {
-        pair.check(SUM, |g| {
-            let x = operand(g, &[5, 8], Seen::Rows, seed, 1.0);
-            (x.matmul(x.t()) + 1.0).softmax().keep("y");
-        });
-    }
-    assert_eq!(pair.gpu.borrow().compiles(), 1, "one plan for four inputs");
-}
-
-#[test]
-fn traces_outlive_later_runs() {
-    let Some(pair) = Pair::new() else { return };
-    let mut gpu = pair.gpu.borrow_mut();
-    let traces: Vec<Trace> = (0..4)
-        .map(|i| {
-            let recording = recorded(|g| {
-                (g.input(&Tensor::new(&[3], [i as f32, 1.0, 2.0])) * 2.0).keep("y");
-            });
-            block_on(gpu.run(&recording, &Cancel::default())).unwrap()
-        })
-        .collect();
-    for (i, trace) in traces.iter().enumerate() {
-        assert_eq!(values(trace)["y"].data[..], [2.0 * i as f32, 2.0, 4.0], "trace {i}");
-    }
-}
-
-#[test]
-fn windows_arrive_without_waiting() {
-    let Some(pair) = Pair::new() else { return };
-    let recording = recorded(|g| {
-        (g.input(&numbers(&[40, 7], 1, 1.0)) * 2.0).keep("y");
-    });
-    let trace = block_on(pair.gpu.borrow_mut().run(&recording, &Cancel::default())).unwrap();
-    let y = trace.get("y").unwrap();
-    let whole = block_on(y.read()).unwrap();
-    // More windows than are remembered: the last ones arrive all the same.
-    for start in 0..40 {
-        let range = 7 * start..7 * start + 7;
-        let window = std::iter::repeat_with(|| y.window(range.clone())).take(1_000_000).flatten().next();
-        assert_eq!(window.expect("the window arrives")[..], whole.data[range], "row {start}");
-    }
-    assert!(y.window(3..3).expect("nothing is at hand at once").is_empty(), "an empty window");
-}
-
-#[test]
-fn weights_are_shared_and_read_in_any_precision() {
-    let Some(pair) = Pair::new() else { return };
-    let weights =
-        BTreeMap::from([("w".to_owned(), numbers(&[6, 8], 1, 1.0)), ("b".to_owned(), numbers(&[6], 2, 1.0))]);
-    let weights = Arc::new(Weights::from_tensors(&weights));
-    for rows in [1, 3, 9] {
-        pair.check(SUM, |g| {
-            let x = operand(g, &[rows, 8], Seen::Rows, 3, 1.0);
-            (x.matmul(g.weight(&weights, "w").t()) + g.weight(&weights, "b")).gelu().keep("y");
-            g.weight(&weights, "w").keep("w itself");
-        });
-    }
-}
-
-#[test]
-fn what_cannot_be_is_an_error_that_names_it() {
-    let Some(pair) = Pair::new() else { return };
-    let mut gpu = pair.gpu.borrow_mut();
-    let huge = recorded(|g| {
-        let x = g.input(&numbers(&[1, 1 << 16], 1, 1.0)).broadcast(&[1 << 17, 1 << 16]);
-        (x + 1.0).keep("y");
-    });
-    match block_on(gpu.run(&huge, &Cancel::default())) {
-        Err(EngineError::TooLarge { what, needed, allowed }) => {
-            assert!(what.contains("Binary(Add)"), "{what}");
-            assert!(needed == 1 << 15 && allowed < needed, "{needed} of {allowed}");
-        }
-        other => panic!("32 GB in one buffer: {:?}", other.map(|_| ())),
-    }
-    let axes = recorded(|g| {
-        let x = g.input(&numbers(&[2; 10], 1, 1.0));
-        x.permute(&[1, 0, 3, 2, 5, 4, 7, 6, 9, 8]).keep("y");
-    });
-    let refused = block_on(gpu.run(&axes, &Cancel::default())).map(|_| ());
-    assert!(
-        matches!(&refused, Err(EngineError::Refused { reason, .. }) if reason.contains("axes")),
-        "{refused:?}"
-    );
-    let small = recorded(|g| {
-        (g.input(&numbers(&[2], 1, 1.0)) + 1.0).keep("y");
-    });
-    let cancel = Cancel::default();
-    cancel.cancel();
-    let cancelled = block_on(gpu.run(&small, &cancel)).map(|_| ());
-    assert!(matches!(cancelled, Err(EngineError::Cancelled)), "{cancelled:?}");
-    assert!(block_on(gpu.run(&small, &Cancel::default())).is_ok(), "it still runs after all this");
-    assert_eq!(gpu.lost(), None, "and is not lost");
-}
-
-#[test]
-fn long_runs_are_sliced_and_right() {
-    let Some(pair) = Pair::new() else { return };
-    pair.check(SUM, |g| {
-        let w = g.input(&numbers(&[256, 256], 1, 0.1));
-        let x = g.input(&numbers(&[256, 256], 2, 1.0));
-        let y = (0..12).fold(x, |x, _| x.matmul(w).tanh());
-        y.keep("y");
-    });
-}
-
-#[test]
-fn a_lost_device_is_an_error() {
-    if Pair::new().is_none() {
-        return;
-    }
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
-    let adapter = block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).unwrap();
-    let descriptor = vitrine::engine::gpu::device_descriptor(&adapter);
-    let (device, queue) = block_on(adapter.request_device(&descriptor)).unwrap();
-    let mut gpu = Gpu::shared(&adapter, device.clone(), queue);
-    let recording = recorded(|g| {
-        (g.input(&numbers(&[4], 1, 1.0)) + 1.0).keep("y");
-    });
-    let trace = block_on(gpu.run(&recording, &Cancel::default())).unwrap();
-    device.destroy();
-    let after = block_on(gpu.run(&recording, &Cancel::default())).map(|_| ());
-    assert!(matches!(after, Err(EngineError::Lost(_))), "{after:?}");
-    let read = block_on(trace.get("y").unwrap().read()).map(|_| ());
-    assert!(matches!(read, Err(EngineError::Lost(_))), "{read:?}");
-    assert!(gpu.lost().is_some(), "it says why");
 }

@@ -300,16 +300,7 @@ impl<'r> Compiler<'r> {
     }
 
     fn product(&mut self, id: usize, Product { factors, alpha, bias, gelu }: Product) {
-        let [mut a, mut b] = self.matrices(factors);
-        if (0..2).all(|axis| b.strides[axis] == 0 || b.shape[axis] == 1) {
-            // One matrix for the whole batch: its rows are those of a single product.
-            let [outer, inner, m, k] = a.shape[..] else { unreachable!("products have four axes") };
-            if let Some(rows) = a.reshape(&[1, 1, outer * inner * m, k]) {
-                a = rows;
-                b.shape[..2].fill(1);
-            }
-        }
-        let mut inputs = vec![a, b];
+        let mut inputs = self.matrices(factors).to_vec();
         inputs.extend(bias.map(|bias| self.operand(bias)));
         self.emit(id, Kernel::Matmul { alpha, gelu }, inputs);
     }

@@ -3,6 +3,7 @@
 //!
 //! `x` is an activation or the input itself, `[.., channel]`, and `g = dz/dx`; a map has a number for every place, `[..]`.
 
+use super::without_last;
 use crate::graph::Var;
 use crate::tensor::Tensor;
 
@@ -34,10 +35,4 @@ pub fn integrated<'g>(x: Var<'g>, x0: Var<'g>, n: usize, z: impl Fn(Var<'g>) -> 
     let path = along * (x - x0) + x0; // [n, ..]
     let g = x.graph().grad(z(path), &[path])[0];
     (x - x0) * g.mean(0).reshape(&shape)
-}
-
-/// `[.., 1] -> [..]`
-fn without_last(x: Var<'_>) -> Var<'_> {
-    let shape = x.shape();
-    x.reshape(&shape[..shape.len() - 1])
 }

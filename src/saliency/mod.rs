@@ -7,3 +7,17 @@ pub mod meta;
 pub mod normgrad;
 pub mod relevance;
 pub mod rollout;
+
+use crate::graph::{Graph, Var};
+use crate::tensor::Tensor;
+
+/// `[.., 1] -> [..]`
+fn without_last(x: Var<'_>) -> Var<'_> {
+    let shape = x.shape();
+    x.reshape(&shape[..shape.len() - 1])
+}
+
+/// The identity matrix `[n, n]`.
+fn identity(g: &Graph, n: usize) -> Var<'_> {
+    g.input(&Tensor::from_fn(&[n, n], |at| f32::from(u8::from(at[0] == at[1]))))
+}

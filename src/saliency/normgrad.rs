@@ -5,6 +5,7 @@
 //! gradient. A map shows how large each contribution is. No layer is really put there; the contribution of a 1 x 1
 //! convolution is the outer product `x_u g_u^T`, whose norm is `|x_u| |g_u|`.
 
+use super::without_last;
 use crate::graph::Var;
 
 /// The layer that is thought to be there.
@@ -104,10 +105,4 @@ fn squares(x: Var<'_>) -> Var<'_> {
 
 fn positive(x: Var<'_>) -> Var<'_> {
     x.max_with(x.graph().constant(0.0))
-}
-
-/// `[.., 1] -> [..]`
-fn without_last(x: Var<'_>) -> Var<'_> {
-    let shape = x.shape();
-    x.reshape(&shape[..shape.len() - 1])
 }

@@ -1,8 +1,8 @@
 //! Attention with its gradient: which tokens matter for one answer, not in general (Chefer, Gur & Wolf 2021, "Generic
 //! Attention-model Explainability", arXiv 2103.15679, equations 5 and 6).
 
+use super::identity;
 use crate::graph::Var;
-use crate::tensor::Tensor;
 
 /// `mean_h max(0, A o dz/dA)`, `[query, key]`, of patterns and their gradients `[head, query, key]`.
 pub fn attention_gradient<'g>(pattern: Var<'g>, gradient: Var<'g>) -> Var<'g> {
@@ -16,8 +16,7 @@ pub fn relevance<'g>(layers: &[(Var<'g>, Var<'g>)]) -> Vec<Var<'g>> {
     let mut all: Vec<Var<'g>> = vec![];
     for (pattern, gradient) in layers {
         let n = pattern.dim(-1);
-        let identity = Tensor::from_fn(&[n, n], |at| f32::from(u8::from(at[0] == at[1])));
-        let below = all.last().copied().unwrap_or_else(|| pattern.graph().input(&identity));
+        let below = all.last().copied().unwrap_or_else(|| identity(pattern.graph(), n));
         all.push(below + attention_gradient(*pattern, *gradient).matmul(below));
     }
     all

@@ -4,17 +4,16 @@
 //! the layers as a product of `A~[l] = (mean_h A[l,h] + I) / 2`, the new layer on the left:
 //! `R[0] = A~[0]`, `R[l] = A~[l] R[l-1]`. Every row of every `R` sums to 1.
 
+use super::identity;
 use crate::graph::Var;
-use crate::tensor::Tensor;
 
 /// `R[l]` `[query, key]` after every layer, from the patterns `[head, query, key]` of all layers.
 pub fn rollout<'g>(patterns: &[Var<'g>]) -> Vec<Var<'g>> {
     let mut rolled: Vec<Var<'g>> = vec![];
     for pattern in patterns {
         let n = pattern.dim(-1);
-        let identity = Tensor::from_fn(&[n, n], |at| f32::from(u8::from(at[0] == at[1])));
         let mean = pattern.mean(0).reshape(&[n, n]);
-        let a = (mean + pattern.graph().input(&identity)) * 0.5;
+        let a = (mean + identity(pattern.graph(), n)) * 0.5;
         rolled.push(rolled.last().map_or(a, |below| a.matmul(*below)));
     }
     rolled
@@ -22,10 +21,11 @@ pub fn rollout<'g>(patterns: &[Var<'g>]) -> Vec<Var<'g>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::rollout;
     use crate::engine::{Cancel, cpu::Cpu};
     use crate::graph::Graph;
     use crate::platform::block_on;
+    use crate::tensor::Tensor;
 
     /// Rollout of `layers` equal patterns.
     fn rolled(pattern: &Tensor, layers: usize) -> Tensor {

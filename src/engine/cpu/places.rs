@@ -1,6 +1,6 @@
 //! Kernels that choose where elements go: gather and scatter, pad and fold.
 
-use super::Strided;
+use super::{Strided, pointwise::indices};
 use crate::platform::for_each_chunk;
 use crate::tensor::advance;
 
@@ -83,12 +83,8 @@ fn lines(shape: &[usize], strides: &[usize]) -> (usize, usize) {
 fn for_each_line(out: &mut [f32], rows: usize, shape: &[usize], f: impl Fn(&[usize], &mut [f32]) + Sync) {
     let [leading @ .., len] = shape else { unreachable!("the tensor has an axis") };
     for_each_chunk(out, rows * len, 1, |task, out| {
-        let mut index = vec![0; shape.len()];
-        let mut line = task * rows;
-        for (axis, n) in leading.iter().enumerate().rev() {
-            index[axis] = line % n;
-            line /= n;
-        }
+        let mut index = indices(leading, task * rows);
+        index.push(0);
         for out in out.chunks_mut(*len) {
             f(&index, out);
             advance(&mut index[..leading.len()], leading);

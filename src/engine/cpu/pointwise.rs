@@ -132,7 +132,7 @@ fn runs<const N: usize>(
 }
 
 /// The index of element `i` of `shape` in row-major order.
-fn indices(shape: &[usize], mut i: usize) -> Vec<usize> {
+pub(super) fn indices(shape: &[usize], mut i: usize) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (axis, n) in shape.iter().enumerate().rev() {
         index[axis] = i % n;

@@ -179,12 +179,13 @@ fn each_row(out: &mut [f32], len: usize, cost: usize, f: impl Fn(usize, &mut [f3
     });
 }
 
-/// Sum in eight lanes: vectorised, and as exact as a tree.
+/// Sum in sixteen lanes: vectorised, and as exact as a tree.
 #[inline(always)]
 fn sum(x: &[f32]) -> f32 {
     lanes(x, 0.0, |a, b| a + b)
 }
 
+/// `f` over all elements, in sixteen lanes.
 #[inline(always)]
 fn lanes(x: &[f32], start: f32, f: impl Fn(f32, f32) -> f32 + Copy) -> f32 {
     let mut lanes = [start; 16];
