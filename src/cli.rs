@@ -152,8 +152,16 @@ fn device(choice: Choice) -> Result<Device, String> {
     }
 }
 
+/// Loads a BERT.
+fn load_bert(zoo: &mut Zoo, name: &str) -> Result<Arc<Bert>, String> {
+    match load(zoo, name)? {
+        AnyModel::Bert(bert) => Ok(bert),
+        _ => Err(format!("{name} is no BERT")),
+    }
+}
+
 /// Loads a model of `zoo` by its id, or the one in a folder.
-fn load(zoo: &mut Zoo, name: &str) -> Result<Arc<Bert>, String> {
+fn load(zoo: &mut Zoo, name: &str) -> Result<AnyModel, String> {
     let folder = Path::new(name);
     let id = match zoo.get(name) {
         Some(_) => name.to_owned(),
@@ -170,10 +178,7 @@ fn load(zoo: &mut Zoo, name: &str) -> Result<Arc<Bert>, String> {
     loop {
         zoo.poll();
         match zoo.status(&id) {
-            Some(Status::Ready(AnyModel::Bert(bert))) => return Ok(Arc::clone(bert)),
-            Some(Status::Ready(_)) => {
-                return Err(format!("{name} is no BERT, and only those can be run on a text here"));
-            }
+            Some(Status::Ready(model)) => return Ok(model.clone()),
             Some(Status::Failed(fault)) => return Err(format!("{name}: {fault}")),
             Some(Status::Loading { received, total: Some(total) }) if std::io::stderr().is_terminal() => {
                 eprint!(

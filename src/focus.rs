@@ -18,6 +18,9 @@ pub struct Spot {
     /// Key token (column of a map).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<usize>,
+    /// Place in a picture: row and column in thousandths of its side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<[u16; 2]>,
 }
 
 /// The cursor that all tiles share. Hovering previews, a click locks, Esc releases.
@@ -43,7 +46,13 @@ impl Focus {
         let (h, l) = (self.hover, self.locked);
         // A hovered token leaves no locked partner lit: the pair under the pointer is one thing.
         let tokens = if h.query.is_some() || h.key.is_some() { h } else { l };
-        Spot { layer: h.layer.or(l.layer), head: h.head.or(l.head), query: tokens.query, key: tokens.key }
+        Spot {
+            layer: h.layer.or(l.layer),
+            head: h.head.or(l.head),
+            query: tokens.query,
+            key: tokens.key,
+            at: h.at.or(l.at),
+        }
     }
 
     /// Previews `spot` while the pointer is on it.
@@ -59,13 +68,18 @@ impl Focus {
             head: spot.head.or(l.head),
             query: spot.query.or(l.query),
             key: spot.key.or(l.key),
+            at: spot.at.or(l.at),
         };
     }
 
-    /// Unlocks the tokens (Esc).
+    /// Whether a token or a place is locked.
+    pub fn is_locked(&self) -> bool {
+        self.locked.query.is_some() || self.locked.key.is_some() || self.locked.at.is_some()
+    }
+
+    /// Unlocks tokens and places (Esc).
     pub fn release(&mut self) {
-        self.locked.query = None;
-        self.locked.key = None;
+        (self.locked.query, self.locked.key, self.locked.at) = (None, None, None);
     }
 
     /// Ends a frame; returns whether the hover changed, so that the app draws once more.

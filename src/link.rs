@@ -9,6 +9,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::data::Picture;
 use crate::exhibits::Inputs;
 use crate::focus::Spot;
 
@@ -18,8 +19,10 @@ use crate::focus::Spot;
 pub struct State {
     /// The sentence.
     pub text: String,
-    /// Id of the model.
+    /// Id of the model that reads it.
     pub model: String,
+    /// The picture.
+    pub picture: Picture,
     /// What stands side by side; `None` if all tiles are closed.
     pub tiles: Option<Layout>,
     /// Whether the gallery covers the tiles.
@@ -193,10 +196,11 @@ fn damaged(reason: impl Into<String>) -> LinkError {
 
 impl Default for State {
     fn default() -> Self {
-        let Inputs { text, model } = Inputs::default();
+        let Inputs { text, model, picture } = Inputs::default();
         Self {
             text,
             model,
+            picture,
             tiles: Some(Layout::from("attention")),
             gallery: false,
             focus: Spot::default(),

@@ -78,6 +78,7 @@ impl Exhibit for Stub {
         vec![Check {
             name: "zero is zero",
             claim: "zero is zero",
+            model: "minilm",
             tolerance: 0.0,
             because: "it is",
             measure: Measure::Scalar(|_| {

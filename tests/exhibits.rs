@@ -14,15 +14,21 @@ use vitrine::platform::block_on;
 use vitrine::trace::Trace;
 use vitrine::ui::{Style, install_fonts, install_heatmaps};
 
-/// The zoo with `MiniLM` in it.
+/// The zoo with all models in it that exhibits begin with and checks are measured on.
 fn zoo() -> Zoo {
     let mut zoo = Zoo::default();
-    zoo.load("minilm");
-    while zoo.bert("minilm").is_none() {
-        zoo.poll();
-        let failed = matches!(zoo.status("minilm"), Some(vitrine::models::Status::Failed(_)));
-        assert!(!failed, "MiniLM's weights are missing: `./run test` fetches them");
-        std::thread::sleep(std::time::Duration::from_millis(20));
+    for exhibit in all().into_iter().map(|it| (it.open)(serde_json::Value::Null).unwrap()) {
+        let inputs = Inputs::default();
+        let checks = exhibit.checks();
+        for id in checks.iter().map(|it| it.model).chain([exhibit.model(&inputs)]) {
+            zoo.load(id);
+            while zoo.ready(id).is_none() {
+                zoo.poll();
+                let failed = matches!(zoo.status(id), Some(vitrine::models::Status::Failed(_)));
+                assert!(!failed, "the weights of {id} are missing: `./run test` fetches them");
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        }
     }
     zoo
 }
@@ -69,6 +75,7 @@ fn pictures_are_as_they_were_judged() {
         let style = Style::new(true, 1.0);
         let look = style.clone();
         let mut focus = Focus::default();
+        let (mut inputs, zoo) = (Inputs::default(), Zoo::default());
         let mut harness = Harness::builder()
             .with_size([1100.0, 620.0])
             .renderer(WgpuTestRenderer::from_render_state(state))
@@ -78,7 +85,14 @@ fn pictures_are_as_they_were_judged() {
             })
             .build_ui(move |ui| {
                 ui.painter().rect_filled(ui.max_rect(), 0.0, style.surface);
-                let mut scene = Scene { trace: &trace, focus: &mut focus, style: &style };
+                let mut scene = Scene {
+                    trace: &trace,
+                    focus: &mut focus,
+                    style: &style,
+                    inputs: &mut inputs,
+                    zoo: &zoo,
+                    pick: &mut false,
+                };
                 let size = egui::vec2(ui.available_width(), 500.0);
                 ui.allocate_ui(size, |ui| exhibit.view(ui, &mut scene).unwrap());
                 exhibit.controls(ui, &mut scene);

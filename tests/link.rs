@@ -3,6 +3,7 @@
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::Value;
+use vitrine::data::Picture;
 use vitrine::focus::Spot;
 use vitrine::link::{Direction, Layout, LinkError, Split, State, Tabs, Theme, Tile, decode, encode};
 
@@ -39,22 +40,38 @@ fn layout() -> impl Strategy<Value = Layout> {
 
 fn spot() -> impl Strategy<Value = Spot> {
     let place = || proptest::option::of(any::<u16>().prop_map(usize::from));
-    (place(), place(), place(), place()).prop_map(|(layer, head, query, key)| Spot {
+    let at = proptest::option::of(any::<[u16; 2]>());
+    (place(), place(), place(), place(), at).prop_map(|(layer, head, query, key, at)| Spot {
         layer,
         head,
         query,
         key,
+        at,
     })
+}
+
+fn picture() -> impl Strategy<Value = Picture> {
+    let drawn = (1usize..40, any::<u8>()).prop_map(|(side, grey)| {
+        Picture::Drawn((0..side * side).map(|i| grey.wrapping_add((i * i) as u8)).collect())
+    });
+    let photo = any::<String>().prop_map(|name| Picture::Photo { name, photo: None });
+    prop_oneof![
+        any::<u32>().prop_map(Picture::Collage),
+        any::<u32>().prop_map(Picture::Clothes),
+        drawn,
+        photo
+    ]
 }
 
 fn state() -> impl Strategy<Value = State> {
     let theme = prop_oneof![Just(Theme::System), Just(Theme::Dark), Just(Theme::Light)];
     let tiles = proptest::option::of(layout());
     let text = prop_oneof![Just(State::default().text), any::<String>(), ".{0,900}"];
-    (text, any::<String>(), tiles, any::<bool>(), spot(), theme, any::<u16>()).prop_map(
-        |(text, model, tiles, gallery, focus, theme, size)| State {
+    (text, any::<String>(), picture(), tiles, any::<bool>(), spot(), theme, any::<u16>()).prop_map(
+        |(text, model, picture, tiles, gallery, focus, theme, size)| State {
             text,
             model,
+            picture,
             tiles,
             gallery,
             focus,

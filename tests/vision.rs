@@ -14,7 +14,7 @@ use vitrine::engine::{Device, Weights, plan::Plan};
 use vitrine::graph::{Edit, Graph, How};
 use vitrine::models::efficientnet::{self, EfficientNet};
 use vitrine::models::vit::{self, Pool};
-use vitrine::models::{AnyConfig, AnyModel, Cnn, Pixels, Vit, Zoo, cnn};
+use vitrine::models::{AnyConfig, AnyModel, Cnn, Kind, Pixels, Vit, Zoo, cnn};
 use vitrine::nn::{Activation, init};
 use vitrine::tensor::Tensor;
 
@@ -349,8 +349,8 @@ fn the_zoo_knows_efficientnets_memory_before_it_is_loaded() {
     let zoo = Zoo::default();
     let it = zoo.get("efficientnet-lite0").unwrap();
     assert_eq!(it.memory, Some(lite0().config.memory()));
-    assert!(zoo.image_models().iter().any(|other| other.id == it.id), "it is listed");
-    assert!(zoo.models().iter().all(|other| other.id != it.id), "but not where text is read");
+    assert!(zoo.of_kind(Kind::Vision).any(|other| other.id == it.id), "it is listed");
+    assert!(zoo.of_kind(Kind::Encoder).all(|other| other.id != it.id), "but not where text is read");
 }
 
 /// All layers of the real architecture, on an image so small that a software GPU does it in a moment.

@@ -1,5 +1,6 @@
 //! Doing what clicks and keys ask for.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use egui::Context;
@@ -9,11 +10,13 @@ use super::action::{Action, Compute, Format, OnModel, OnTile, Preset};
 use super::layout::{self, Place};
 use super::model::{Weights, weights};
 use super::{App, News, bar};
+use crate::data::Picture;
 use crate::engine::EngineError;
 use crate::exhibits::Scene;
 use crate::focus::Spot;
 use crate::lab;
 use crate::link::{self, Layout, State, Tabs, Tile};
+use crate::models::Kind;
 use crate::platform;
 
 impl App {
@@ -81,7 +84,7 @@ impl App {
             self.help = false;
         } else if self.in_gallery {
             self.in_gallery = false;
-        } else if self.focus.locked.query.is_some() || self.focus.locked.key.is_some() {
+        } else if self.focus.is_locked() {
             self.focus.release();
         } else {
             self.maximised = None;
@@ -123,8 +126,10 @@ impl App {
         if self.lab.fault.is_some() {
             self.switch(self.compute);
         }
-        if matches!(weights(&self.zoo, &self.inputs.model), Weights::Failed(_)) {
-            self.zoo.load(&self.inputs.model);
+        for id in self.models(ctx) {
+            if matches!(weights(&self.zoo, &id), Weights::Failed(_)) {
+                self.zoo.load(&id);
+            }
         }
         for id in self.shown(ctx) {
             if self.lab.show(id).error.is_some() {
@@ -252,7 +257,15 @@ impl App {
         let later = "The numbers are not at hand yet. Please try again in a moment.";
         let pane = self.tree.tiles.get_pane(&TileId::from_u64(id)).ok_or(later)?;
         let trace = pane.trace(id, &self.lab).ok_or(later)?;
-        let scene = Scene { trace: &trace, focus: &mut self.focus, style: &self.style };
+        let (inputs, zoo) = (&mut self.inputs, &self.zoo);
+        let scene = Scene {
+            trace: &trace,
+            focus: &mut self.focus,
+            style: &self.style,
+            inputs,
+            zoo,
+            pick: &mut false,
+        };
         let figure = crate::ui::Figure { link, ..pane.exhibit.figure(&scene).ok_or(later)? };
         let (ending, bytes) = match format {
             Format::Svg => ("svg", figure.svg().map(String::into_bytes).map_err(|error| error.to_string())?),
@@ -274,7 +287,13 @@ impl App {
     pub(super) fn take_news(&mut self, ctx: &Context) {
         while let Ok(news) = self.news.1.try_recv() {
             match news {
-                News::Files(files) => self.add_files(files),
+                News::Files(files) => self.add_files(ctx, files),
+                News::Photo(name, Ok(photo)) => {
+                    self.inputs.picture = Picture::Photo { name, photo: Some(Arc::new(photo)) };
+                }
+                News::Photo(name, Err(reason)) => {
+                    self.notices.warn(format!("{name} could not be read: {reason}."));
+                }
                 News::Saved(Ok(true)) => self.notices.say(ctx, "Saved."),
                 News::Saved(Ok(false)) => {}
                 News::Saved(Err(reason)) => self.notices.warn(format!("Not saved: {reason}.")),
@@ -299,18 +318,56 @@ impl App {
         });
     }
 
-    fn add_files(&mut self, files: Vec<platform::File>) {
+    fn add_files(&mut self, ctx: &Context, files: Vec<platform::File>) {
         let mut good = vec![];
         for (name, bytes) in files {
             match bytes {
+                Ok(bytes) if is_photo(&name) => self.read_photo(ctx, name, bytes),
                 Ok(bytes) => good.push((name, bytes)),
                 Err(reason) => self.notices.warn(format!("{name} could not be read: {reason}.")),
             }
         }
         if !good.is_empty() {
-            self.inputs.model = self.zoo.add_files("own model", good);
+            let id = self.zoo.add_files("own model", good);
+            match self.zoo.get(&id).and_then(|it| it.kind) {
+                None | Some(Kind::Encoder) => self.inputs.model = id,
+                Some(kind) => self.choose(&id, kind),
+            }
         }
     }
+
+    fn read_photo(&self, ctx: &Context, name: String, bytes: Vec<u8>) {
+        let (news, ctx, photo) = (self.news.0.clone(), ctx.clone(), platform::decode_photo(bytes));
+        platform::spawn(async move {
+            let _ = news.send(News::Photo(name, photo.await));
+            ctx.request_repaint();
+        });
+    }
+
+    /// Lets every tile that shows models of `kind` show this one.
+    fn choose(&mut self, id: &str, kind: Kind) {
+        let mut found = false;
+        for tile in self.tree.tiles.tiles_mut() {
+            if let egui_tiles::Tile::Pane(pane) = tile
+                && pane.exhibit.kind() == kind
+            {
+                pane.exhibit.choose(id);
+                found = true;
+            }
+        }
+        if !found {
+            let what = if kind == Kind::Vision { "looks at pictures" } else { "goes on with a text" };
+            self.notices.warn(format!(
+                "This model {what}. Open an exhibit that shows such models, and choose it there."
+            ));
+        }
+    }
+}
+
+/// Whether a file's name is that of a photograph.
+fn is_photo(name: &str) -> bool {
+    let ending = Path::new(name).extension().and_then(|it| it.to_str()).unwrap_or_default();
+    ["jpg", "jpeg", "png", "webp", "avif", "gif"].contains(&&*ending.to_lowercase())
 }
 
 /// All tiles in order.

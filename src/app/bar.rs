@@ -1,6 +1,7 @@
 //! The top bar: the sentence, the model, what computes, and everything else that concerns all tiles.
 
 use egui::{Align, Id, Layout, RichText, Role, Ui, WidgetInfo};
+use egui_tiles::TileId;
 
 use super::action::{Action, Compute, Preset};
 use super::icon::{Icon, icon_button, paint};
@@ -8,6 +9,7 @@ use super::model::{self, Weights, weights};
 use super::tile::quiet;
 use super::{App, phone};
 use crate::link::Theme;
+use crate::models::{AnyModel, Kind};
 use crate::ui::Style;
 
 /// Sizes of type on offer, in percent.
@@ -28,19 +30,21 @@ impl App {
         let margin = egui::Margin::symmetric(style.grid(2.0) as i8, style.grid(1.0) as i8);
         let frame = egui::Frame::new().fill(style.background).inner_margin(margin);
         let phone = phone(ui, &style);
+        // Models of images have their picture in the tile.
+        let reads = self.tree.is_empty() || self.shows(Kind::Encoder) || self.shows(Kind::Decoder);
         egui::Panel::top("bar").show_separator_line(false).frame(frame).show(ui, |ui| {
             ui.horizontal(|ui| {
                 Self::name(ui, &style, actions);
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.spacing_mut().item_spacing.x = style.grid(0.5);
                     self.right(ui, &style, phone, actions);
-                    if !phone {
+                    if !phone && reads {
                         ui.add_space(style.grid(1.0));
                         ui.with_layout(Layout::left_to_right(Align::Center), |ui| self.sentence(ui, &style));
                     }
                 });
             });
-            if phone {
+            if phone && reads {
                 ui.add_space(style.grid(0.5));
                 self.sentence(ui, &style);
             }
@@ -80,7 +84,9 @@ impl App {
             self.undo_buttons(ui, style, actions);
         }
         self.compute_menu(ui, style, phone, actions);
-        self.model_menu(ui, style, actions);
+        if self.tree.is_empty() || self.shows(Kind::Encoder) {
+            self.model_menu(ui, style, actions);
+        }
     }
 
     fn undo_buttons(&self, ui: &mut Ui, style: &Style, actions: &mut Vec<Action>) {
@@ -142,11 +148,13 @@ impl App {
 
     /// "14 tokens", "first 512 of 731 tokens".
     fn count(&self) -> String {
-        let Some(bert) = self.zoo.bert(&self.inputs.model) else {
+        let panes = self.tiles().into_iter().filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(id)));
+        let models = panes.filter_map(|it| self.zoo.ready(it.exhibit.model(&self.inputs)));
+        let Some(tokenizer) = models.filter_map(AnyModel::tokenizer).next() else {
             let fits = self.first().is_some_and(|(_, pane)| pane.fits(&self.inputs));
             return if fits { format!("{} tokens", self.tokens().len()) } else { String::new() };
         };
-        let tokens = bert.tokenizer.encode(&self.inputs.text);
+        let tokens = tokenizer.encode(&self.inputs.text);
         match (tokens.ids.len(), tokens.total) {
             (_, 1) => "1 token".to_owned(),
             (used, all) if used < all => format!("first {used} of {all} tokens"),

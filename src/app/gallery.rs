@@ -6,6 +6,7 @@ use super::action::Action;
 use super::tile::quiet;
 use crate::exhibits::{Entry, Inputs, Scene};
 use crate::focus::Focus;
+use crate::models::Zoo;
 use crate::ui::{Figure, Style, scale};
 
 /// Most cells along an edge of a thumbnail.
@@ -17,8 +18,15 @@ pub(super) struct Gallery(Option<Vec<Option<Figure>>>);
 
 impl Gallery {
     /// Shows the page; a click on a card opens its exhibit.
-    pub(super) fn show(&mut self, ui: &mut Ui, style: &Style, entries: &[Entry], actions: &mut Vec<Action>) {
-        let figures = self.0.get_or_insert_with(|| entries.iter().map(|it| figure(it, style)).collect());
+    pub(super) fn show(
+        &mut self,
+        ui: &mut Ui,
+        style: &Style,
+        entries: &[Entry],
+        zoo: &Zoo,
+        actions: &mut Vec<Action>,
+    ) {
+        let figures = self.0.get_or_insert_with(|| entries.iter().map(|it| figure(it, style, zoo)).collect());
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.add_space(style.grid(2.0));
             ui.label(RichText::new("Exhibits").font(style.semibold(style.page)).color(style.text));
@@ -38,10 +46,18 @@ impl Gallery {
 }
 
 /// What the exhibit shows before anything was computed.
-fn figure(entry: &Entry, style: &Style) -> Option<Figure> {
+fn figure(entry: &Entry, style: &Style, zoo: &Zoo) -> Option<Figure> {
     let exhibit = (entry.open)(serde_json::Value::Null).ok()?;
-    let trace = exhibit.recorded(&Inputs::default())?;
-    exhibit.figure(&Scene { trace: &trace, focus: &mut Focus::default(), style })
+    let mut inputs = Inputs::default();
+    let trace = exhibit.recorded(&inputs)?;
+    exhibit.figure(&Scene {
+        trace: &trace,
+        focus: &mut Focus::default(),
+        style,
+        inputs: &mut inputs,
+        zoo,
+        pick: &mut false,
+    })
 }
 
 fn card(ui: &mut Ui, style: &Style, entry: &Entry, figure: Option<&Figure>) -> egui::Response {

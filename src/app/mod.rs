@@ -37,12 +37,13 @@ use self::gallery::Gallery;
 use self::notice::Notices;
 pub use self::report::{ModelReport, Report};
 use self::stage::{Pane, Stage};
+use crate::data::Photo;
 use crate::engine::{Device, EngineError};
 use crate::exhibits::{Entry, Inputs};
 use crate::focus::Focus;
 use crate::lab::{self, Lab};
 use crate::link::{self, State, Theme};
-use crate::models::{Status, Zoo};
+use crate::models::{Kind, Status, Zoo};
 use crate::platform;
 pub use crate::platform::entry::*;
 use crate::ui::{Style, install_fonts};
@@ -128,6 +129,7 @@ pub struct App {
 /// What arrives from beside the interface.
 enum News {
     Files(Vec<platform::File>),
+    Photo(String, Result<Photo, String>),
     Saved(Result<bool, String>),
 }
 
@@ -211,7 +213,7 @@ impl App {
         if self.zoo.poll() {
             ctx.request_repaint_after(Duration::from_millis(100));
         }
-        self.load_model();
+        self.load_models(ctx);
         self.lab.poll();
         self.heed_fault();
         let shown = self.shown(ctx);
@@ -229,12 +231,29 @@ impl App {
         self.follow_address();
     }
 
-    /// Loads the chosen model, once, without being asked.
-    fn load_model(&mut self) {
-        let id = &self.inputs.model;
-        if matches!(self.zoo.status(id), Some(Status::Absent)) && self.loaded.insert(id.clone()) {
-            self.zoo.load(id);
+    /// Loads the models that are on the screen, once, without being asked.
+    fn load_models(&mut self, ctx: &Context) {
+        for id in self.models(ctx) {
+            if matches!(self.zoo.status(&id), Some(Status::Absent)) && self.loaded.insert(id.clone()) {
+                self.zoo.load(&id);
+            }
         }
+    }
+
+    /// The models of the tiles that are on the screen.
+    fn models(&self, ctx: &Context) -> BTreeSet<String> {
+        let shown = self.shown(ctx).into_iter();
+        let panes = shown.filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(id)));
+        panes.map(|it| it.exhibit.model(&self.inputs).to_owned()).collect()
+    }
+
+    /// Whether a tile shows models of `kind`.
+    fn shows(&self, kind: Kind) -> bool {
+        let panes = self.tree.tiles.tiles().filter_map(|it| match it {
+            egui_tiles::Tile::Pane(pane) => Some(pane),
+            egui_tiles::Tile::Container(_) => None,
+        });
+        panes.into_iter().any(|it| it.exhibit.kind() == kind)
     }
 
     /// The tiles that are on the screen.
@@ -305,7 +324,7 @@ impl App {
         let frame = egui::Frame::new().fill(self.style.background).inner_margin(margin);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
             if self.in_gallery || self.tree.is_empty() {
-                self.gallery.show(ui, &self.style, &self.entries, actions);
+                self.gallery.show(ui, &self.style, &self.entries, &self.zoo, actions);
                 return;
             }
             if phone {
@@ -315,7 +334,7 @@ impl App {
             let mut stage = Stage {
                 lab: &self.lab,
                 zoo: &self.zoo,
-                inputs: &self.inputs,
+                inputs: &mut self.inputs,
                 focus: &mut self.focus,
                 style: &self.style,
                 checks: &self.checks,

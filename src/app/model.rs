@@ -4,7 +4,7 @@ use egui::Ui;
 
 use super::action::{Action, OnModel};
 use super::tile::quiet;
-use crate::models::{Model, Status, Zoo};
+use crate::models::{Kind, Model, Status, Zoo};
 use crate::ui::Style;
 
 /// Whether a model can be used.
@@ -94,7 +94,7 @@ pub(super) fn menu(
     address: &mut String,
     actions: &mut Vec<Action>,
 ) {
-    for model in zoo.models() {
+    for model in zoo.of_kind(Kind::Encoder) {
         entry(ui, style, model, model.id == chosen, actions);
     }
     ui.separator();

@@ -26,7 +26,7 @@ pub struct Report {
     pub compute: &'static str,
     /// `webgpu`, `webgl2` or `native`.
     pub renderer: &'static str,
-    /// The model.
+    /// The model of the first tile.
     pub model: ModelReport,
     /// The sentence.
     pub text: String,
@@ -58,8 +58,9 @@ pub struct ModelReport {
 impl App {
     /// What the page's scripts may know.
     pub fn report(&self) -> Report {
-        let weights = weights(&self.zoo, &self.inputs.model);
         let first = self.first();
+        let model = first.map_or(&*self.inputs.model, |(_, pane)| pane.exhibit.model(&self.inputs));
+        let weights = weights(&self.zoo, model);
         let lab = first.map(|(id, _)| self.lab.show(id)).unwrap_or_default();
         let live = lab.trace.is_some();
         let fits = first.is_some_and(|(_, pane)| {
@@ -81,7 +82,7 @@ impl App {
                 Compute::Gpu => "gpu",
             },
             renderer: self.renderer,
-            model: ModelReport { id: self.inputs.model.clone(), status: weights.word(), received, total },
+            model: ModelReport { id: model.to_owned(), status: weights.word(), received, total },
             text: self.inputs.text.clone(),
             tokens: self.tokens(),
             compiles: self.lab.compiles,

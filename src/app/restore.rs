@@ -18,6 +18,7 @@ impl App {
         State {
             text: self.inputs.text.clone(),
             model: self.inputs.model.clone(),
+            picture: self.inputs.picture.clone(),
             tiles: layout::survey(&self.tree, &|id, pane: &Pane| pane.describe(id.0)),
             gallery: self.in_gallery,
             focus: self.focus.locked,
@@ -49,7 +50,7 @@ impl App {
             state.model = usual;
         }
         self.plant(&state, fresh);
-        self.inputs = Inputs { text: state.text, model: state.model };
+        self.inputs = Inputs { text: state.text, model: state.model, picture: state.picture };
         self.focus.locked = state.focus;
         self.theme = state.theme;
         self.size = state.size.clamp(*SIZES.start(), *SIZES.end());

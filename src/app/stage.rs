@@ -27,8 +27,8 @@ pub(super) struct Pane {
     pub(super) asked: Option<Question>,
     /// Height of what stands below the picture, as of the last frame: the picture gets the rest.
     pub(super) below: f32,
-    /// Whether the exhibit has no use for the model, which is loaded.
-    pub(super) refused: bool,
+    /// Why the exhibit has no use for the model, which is loaded.
+    pub(super) refused: Option<String>,
     /// Since when the trace is older than the inputs.
     pub(super) stale: Option<f64>,
 }
@@ -44,7 +44,7 @@ pub(super) struct Question {
 impl Pane {
     /// A tile with `exhibit`.
     pub(super) fn new(exhibit: Box<dyn Exhibit>) -> Self {
-        Self { exhibit, recorded: None, asked: None, below: 0.0, refused: false, stale: None }
+        Self { exhibit, recorded: None, asked: None, below: 0.0, refused: None, stale: None }
     }
 
     /// What of the exhibit's state differs from the default.
@@ -60,13 +60,13 @@ impl Pane {
 
     /// Asks the lab for what the tile shows.
     pub(super) fn ask(&mut self, id: u64, inputs: &Inputs, zoo: &Zoo, lab: &mut Lab) {
-        let weights = zoo.ready(&inputs.model).map(|it| it.weights().id());
+        let weights = zoo.ready(self.exhibit.model(inputs)).map(|it| it.weights().id());
         let question = Question { inputs: inputs.clone(), state: self.state(), weights };
         if self.asked.as_ref() == Some(&question) {
             return;
         }
         let graph = self.exhibit.record(inputs, zoo);
-        self.refused = graph.is_none() && zoo.ready(&inputs.model).is_some();
+        self.refused = (graph.is_none() && weights.is_some()).then(|| self.exhibit.refusal(inputs));
         if let Some(graph) = graph {
             lab.request(id, graph.finish());
         }
@@ -101,7 +101,7 @@ impl Pane {
 pub(super) struct Stage<'a> {
     pub(super) lab: &'a Lab,
     pub(super) zoo: &'a Zoo,
-    pub(super) inputs: &'a Inputs,
+    pub(super) inputs: &'a mut Inputs,
     pub(super) focus: &'a mut Focus,
     pub(super) style: &'a Style,
     pub(super) checks: &'a Checks,

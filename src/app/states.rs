@@ -25,8 +25,8 @@ pub(super) struct Condition<'a> {
     recorded: bool,
     /// Whether the picture shows other inputs than these.
     stale: bool,
-    /// Whether the exhibit has no use for the model.
-    refused: bool,
+    /// Why the exhibit has no use for the model.
+    refused: Option<String>,
 }
 
 /// What there is to say, and what can be done.
@@ -43,18 +43,16 @@ impl<'a> Condition<'a> {
         let recorded = lab.trace.is_none() && pane.recorded.is_some();
         let stale = if recorded { !pane.fits(stage.inputs) } else { lab.stale };
         let fault = stage.lab.fault.as_ref().map(ToString::to_string);
-        let model = stage.inputs.model.clone();
+        let model = pane.exhibit.model(stage.inputs).to_owned();
         let memory = stage.zoo.get(&model).and_then(|it| it.memory);
         let memory = memory.map_or_else(|| "memory".to_owned(), |it| format!("{} of memory", megabytes(it)));
         let weights = weights(stage.zoo, &model);
-        Self { lab, weights, model, memory, fault, recorded, stale, refused: pane.refused }
+        Self { lab, weights, model, memory, fault, recorded, stale, refused: pane.refused.clone() }
     }
 
     fn message(&self, id: u64) -> Option<Message> {
-        if self.refused {
-            let words =
-                "This exhibit cannot show a model of this kind. Choose another model above.".to_owned();
-            return Some(Message { words, bad: true, buttons: vec![] });
+        if let Some(words) = &self.refused {
+            return Some(Message { words: words.clone(), bad: true, buttons: vec![] });
         }
         let retry = ("Try again", Action::Tile(id, OnTile::Retry));
         let cpu = ("Use the CPU", Action::Compute(Compute::Cpu));
@@ -83,7 +81,7 @@ impl<'a> Condition<'a> {
         let words = match (self.recorded, self.stale) {
             (true, false) => format!("Recorded earlier. {words}"),
             (true, true) => {
-                format!("The picture follows your sentence as soon as the model is there. {words}")
+                format!("The picture follows you as soon as the model is there. {words}")
             }
             (false, _) => words,
         };

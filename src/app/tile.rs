@@ -2,7 +2,7 @@
 
 use egui::{Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, Vec2, vec2};
 
-use super::action::{Action, Format, OnTile};
+use super::action::{Action, Format, OnModel, OnTile};
 use super::icon::{Icon, icon_button};
 use super::layout::Place;
 use super::stage::{Pane, Stage, ground};
@@ -97,7 +97,15 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
     let size = vec2(ui.available_width(), free.max(style.grid(LEAST)));
     let trace = pane.trace(id, stage.lab);
     let Some(trace) = trace else { return condition.instead(stage, ui, id, size) };
-    let mut scene = Scene { trace: &trace, focus: stage.focus, style };
+    let mut pick = false;
+    let mut scene = Scene {
+        trace: &trace,
+        focus: stage.focus,
+        style,
+        inputs: stage.inputs,
+        zoo: stage.zoo,
+        pick: &mut pick,
+    };
     let (rect, shown) = picture(ui, pane, &mut scene, size);
     condition.veil(stage, ui, rect, pane);
     let bottom = ui.min_rect().bottom();
@@ -105,8 +113,18 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
         states::missing(ui, style, rect);
     }
     ui.add_space(style.grid(1.0));
-    let mut scene = Scene { trace: &trace, focus: stage.focus, style };
+    let mut scene = Scene {
+        trace: &trace,
+        focus: stage.focus,
+        style,
+        inputs: stage.inputs,
+        zoo: stage.zoo,
+        pick: &mut pick,
+    };
     pane.exhibit.controls(ui, &mut scene);
+    if pick {
+        stage.actions.push(Action::Model(OnModel::Pick));
+    }
     stage.checks.show(ui, style, pane.exhibit.as_ref(), stage.compute);
     if pane.below == 0.0 {
         ui.request_discard("the height below the picture is known now");

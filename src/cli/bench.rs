@@ -9,7 +9,7 @@ use vitrine::link::{self, State};
 use vitrine::models::{Bert, Zoo};
 use vitrine::platform::{block_on, entry::frame_times};
 
-use super::{Choice, device, load, say};
+use super::{Choice, device, load_bert, say};
 
 /// Prints how long a training step takes, as JSON.
 pub(super) fn train(repeats: usize) -> Result<(), String> {
@@ -24,7 +24,7 @@ pub(super) fn train(repeats: usize) -> Result<(), String> {
 
 /// Prints a line for each device and number of tokens, or all of them as JSON.
 pub(super) fn run(json: bool, repeats: usize) -> Result<(), String> {
-    let bert = load(&mut Zoo::default(), "minilm")?;
+    let bert = load_bert(&mut Zoo::default(), "minilm")?;
     let mut runs: Vec<(Option<usize>, Run)> = vec![];
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     for threads in [1, 2].into_iter().chain((cores > 2).then_some(cores)) {

@@ -57,18 +57,18 @@ fn report(id: &str, check: &Check, bench: &mut Bench) -> Result<bool, String> {
         say(format!("skip\t{id}\t{name}\t{reason}"));
         return Ok(true);
     }
-    let measured = measure(&check.measure, bench)?;
+    let measured = measure(check, bench)?;
     let pass = measured <= *tolerance; // NaN does not.
     let (verdict, sign) = if pass { ("pass", "<=") } else { ("FAIL", "not <=") };
     say(format!("{verdict}\t{id}\t{name}\t{measured:.2e} {sign} {tolerance:.0e}\t{because}"));
     Ok(pass)
 }
 
-fn measure(measure: &Measure, Bench { zoo, device, other }: &mut Bench) -> Result<f32, String> {
-    let (Measure::Scalar(record) | Measure::Devices(record)) = measure;
-    let recording = recording(*record, zoo)?;
+fn measure(check: &Check, Bench { zoo, device, other }: &mut Bench) -> Result<f32, String> {
+    let (Measure::Scalar(record) | Measure::Devices(record)) = check.measure;
+    let recording = recording(record, check.model, zoo)?;
     let trace = run_on(device, &recording)?;
-    if let (Measure::Devices(_), Ok(other)) = (measure, other) {
+    if let (Measure::Devices(_), Ok(other)) = (&check.measure, other) {
         difference(&trace, &run_on(other, &recording)?)
     } else {
         let error = trace.get("error").ok_or("the check records no error")?;
@@ -77,16 +77,10 @@ fn measure(measure: &Measure, Bench { zoo, device, other }: &mut Bench) -> Resul
     }
 }
 
-/// The recording of a check. If its model is missing, all models that the zoo knows are loaded first.
-fn recording(record: fn(&Zoo) -> Option<Graph>, zoo: &mut Zoo) -> Result<Recording, String> {
-    if let Some(graph) = record(zoo) {
-        return Ok(graph.finish());
-    }
-    let ids: Vec<String> = zoo.models().iter().map(|it| it.id.clone()).collect();
-    for id in ids {
-        load(zoo, &id)?;
-    }
-    Ok(record(zoo).ok_or("the check records nothing though every model is loaded")?.finish())
+/// The recording of a check, on its model.
+fn recording(record: fn(&Zoo) -> Option<Graph>, model: &str, zoo: &mut Zoo) -> Result<Recording, String> {
+    load(zoo, model)?;
+    Ok(record(zoo).ok_or_else(|| format!("the check records nothing though {model} is loaded"))?.finish())
 }
 
 fn run_on(device: &mut Device, recording: &Recording) -> Result<Trace, String> {

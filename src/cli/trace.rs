@@ -10,7 +10,7 @@ use vitrine::models::Zoo;
 use vitrine::platform::block_on;
 use vitrine::tensor::Tensor;
 
-use super::{Choice, device, load, write};
+use super::{Choice, device, load_bert, write};
 
 /// What is asked for.
 #[derive(clap::Args)]
@@ -34,7 +34,7 @@ pub(super) struct Options {
 
 /// Runs the model and writes the file.
 pub(super) fn run(options: &Options) -> Result<(), String> {
-    let bert = load(&mut Zoo::default(), &options.model)?;
+    let bert = load_bert(&mut Zoo::default(), &options.model)?;
     let tokens = bert.tokenizer.encode(&options.text);
     if tokens.truncated() {
         eprintln!("vitrine: the first {} of {} tokens are used", tokens.ids.len(), tokens.total);

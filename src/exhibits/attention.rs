@@ -260,6 +260,7 @@ impl Exhibit for Attention {
                 claim: "every row of every attention pattern sums to 1: largest |sum - 1|",
                 tolerance: 1e-5,
                 because: "f32 sum of up to 512 weights",
+                model: "minilm",
                 measure: Measure::Scalar(|zoo| {
                     error_of(zoo, |patterns| worst(patterns.iter().map(|a| row_error(*a))))
                 }),
@@ -269,6 +270,7 @@ impl Exhibit for Attention {
                 claim: "every row of rollout sums to 1 after every layer: largest |sum - 1|",
                 tolerance: 1e-5,
                 because: "f32 products of up to 12 stochastic matrices",
+                model: "minilm",
                 measure: Measure::Scalar(|zoo| {
                     error_of(zoo, |patterns| worst(rollout(patterns).into_iter().map(row_error)))
                 }),
@@ -278,6 +280,7 @@ impl Exhibit for Attention {
                 claim: "patterns and final states on the GPU and on the CPU: largest difference",
                 tolerance: 5e-4,
                 because: "f32 sums in another order through 6 layers, states of size 5",
+                model: "minilm",
                 measure: Measure::Devices(|zoo| {
                     let bert = zoo.bert("minilm")?;
                     let g = Graph::new(&["blocks.*.attn.pattern", "final"], &[]);
@@ -290,6 +293,7 @@ impl Exhibit for Attention {
                 claim: "patterns and final states against ONNX Runtime on the same weights: largest difference",
                 tolerance: 5e-4,
                 because: "f32 sums in another order through 6 layers, states of size 5",
+                model: "minilm",
                 measure: Measure::Scalar(against_onnx),
             },
         ]

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::Picture;
 use crate::focus::Focus;
 use crate::graph::Graph;
-use crate::models::Zoo;
+use crate::models::{Kind, Zoo};
 use crate::trace::Trace;
 
 /// The label on the wall.
@@ -40,8 +41,10 @@ pub struct Card {
 pub struct Inputs {
     /// The sentence.
     pub text: String,
-    /// Id of the model in the zoo.
+    /// Id of the model that reads it as a whole.
     pub model: String,
+    /// What models of images look at.
+    pub picture: Picture,
 }
 
 impl Default for Inputs {
@@ -49,6 +52,7 @@ impl Default for Inputs {
         Self {
             text: "The animal didn't cross the street because it was too tired.".to_owned(),
             model: "minilm".to_owned(),
+            picture: Picture::default(),
         }
     }
 }
@@ -61,6 +65,12 @@ pub struct Scene<'a> {
     pub focus: &'a mut Focus,
     /// Colours and sizes.
     pub style: &'a crate::ui::Style,
+    /// What all tiles look at. A picture may be drawn on, or exchanged.
+    pub inputs: &'a mut Inputs,
+    /// The models.
+    pub zoo: &'a Zoo,
+    /// Set to ask the person for files: a photograph, or a model's.
+    pub pick: &'a mut bool,
 }
 
 /// A live picture of one mechanism. Its state is the struct that implements it: serde, with defaults.
@@ -68,8 +78,27 @@ pub trait Exhibit {
     /// Title, claim, formula, paper, family.
     fn card(&self) -> &'static Card;
 
-    /// What to compute. Pure, called every frame; an equal recording is not run again. `None`: a model is still missing.
+    /// Which models it shows.
+    fn kind(&self) -> Kind {
+        Kind::Encoder
+    }
+
+    /// Id of the model that it shows now.
+    fn model<'a>(&'a self, inputs: &'a Inputs) -> &'a str {
+        &inputs.model
+    }
+
+    /// Shows the model `id` from now on, where the exhibit has a model of its own.
+    fn choose(&mut self, _id: &str) {}
+
+    /// What to compute. Pure; an equal recording is not run again. `None`: the model is still missing, or it is of another
+    /// kind, or there is nothing to compute ([`Self::refusal`] says why).
     fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph>;
+
+    /// Why nothing is recorded though the model is there, in words that say what to do.
+    fn refusal(&self, _inputs: &Inputs) -> String {
+        "This exhibit cannot show a model of this kind. Choose another model.".to_owned()
+    }
 
     /// The trace that is shown before anything was computed, if one is recorded for these inputs.
     fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>>;
@@ -90,6 +119,16 @@ pub trait Exhibit {
     fn state(&self) -> serde_json::Value;
 }
 
+/// Lets a person choose among the models of a kind.
+pub fn choose_model(ui: &mut egui::Ui, zoo: &Zoo, kind: Kind, id: &mut String) {
+    let title = zoo.get(id).map_or(&**id, |it| &*it.title);
+    egui::ComboBox::from_id_salt("model").selected_text(title).show_ui(ui, |ui| {
+        for model in zoo.of_kind(kind) {
+            ui.selectable_value(id, model.id.clone(), &model.title);
+        }
+    });
+}
+
 /// A claim as a measurement: a number that must not exceed the tolerance.
 pub struct Check {
     /// Short name.
@@ -100,6 +139,8 @@ pub struct Check {
     pub tolerance: f32,
     /// Why the tolerance is what it is.
     pub because: &'static str,
+    /// Id of the model that it is measured on.
+    pub model: &'static str,
     /// How it is measured.
     pub measure: Measure,
 }

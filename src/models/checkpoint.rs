@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::config::{ConfigError, Fields};
-use super::{Bert, Cnn, EfficientNet, Gpt, Pixels, Vit, bert, cnn, efficientnet, gpt, vit};
+use super::{Bert, Cnn, EfficientNet, Gpt, Kind, Pixels, Vit, bert, cnn, efficientnet, gpt, vit};
 use crate::data::{Tokenizer, TokenizerError};
 use crate::engine::{Weights, WeightsError};
 use crate::tensor::Tensor;
@@ -49,6 +49,15 @@ pub enum AnyModel {
 }
 
 impl AnyModel {
+    /// What makes tokens of a text, if it reads one.
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        match self {
+            Self::Bert(it) => Some(&it.tokenizer),
+            Self::Gpt(it) => Some(&it.tokenizer),
+            Self::Vit(_) | Self::Cnn(_) | Self::EfficientNet(_) => None,
+        }
+    }
+
     /// The parameters.
     pub fn weights(&self) -> &Arc<Weights> {
         match self {
@@ -112,9 +121,18 @@ impl AnyConfig {
         Ok(())
     }
 
+    /// What the model is for.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Bert(_) => Kind::Encoder,
+            Self::Gpt(_) => Kind::Decoder,
+            Self::Vit(_) | Self::Cnn(_) | Self::EfficientNet(_) => Kind::Vision,
+        }
+    }
+
     /// Whether the model reads text, and so comes with a `tokenizer.json`.
     pub fn reads_text(&self) -> bool {
-        matches!(self, Self::Bert(_) | Self::Gpt(_))
+        self.kind() != Kind::Vision
     }
 
     /// The model, from its other files. Every tensor that it needs is checked here, none later.

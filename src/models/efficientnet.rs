@@ -80,19 +80,32 @@ impl EfficientNet {
         Ok(Self { weights: Arc::new(weights), config })
     }
 
-    /// Records the model on `images`, `[row, col, channel]` or `[batch, row, col, channel]`; gives `[.., class]`. Taps: `stem`,
-    /// `blocks.I.expand`, `.depthwise`, `.project` and `.out`, `head`, `pooled`, `logits`.
+    /// Records the model on `images`, see [`record`].
     pub fn record<'g>(&self, g: &'g Graph, images: Var<'g>) -> Var<'g> {
-        let p = Params::new(g, &self.weights);
-        let map = |x, name: &str| tap(x, name, "row col channel");
-        let mut x = map(relu6(conv(images, &p.at("stem"), 2)), "stem");
-        for (i, block) in bottlenecks().enumerate() {
-            x = block.record(x, &format!("blocks.{i}"), &p);
-        }
-        let x = map(relu6(conv(x, &p.at("head"), 1)), "head");
-        let pooled = tap(global_avg_pool(x), "pooled", "channel");
-        tap(classify(pooled, &p.at("classifier")), "logits", "class")
+        record(images, &Params::new(g, &self.weights))
     }
+}
+
+/// Records a model on `images`, `[row, col, channel]` or `[batch, row, col, channel]`; gives `[.., class]`. Taps: `stem`,
+/// `blocks.I.expand`, `.depthwise`, `.project` and `.out`, `head`, `pooled`, `logits`.
+pub fn record<'g>(images: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
+    let map = |x, name: &str| tap(x, name, "row col channel");
+    let mut x = map(relu6(conv(images, &p.at("stem"), 2)), "stem");
+    for (i, block) in bottlenecks().enumerate() {
+        x = block.record(x, &format!("blocks.{i}"), p);
+    }
+    let x = map(relu6(conv(x, &p.at("head"), 1)), "head");
+    let pooled = tap(global_avg_pool(x), "pooled", "channel");
+    tap(classify(pooled, &p.at("classifier")), "logits", "class")
+}
+
+/// The taps where its stages end, and that of the head.
+pub fn stages() -> Vec<String> {
+    let ends = STAGES.iter().scan(0, |blocks, stage| {
+        *blocks += stage[0];
+        Some(format!("blocks.{}.out", *blocks - 1))
+    });
+    ends.chain(["head".to_owned()]).collect()
 }
 
 impl Bottleneck {

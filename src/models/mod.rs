@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod gpt;
 mod pixels;
 pub mod source;
+mod vision;
 pub mod vit;
 pub mod zoo;
 
@@ -19,5 +20,6 @@ pub use efficientnet::EfficientNet;
 pub use gpt::Gpt;
 pub use pixels::Pixels;
 pub use source::{Files, Place, SourceError, place_of_link};
+pub use vision::{Layer, Vision};
 pub use vit::Vit;
-pub use zoo::{Model, Status, Zoo};
+pub use zoo::{Kind, Model, Status, Zoo};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Kind;
 use super::checkpoint::{AnyConfig, AnyModel, LoadError};
 use super::fetch::{FetchError, Progress, fetch};
 use crate::engine::Weights;
@@ -87,6 +88,11 @@ impl Files {
                 Err(SourceError::Missing { missing: missing.join(" and ") })
             }
         }
+    }
+
+    /// What the model is for, if its `config.json` says so.
+    pub fn kind(&self) -> Option<Kind> {
+        AnyConfig::parse(&self.config).ok().map(|it| it.kind())
     }
 
     /// The memory that the model needs, in bytes, if its `config.json` says so.

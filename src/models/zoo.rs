@@ -7,15 +7,32 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use super::checkpoint::AnyModel;
 use super::fetch::Progress;
 use super::source::{self, Files, Place, SourceError};
-use super::{Bert, Cnn, EfficientNet, Gpt, Vit};
+use super::{Bert, Cnn, EfficientNet, Gpt, Vision, Vit};
 use crate::platform;
 
 /// All models, loaded or not. Loading happens beside the interface; [`Zoo::poll`] takes what arrived.
-pub struct Zoo {
-    /// What the top bar offers: models that read text, and those that people brought.
-    models: Vec<Model>,
-    /// Models that look at images, for the exhibits that show one.
-    image_models: Vec<Model>,
+pub struct Zoo(Vec<Model>);
+
+/// What a model is for. Every exhibit shows models of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It reads a text as a whole.
+    Encoder,
+    /// It goes on with a text.
+    Decoder,
+    /// It looks at images.
+    Vision,
+}
+
+impl AnyModel {
+    /// What it is for.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Bert(_) => Kind::Encoder,
+            Self::Gpt(_) => Kind::Decoder,
+            Self::Vit(_) | Self::Cnn(_) | Self::EfficientNet(_) => Kind::Vision,
+        }
+    }
 }
 
 /// One model of the zoo.
@@ -24,6 +41,8 @@ pub struct Model {
     pub id: String,
     /// What it is called.
     pub title: String,
+    /// What it is for; unknown of a model that somebody brought until it is loaded.
+    pub kind: Option<Kind>,
     /// Memory that its weights take, in bytes; unknown until its `config.json` was read.
     pub memory: Option<u64>,
     /// How far it is.
@@ -67,17 +86,27 @@ struct Task {
     result: Receiver<Result<Done, SourceError>>,
 }
 
+/// The models that were trained here: id, title, kind, number of parameters (`assets/models/README.md`).
+const OWN: [(&str, &str, Kind, u64); 3] = [
+    ("collage-cnn", "Collages of clothes, convolutions", Kind::Vision, 72_154),
+    ("fashion-cnn", "Clothes, convolutions", Kind::Vision, 72_154),
+    ("fashion-vit", "Clothes, transformer", Kind::Vision, 206_666),
+];
+
 impl Default for Zoo {
     /// The zoo as it is at the start: nothing is loaded.
     fn default() -> Self {
-        let mut minilm = Model::new("minilm", "all-MiniLM-L6-v2", places("minilm", Some(MINILM)));
-        minilm.memory = Some(4 * 22_565_376);
+        let known = |id: &str, title: &str, kind, parameters: u64, url| Model {
+            memory: Some(4 * parameters),
+            kind: Some(kind),
+            ..Model::new(id, title, places(id, url))
+        };
+        let mut minilm = known("minilm", "all-MiniLM-L6-v2", Kind::Encoder, 22_565_376, Some(MINILM));
         minilm.cache = source::cache_folder().map(|it| it.join("minilm"));
+        let own = OWN.map(|(id, title, kind, parameters)| known(id, title, kind, parameters, None));
         // `./run weights` converts it; nobody serves it in this form.
-        let mut lite0 =
-            Model::new("efficientnet-lite0", "EfficientNet-Lite0", places("efficientnet-lite0", None));
-        lite0.memory = Some(4 * 4_631_000);
-        Self { models: vec![minilm], image_models: vec![lite0] }
+        let lite0 = known("efficientnet-lite0", "EfficientNet-Lite0", Kind::Vision, 4_631_000, None);
+        Self([minilm].into_iter().chain(own).chain([lite0]).collect())
     }
 }
 
@@ -86,26 +115,27 @@ const MINILM: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6
 /// Where a model of the zoo may lie, best first: folders of this machine, beside the page, at an address.
 fn places(id: &str, url: Option<&str>) -> Vec<Place> {
     let own = std::env::var_os("VITRINE_MODELS").map(PathBuf::from);
-    let folders = own.into_iter().chain([PathBuf::from("models")]).chain(source::cache_folder());
+    let here = ["models", "assets/models"].map(PathBuf::from);
+    let folders = own.into_iter().chain(here).chain(source::cache_folder());
     let folders = folders.map(|it| Place::Folder(it.join(id)));
     let urls = [Some(format!("models/{id}/")), url.map(str::to_owned)].into_iter().flatten();
     folders.chain(urls.map(Place::Url)).collect()
 }
 
 impl Zoo {
-    /// The models that read text and those that people brought, in the order in which they are listed.
+    /// All models, in the order in which they are listed.
     pub fn models(&self) -> &[Model] {
-        &self.models
+        &self.0
     }
 
-    /// The models that look at images.
-    pub fn image_models(&self) -> &[Model] {
-        &self.image_models
+    /// The models of a kind, and those that may turn out to be.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Model> {
+        self.0.iter().filter(move |it| it.kind.is_none_or(|it| it == kind))
     }
 
     /// A model by its id.
     pub fn get(&self, id: &str) -> Option<&Model> {
-        self.models.iter().chain(&self.image_models).find(|it| it.id == id)
+        self.0.iter().find(|it| it.id == id)
     }
 
     /// How far a model is.
@@ -138,6 +168,11 @@ impl Zoo {
         if let AnyModel::EfficientNet(it) = self.ready(id)? { Some(it) } else { None }
     }
 
+    /// A model of images that is ready to be recorded.
+    pub fn vision(&self, id: &str) -> Option<Vision<'_>> {
+        self.ready(id)?.vision()
+    }
+
     /// A model that is ready to be recorded.
     pub fn ready(&self, id: &str) -> Option<&AnyModel> {
         if let Status::Ready(it) = self.status(id)? { Some(it) } else { None }
@@ -167,19 +202,20 @@ impl Zoo {
     /// Takes what arrived since the last frame. True while something is on its way: draw another frame soon.
     pub fn poll(&mut self) -> bool {
         let mut waiting = false;
-        for model in self.models.iter_mut().chain(&mut self.image_models) {
+        for model in &mut self.0 {
             model.poll();
             waiting |= model.task.is_some();
         }
         waiting
     }
 
-    /// A model from files that were dropped or chosen together; returns its id. A fault is its status.
+    /// A model from files that were dropped or chosen together; returns its id. A fault is its status. What it is for
+    /// follows from its `config.json`.
     pub fn add_files(&mut self, name: &str, files: Vec<(String, Vec<u8>)>) -> String {
         let model = self.add(name, vec![]);
         match Files::pick(files) {
             Ok(files) => {
-                model.memory = files.memory();
+                (model.memory, model.kind) = (files.memory(), files.kind());
                 model.start(Job::Parse(files));
             }
             Err(fault) => model.status = Status::Failed(fault.to_string()),
@@ -207,14 +243,14 @@ impl Zoo {
     }
 
     fn get_mut(&mut self, id: &str) -> Option<&mut Model> {
-        self.models.iter_mut().chain(&mut self.image_models).find(|it| it.id == id)
+        self.0.iter_mut().find(|it| it.id == id)
     }
 
     fn add(&mut self, name: &str, places: Vec<Place>) -> &mut Model {
         let id = self.free_id(name);
-        self.models.push(Model::new(&id, name, places));
-        let last = self.models.len() - 1;
-        &mut self.models[last]
+        self.0.push(Model::new(&id, name, places));
+        let last = self.0.len() - 1;
+        &mut self.0[last]
     }
 
     /// `name` in kebab case, with a number if it is taken.
@@ -231,7 +267,7 @@ impl Zoo {
 impl Model {
     fn new(id: &str, title: &str, places: Vec<Place>) -> Self {
         let (id, title) = (id.to_owned(), title.to_owned());
-        Self { id, title, memory: None, status: Status::Absent, places, cache: None, task: None }
+        Self { id, title, kind: None, memory: None, status: Status::Absent, places, cache: None, task: None }
     }
 
     /// Whether [`Zoo::load`] can do anything for it: files that were dropped are gone once they failed.
@@ -265,7 +301,7 @@ impl Model {
                 Status::Absent
             }
             Ok(Ok(Done::Model(model))) => {
-                self.memory = Some(model.memory());
+                (self.memory, self.kind) = (Some(model.memory()), Some(model.kind()));
                 Status::Ready(model)
             }
         };

@@ -4,6 +4,8 @@ use std::future::{Future, ready};
 
 use egui::DroppedFileHandle;
 
+use crate::data::Photo;
+
 /// A file with its contents, or why it could not be read.
 pub type File = (String, Result<Vec<u8>, String>);
 
@@ -58,6 +60,24 @@ pub fn pick_files() -> impl Future<Output = Vec<File>> + Send + 'static {
 /// Reads a file that was dropped onto the window.
 pub fn read_dropped(file: &DroppedFileHandle) -> impl Future<Output = File> + Send + use<> {
     ready((name(file), file.bytes()))
+}
+
+/// Reads a photograph: JPEG, PNG or WebP, turned as the camera was held.
+pub fn decode_photo(bytes: Vec<u8>) -> impl Future<Output = Result<Photo, String>> + Send + 'static {
+    ready(decode(&bytes).map_err(|it| it.to_string()))
+}
+
+fn decode(bytes: &[u8]) -> image::ImageResult<Photo> {
+    use image::ImageDecoder as _;
+    let mut decoder =
+        image::ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format()?.into_decoder()?;
+    let orientation = decoder.orientation()?;
+    let mut image = image::DynamicImage::from_decoder(decoder)?;
+    image.apply_orientation(orientation);
+    let rgb = image.into_rgb8();
+    let (width, height) = (rgb.width() as usize, rgb.height() as usize);
+    let empty = image::error::ParameterError::from_kind(image::error::ParameterErrorKind::DimensionMismatch);
+    Photo::new(width, height, rgb.into_raw()).ok_or(image::ImageError::Parameter(empty))
 }
 
 fn name(file: &DroppedFileHandle) -> String {

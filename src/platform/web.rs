@@ -4,7 +4,10 @@ use std::future::{Future, ready};
 
 use egui::DroppedFileHandle;
 use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{BlobPropertyBag, CustomEvent, CustomEventInit, HtmlAnchorElement, UrlSearchParams, Window};
+
+use crate::data::Photo;
 
 /// A file with its contents, or why it could not be read.
 pub type File = (String, Result<Vec<u8>, String>);
@@ -98,6 +101,38 @@ pub fn read_dropped(file: &DroppedFileHandle) -> impl Future<Output = File> + us
         let name = file.path().to_string_lossy().into_owned();
         (name, file.bytes_async().await)
     }
+}
+
+/// Longer sides of a photograph are shrunk to this while it is decoded: no model looks at more.
+const LONGEST: f64 = 1024.0;
+
+/// Reads a photograph in whatever form the browser can, turned as the camera was held.
+pub fn decode_photo(bytes: Vec<u8>) -> impl Future<Output = Result<Photo, String>> + 'static {
+    async move {
+        let pixels = pixels(&bytes).await.map_err(|_| "the browser cannot read this picture".to_owned())?;
+        pixels.ok_or_else(|| "the picture is empty".to_owned())
+    }
+}
+
+async fn pixels(bytes: &[u8]) -> Result<Option<Photo>, JsValue> {
+    let window = web_sys::window().ok_or("there is no window")?;
+    let document = window.document().ok_or("there is no document")?;
+    let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(bytes));
+    let blob = web_sys::Blob::new_with_u8_array_sequence_and_options(&parts, &BlobPropertyBag::new())?;
+    let bitmap = JsFuture::from(window.create_image_bitmap_with_blob(&blob)?).await?;
+    let bitmap = bitmap.unchecked_into::<web_sys::ImageBitmap>();
+    let (width, height) = (f64::from(bitmap.width()), f64::from(bitmap.height()));
+    let shrink = (LONGEST / width.max(height)).min(1.0);
+    let (width, height) = ((width * shrink).round().max(1.0), (height * shrink).round().max(1.0));
+    let canvas = document.create_element("canvas")?.unchecked_into::<web_sys::HtmlCanvasElement>();
+    canvas.set_width(width as u32);
+    canvas.set_height(height as u32);
+    let context = canvas.get_context("2d")?.ok_or("there is no canvas")?;
+    let context = context.unchecked_into::<web_sys::CanvasRenderingContext2d>();
+    context.draw_image_with_image_bitmap_and_dw_and_dh(&bitmap, 0.0, 0.0, width, height)?;
+    let rgba = context.get_image_data(0.0, 0.0, width, height)?.data();
+    let rgb = rgba.chunks(4).flat_map(|it| it[..3].to_vec()).collect();
+    Ok(Photo::new(width as usize, height as usize, rgb))
 }
 
 /// Calls `f` when the browser has drawn and handled what waited. A message comes at once, where a timeout that follows

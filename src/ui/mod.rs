@@ -7,6 +7,7 @@
 
 mod axes;
 mod card;
+mod choice;
 mod figure;
 mod head_grid;
 mod heatmap;
@@ -21,6 +22,7 @@ mod tokens;
 
 pub use axes::Axes;
 pub use card::{Measured, badge, card, formula};
+pub use choice::choice;
 pub use figure::{Figure, FigureError};
 pub use head_grid::{HeadGrid, Mark, Picked};
 pub use heatmap::{Maps, Peak, install_heatmaps};

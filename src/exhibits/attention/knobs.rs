@@ -5,7 +5,7 @@ use super::{Ablation, Attention, Click, Picture, What};
 use crate::exhibits::Scene;
 use crate::focus::Spot;
 use crate::saliency::heads::Kind;
-use crate::ui::Divided;
+use crate::ui::{Divided, choice};
 
 /// The knobs, most used first.
 pub(super) fn controls(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
@@ -78,14 +78,4 @@ fn second_sentence(state: &mut Attention, ui: &mut egui::Ui) {
             ui.add(egui::TextEdit::singleline(text).desired_width(f32::INFINITY));
         }
     });
-}
-
-/// One of several words.
-fn choice<T: PartialEq + Copy>(ui: &mut egui::Ui, name: &str, value: &mut T, words: &[(T, &str)]) {
-    if !name.is_empty() {
-        ui.label(name);
-    }
-    for (it, words) in words {
-        ui.selectable_value(value, *it, *words);
-    }
 }
