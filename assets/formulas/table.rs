@@ -1,4 +1,5 @@
 // Written by make.mjs.
 &[
     ("attention", include_bytes!("attention.png")),
+    ("normgrad", include_bytes!("normgrad.png")),
 ]

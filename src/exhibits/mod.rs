@@ -1,6 +1,8 @@
 //! The exhibits: one file each, and one line in [`all`].
 
 pub mod attention;
+mod looking;
+pub mod normgrad;
 
 use std::sync::Arc;
 
@@ -122,7 +124,7 @@ pub trait Exhibit {
 /// Lets a person choose among the models of a kind.
 pub fn choose_model(ui: &mut egui::Ui, zoo: &Zoo, kind: Kind, id: &mut String) {
     let title = zoo.get(id).map_or(&**id, |it| &*it.title);
-    egui::ComboBox::from_id_salt("model").selected_text(title).show_ui(ui, |ui| {
+    egui::ComboBox::from_label("model").selected_text(title).show_ui(ui, |ui| {
         for model in zoo.of_kind(kind) {
             ui.selectable_value(id, model.id.clone(), &model.title);
         }
@@ -163,5 +165,5 @@ pub struct Entry {
 
 /// Every exhibit, in the order of the gallery.
 pub fn all() -> Vec<Entry> {
-    vec![attention::entry()]
+    vec![attention::entry(), normgrad::entry()]
 }

@@ -27,6 +27,8 @@ pub enum How {
     Replace(Tensor),
     /// Adds a tensor that broadcasts to the tap's shape.
     Add(Tensor),
+    /// Multiplies their last axis, as rows, by a square matrix: a layer put there.
+    Through(Tensor),
 }
 
 impl Edit {
@@ -61,6 +63,7 @@ impl Edit {
             How::Scale(factor) => x * (others + m * *factor),
             How::Replace(tensor) => x * others + g.input(tensor) * m,
             How::Add(tensor) => x + g.input(tensor) * m,
+            How::Through(matrix) => x * others + x.matmul(g.input(matrix)) * m,
         }
     }
 }

@@ -162,8 +162,8 @@ impl Layer {
 
     /// What it is called: its tap without the words that every layer has.
     pub fn name(&self) -> String {
-        let words = [".resid_pre", ".post", ".out", "stages.", "blocks."];
-        let name = words.iter().fold(self.tap.clone(), |it, word| it.replace(word, ""));
-        if self.special.is_some() { format!("block {name}") } else { name }
+        let name =
+            [".resid_pre", ".post", ".out"].iter().fold(self.tap.clone(), |it, word| it.replace(word, ""));
+        name.replace("stages.", "conv ").replace("blocks.", "block ")
     }
 }

@@ -17,11 +17,9 @@ pub fn linear_approximation<'g>(x: Var<'g>, g: Var<'g>) -> Var<'g> {
     without_last((x * g).sum(-1))
 }
 
-/// `max(0, sum_c x_uc mean_v g_vc)`: channels weighted by their mean gradient over all places.
+/// `max(0, sum_c x_uc mean_v g_vc)`: channels weighted by their mean gradient over all places, `[.., row, col, channel]`.
 pub fn grad_cam<'g>(x: Var<'g>, g: Var<'g>) -> Var<'g> {
-    let channels = g.dim(-1);
-    let places = g.shape().iter().product::<usize>() / channels.max(1);
-    let weights = g.reshape(&[places, channels]).mean(0).reshape(&[channels]);
+    let weights = g.mean(-2).mean(-3); // [.., 1, 1, channel]
     let map = without_last((x * weights).sum(-1));
     map.max_with(map.graph().constant(0.0))
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::without_last;
 use crate::graph::Var;
 
 /// `theta - epsilon dloss/dtheta` for all parameters: one step of gradient descent, recorded beside the model. To be first
@@ -17,6 +18,24 @@ pub fn inner_step<'g>(
     let gradients = loss.graph().grad(loss, &vars);
     let step = |(it, gradient): (Var<'g>, Var<'g>)| it - gradient.detach() * epsilon;
     parameters.keys().cloned().zip(vars.into_iter().zip(gradients).map(step)).collect()
+}
+
+/// Spearman's rank correlation of maps `[.., place]`, one for every pair, `[..]`; equal values share the mean of their
+/// ranks, and where a map is constant it is 0.
+pub fn rank_correlation<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
+    let (a, b) = (centred_ranks(a), centred_ranks(b));
+    let scale = ((a * a).sum(-1) * (b * b).sum(-1)).sqrt();
+    without_last((a * b).sum(-1) / scale.max_with(a.graph().constant(f32::MIN_POSITIVE)))
+}
+
+/// How many values are smaller than each, minus how many are larger: twice its rank from the middle, `[.., place]`.
+fn centred_ranks(x: Var<'_>) -> Var<'_> {
+    let shape = x.shape();
+    let all = [&shape[..], &shape[shape.len() - 1..]].concat();
+    let row = x.reshape(&[&shape[..], &[1]].concat()).broadcast(&all);
+    let column =
+        x.reshape(&[&shape[..shape.len() - 1], &[1], &shape[shape.len() - 1..]].concat()).broadcast(&all);
+    without_last((column.less(row) - row.less(column)).sum(-1))
 }
 
 /// Spearman's rank correlation of two maps; equal values share the mean of their ranks. `None` if one is constant.

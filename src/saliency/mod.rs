@@ -4,7 +4,10 @@ pub mod combine;
 pub mod gradient;
 pub mod heads;
 pub mod meta;
+pub mod method;
 pub mod normgrad;
+pub mod pointing;
+pub mod probe;
 pub mod relevance;
 pub mod rollout;
 

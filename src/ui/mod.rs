@@ -1,13 +1,16 @@
 //! Pictures: what every exhibit draws with, in one look.
 //!
 //! [`Style`] holds all colours and sizes. [`Maps`] paints heat maps straight from a trace's tensor, [`Axes`] one of them
-//! large with its tokens, [`Tokens`] a sentence, [`Lines`] who looks at whom, [`Legend`] what the colours say, [`card`]
+//! large with its tokens, [`Tokens`] a sentence, [`Lines`] who looks at whom,
+//! [`Easel`] a picture to draw on, [`Square`] a map of it, [`Legend`] what the colours say, [`card`]
 //! the label on the wall, and [`Figure`] the same picture for a paper. Whatever the pointer is on comes back as a
 //! [`Hit`].
 
 mod axes;
 mod card;
 mod choice;
+mod curves;
+mod easel;
 mod figure;
 mod head_grid;
 mod heatmap;
@@ -16,6 +19,7 @@ mod legend;
 mod lines;
 mod number;
 pub mod scale;
+mod square;
 mod style;
 mod texture;
 mod tokens;
@@ -23,6 +27,8 @@ mod tokens;
 pub use axes::Axes;
 pub use card::{Measured, badge, card, formula};
 pub use choice::choice;
+pub use curves::{Curve, Curves};
+pub use easel::Easel;
 pub use figure::{Figure, FigureError};
 pub use head_grid::{HeadGrid, Mark, Picked};
 pub use heatmap::{Maps, Peak, install_heatmaps};
@@ -31,5 +37,6 @@ pub use legend::{Divided, Legend};
 pub use lines::{Lines, Strand};
 pub use number::number;
 pub use scale::{Range, Scale};
+pub use square::Square;
 pub use style::{Style, install_fonts};
 pub use tokens::Tokens;

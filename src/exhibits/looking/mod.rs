@@ -1,0 +1,253 @@
+//! What every exhibit of images has: a model, the picture to draw on, and the class that is asked for.
+
+use egui::{RichText, Sense, WidgetInfo, pos2, vec2};
+use serde::{Deserialize, Serialize};
+
+use super::{Inputs, Scene, choose_model};
+use crate::data::Picture;
+use crate::graph::Graph;
+use crate::models::{Kind, Vision, Zoo};
+use crate::saliency::probe::Wanted;
+use crate::tensor::Tensor;
+use crate::trace::Trace;
+use crate::ui::{Easel, Maps, number};
+
+/// A model, the class that is asked for, and what the pointer does on the picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Looking {
+    /// Id of the model.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub model: String,
+    /// The class; the likeliest if none is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<usize>,
+    /// Whether the pointer draws (false) or erases (true); it looks if neither.
+    #[serde(skip)]
+    pub brush: Option<bool>,
+    /// How opaque the map is that lies over the picture, in percent.
+    #[serde(skip_serializing_if = "is_half")]
+    pub opacity: u8,
+    /// Whether the line of half the largest value is drawn.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub contour: bool,
+}
+
+const USUAL: &str = "collage-cnn";
+const HALF: u8 = 70;
+
+#[expect(clippy::ptr_arg, reason = "serde passes the field's own type")]
+fn is_usual(model: &String) -> bool {
+    model == USUAL
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_half(opacity: &u8) -> bool {
+    *opacity == HALF
+}
+
+impl Default for Looking {
+    fn default() -> Self {
+        Self { model: USUAL.to_owned(), class: None, brush: None, opacity: HALF, contour: false }
+    }
+}
+
+/// Pictures that are offered below the easel.
+const OFFERED: [Picture; 6] = [
+    Picture::Collage(0),
+    Picture::Collage(1),
+    Picture::Collage(2),
+    Picture::Clothes(20),
+    Picture::Clothes(32),
+    Picture::Clothes(36),
+];
+
+impl Looking {
+    /// The model and the picture as it takes it. `None` if one of them is not there.
+    pub fn sees<'z>(&self, inputs: &Inputs, zoo: &'z Zoo) -> Option<(Vision<'z>, Tensor)> {
+        let model = zoo.vision(&self.model)?;
+        Some((model, model.image(&inputs.picture)?))
+    }
+
+    /// Why there is nothing to see though the model is there.
+    pub fn refusal(inputs: &Inputs) -> String {
+        match &inputs.picture {
+            Picture::Photo { name, photo: None } => {
+                format!(
+                    "The photograph {name} is not part of this link. Drop it here, or choose another picture."
+                )
+            }
+            _ => "This exhibit shows models that look at images. Choose one below.".to_owned(),
+        }
+    }
+
+    /// The class that is asked for. One that the model lacks, since a link may have been made with another, is none.
+    pub fn wanted(&self, model: Vision<'_>) -> Wanted {
+        let there = self.class.filter(|it| *it < model.classes().len());
+        there.map_or(Wanted::Likeliest, Wanted::Class)
+    }
+
+    /// Labels what the column needs besides the logits.
+    pub fn label(&self, g: &Graph, model: Vision<'_>) {
+        g.label("classes", model.classes().to_vec());
+        g.label("layers", model.layers().iter().map(crate::models::Layer::name).collect());
+        g.label("image", vec![model.side().to_string(), model.channels().to_string()]);
+    }
+
+    /// The picture with a map over it, and other pictures below: as wide as `side`.
+    pub fn show(&self, ui: &mut egui::Ui, scene: &mut Scene<'_>, overlay: Option<Maps<'_>>, side: f32) {
+        let image = scene.trace.words("image");
+        let size = |i: usize, usual| image.get(i).and_then(|it| it.parse().ok()).unwrap_or(usual);
+        let (pixels, channels) = (size(0, 56), size(1, 1));
+        let easel = Easel {
+            side: pixels,
+            channels,
+            overlay: overlay.map(|it| (it, f32::from(self.opacity) / 100.0)),
+            contour: self.contour,
+            brush: self.brush,
+        };
+        easel.show(ui, scene.style, scene.focus, &mut scene.inputs.picture, side);
+        pictures(ui, scene, side, channels);
+    }
+
+    /// The classes with the largest logits, and the one that is asked for; a click asks for one.
+    pub fn classes(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>, width: f32, most: usize) {
+        let names = scene.trace.words("classes");
+        let logits = scene.trace.get("logits").and_then(|it| it.window(0..names.len()));
+        let Some(logits) = logits else { return };
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+        let likeliest = order.first().copied();
+        let asked = self.class.filter(|it| *it < names.len()).or(likeliest);
+        let largest = logits.iter().fold(1e-6f32, |most, it| most.max(it.abs()));
+        order.truncate(most);
+        if let Some(asked) = asked.filter(|it| !order.contains(it)) {
+            order.pop();
+            order.push(asked);
+        }
+        ui.spacing_mut().item_spacing.y = scene.style.grid(0.25);
+        let words = RichText::new("Evidence (logits)").font(scene.style.semibold(scene.style.body));
+        ui.add(egui::Label::new(words.color(scene.style.text)).truncate());
+        for i in order {
+            let bar = Bar { name: &names[i], logit: logits[i], largest, lit: asked == Some(i) };
+            if bar.show(ui, scene, width) {
+                self.class = (Some(i) != likeliest).then_some(i);
+            }
+        }
+    }
+
+    /// The knobs of the column.
+    pub fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        choose_model(ui, scene.zoo, Kind::Vision, &mut self.model);
+        ui.separator();
+        for (brush, name) in [(None, "look"), (Some(false), "draw"), (Some(true), "erase")] {
+            ui.selectable_value(&mut self.brush, brush, name);
+        }
+        if ui.button("Blank").on_hover_text("An empty picture to draw on.").clicked() {
+            let side = zoo_side(scene, &self.model);
+            scene.inputs.picture = Picture::Drawn(vec![0; side * side].into());
+            self.brush = Some(false);
+        }
+        if ui.button("Another collage").clicked() {
+            let next = if let Picture::Collage(i) = scene.inputs.picture { i.wrapping_add(1) } else { 0 };
+            scene.inputs.picture = Picture::Collage(next);
+        }
+        if ui
+            .button("Open a file")
+            .on_hover_text("A photograph, or the files of a model; or drop them.")
+            .clicked()
+        {
+            *scene.pick = true;
+        }
+    }
+
+    /// How the map lies over the picture.
+    pub fn overlay_controls(&mut self, ui: &mut egui::Ui) {
+        ui.add(egui::Slider::new(&mut self.opacity, 0..=100).suffix(" %").text("map over the picture"));
+        ui.checkbox(&mut self.contour, "line of half the largest value");
+    }
+}
+
+/// Other pictures to look at.
+fn pictures(ui: &mut egui::Ui, scene: &mut Scene<'_>, side: f32, channels: usize) {
+    let gap = scene.style.grid(0.5);
+    let each = (side + gap) / OFFERED.len() as f32 - gap;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = gap;
+        for picture in &OFFERED {
+            let mut shown = picture.clone();
+            let easel = Easel { side: 56, channels, overlay: None, contour: false, brush: None };
+            // The cursor of the tiles is not for thumbnails.
+            let mut aside = crate::focus::Focus::default();
+            let response = easel.show(ui, scene.style, &mut aside, &mut shown, each);
+            if response.on_hover_text(picture.name()).clicked() {
+                scene.inputs.picture = shown;
+            }
+        }
+    });
+}
+
+fn zoo_side(scene: &Scene<'_>, model: &str) -> usize {
+    scene.zoo.vision(model).map_or(56, |it| it.side().min(64))
+}
+
+/// A class with its logit.
+struct Bar<'a> {
+    name: &'a str,
+    logit: f32,
+    largest: f32,
+    lit: bool,
+}
+
+impl Bar<'_> {
+    /// Draws the bar; whether it was clicked.
+    fn show(&self, ui: &mut egui::Ui, scene: &mut Scene<'_>, width: f32) -> bool {
+        let style = scene.style;
+        let (rect, response) = ui.allocate_exact_size(vec2(width, style.caption * 1.5), Sense::click());
+        let words = format!("{}: evidence (logit) {}", self.name, number(self.logit));
+        response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, words.as_str()));
+        let colour = if self.lit { style.accent } else { style.secondary };
+        let name = RichText::new(self.name).font(style.regular(style.caption)).color(colour);
+        let name = egui::WidgetText::from(name).into_galley(
+            ui,
+            Some(egui::TextWrapMode::Truncate),
+            0.45 * width,
+            egui::TextStyle::Small,
+        );
+        ui.painter().galley(pos2(rect.left(), rect.center().y - name.size().y / 2.0), name, colour);
+        let (zero, unit) = (rect.left() + 0.6 * width, 0.21 * width / self.largest);
+        let end = zero + (unit * self.logit).clamp(-0.13 * width, 0.21 * width);
+        let bar = egui::Rect::from_x_y_ranges(
+            zero.min(end)..=zero.max(end),
+            rect.y_range().shrink(0.2 * rect.height()),
+        );
+        ui.painter().rect_filled(bar, 1.0, if self.lit { style.accent } else { style.hairline });
+        let at = pos2(rect.right(), rect.center().y);
+        ui.painter().text(
+            at,
+            egui::Align2::RIGHT_CENTER,
+            number(self.logit),
+            style.regular(style.caption),
+            colour,
+        );
+        if response.hovered() {
+            ui.painter().rect_stroke(rect, 2.0, style.hair(), egui::StrokeKind::Outside);
+            scene.focus.readout = format!("{words}. A click asks what speaks for it.");
+        }
+        response.clicked()
+    }
+}
+
+/// The largest value of a map as one number, `[1]`, by which its colours are divided.
+pub(super) fn peak(map: crate::graph::Var<'_>) -> crate::graph::Var<'_> {
+    let n = map.shape().iter().product();
+    map.reshape(&[n]).abs().max(0)
+}
+
+/// The value of a map `[row, col]` of a trace at a place, and the row and column.
+pub(super) fn value(trace: &Trace, name: &str, at: [u16; 2]) -> Option<(f32, usize, usize)> {
+    let kept = trace.get(name)?;
+    let [h, w] = kept.shape[..] else { return None };
+    let [row, col] = [(at[0], h), (at[1], w)].map(|(it, n)| usize::from(it) * n / 1000);
+    Some((kept.window(0..h * w)?[row * w + col], row, col))
+}

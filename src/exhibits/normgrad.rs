@@ -1,0 +1,325 @@
+//! NormGrad: where the gradient meets the activation.
+//!
+//! Put a layer behind an activation `x` that changes nothing, and ask how its weights would learn: the gradient of a
+//! 1 x 1 convolution is `sum_u x_u g_u^T`, one term a place `u`, and a term's norm `|x_u| |g_u|` is the saliency of its
+//! place (Rebuffi, Fong, Ji & Vedaldi 2020, arXiv 2004.02866, sections 3.1 to 3.3). Layers are combined (section 3.4), and
+//! a step of learning before makes the map depend more on the class (section 3.5). All layers take one pass forward and
+//! one back.
+
+mod claims;
+mod knobs;
+mod measure;
+mod picture;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::looking::{Looking, peak};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene};
+use crate::graph::{Graph, Var};
+use crate::models::{Kind, Vision, Zoo};
+use crate::nn::Params;
+use crate::nn::loss::{log_softmax, total};
+use crate::saliency::combine::{self, combined, normalised, resized};
+use crate::saliency::meta::{inner_step, rank_correlation};
+use crate::saliency::normgrad::{self, normgrad};
+use crate::saliency::probe::{Probe, probe};
+use crate::tensor::Tensor;
+use crate::trace::Trace;
+use crate::ui::Figure;
+
+/// The label on the wall.
+pub static CARD: Card = Card {
+    id: "normgrad",
+    title: "NormGrad",
+    claim: "A place matters where the model sees much and where changing it would change the answer.",
+    formula: r"m_u = \lVert x_u\, g_u^{\top} \rVert_F = \lVert x_u \rVert\, \lVert g_u \rVert",
+    paper: "Rebuffi et al., There and Back Again: Revisiting Backpropagation Saliency Methods",
+    year: 2020,
+    reference: "2004.02866",
+    family: "Saliency",
+    more: "The left factor is how strongly a layer responds at a place, the right one how much the logit of the class would \
+           change with the response. Their product is the norm of what that place would teach a layer that does nothing \
+           yet: a virtual identity. Other identities have other contributions: a bias sees only the gradient, a scaling \
+           multiplies channel by channel, a 3 x 3 convolution also sees the neighbours.\n\n\
+           The collages hold four pieces of clothing, so one knows which quarter a map should point at. Ask for a class \
+           by clicking it. A map that barely changes with the class tells you what is salient, not what speaks for the \
+           class; one step of learning on this picture, from which the parameters return, makes the map depend more on it.",
+};
+
+/// The exhibit's state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NormGrad {
+    /// Model, class, picture.
+    #[serde(flatten)]
+    pub looking: Looking,
+    /// What is shown.
+    #[serde(skip_serializing_if = "is_default")]
+    pub what: What,
+    /// The layer whose map is shown large, the last but one if none is chosen; beyond the last: all combined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<usize>,
+    /// The layer that is thought to be there.
+    #[serde(skip_serializing_if = "is_default")]
+    pub identity: Identity,
+    /// From contribution to number.
+    #[serde(skip_serializing_if = "is_default")]
+    pub aggregate: Aggregate,
+    /// How layers are combined.
+    #[serde(skip_serializing_if = "is_default")]
+    pub combination: Combination,
+    /// The length of the step of learning, in ten-thousandths; 0: none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub epsilon: u16,
+}
+
+/// What is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    /// The maps of the picture.
+    #[default]
+    Maps,
+    /// Which layers and methods point at the right quarter, over many collages.
+    Pointing,
+}
+
+/// The layer that is thought to be there, see [`normgrad::Identity`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as there")]
+pub enum Identity {
+    Bias,
+    Scaling,
+    #[default]
+    Conv1x1,
+    Conv3x3,
+    Depthwise3x3,
+}
+
+/// From contribution to number, see [`normgrad::Aggregate`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as there")]
+pub enum Aggregate {
+    #[default]
+    Norm,
+    Selective,
+    Sum,
+    Max,
+}
+
+/// How layers are combined, see [`combine::Combination`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as there")]
+pub enum Combination {
+    #[default]
+    GeometricMean,
+    Mean,
+    Product,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Width and height of the combined map.
+const COMBINED: usize = 56;
+
+/// Opens the exhibit.
+pub fn entry() -> Entry {
+    Entry {
+        card: &CARD,
+        open: |state| {
+            let state = if state.is_null() { Ok(NormGrad::default()) } else { serde_json::from_value(state) };
+            Ok(Box::new(state?))
+        },
+    }
+}
+
+impl Identity {
+    fn of(self) -> normgrad::Identity {
+        match self {
+            Self::Bias => normgrad::Identity::Bias,
+            Self::Scaling => normgrad::Identity::Scaling,
+            Self::Conv1x1 => normgrad::Identity::Conv1x1,
+            Self::Conv3x3 => normgrad::Identity::Conv3x3,
+            Self::Depthwise3x3 => normgrad::Identity::Depthwise3x3,
+        }
+    }
+}
+
+impl NormGrad {
+    /// The map of a layer `[row, col]`, from its activation and gradient.
+    fn map<'g>(&self, x: Var<'g>, g: Var<'g>) -> Var<'g> {
+        let aggregate = match self.aggregate {
+            Aggregate::Norm => normgrad::Aggregate::Norm,
+            Aggregate::Selective => normgrad::Aggregate::Selective,
+            Aggregate::Sum => normgrad::Aggregate::Sum,
+            Aggregate::Max => normgrad::Aggregate::Max,
+        };
+        normgrad(x, g, self.identity.of(), aggregate)
+    }
+
+    /// Whether maps may be negative.
+    fn is_signed(&self) -> bool {
+        matches!(self.aggregate, Aggregate::Sum | Aggregate::Max)
+    }
+
+    /// Records the maps of one picture.
+    fn maps(&self, g: &Graph, model: Vision<'_>, image: &Tensor) {
+        let images = g.input(image);
+        let p = Params::new(g, model.weights());
+        let plain = probe(model, images, &p, |logits| self.looking.wanted(model).one_hot(logits));
+        let stepped = (self.epsilon > 0).then(|| stepped(model, &p, &plain, f32::from(self.epsilon) * 1e-4));
+        let shown = stepped.as_ref().unwrap_or(&plain);
+        let mut maps = vec![];
+        for (i, (_, x, dx)) in shown.layers.iter().enumerate() {
+            self.factors(*x, *dx, i);
+            let map = self.map(*x, *dx).keep(&format!("layers.{i}.map"));
+            peak(map).keep(&format!("layers.{i}.map.peak"));
+            maps.push(map);
+        }
+        if stepped.is_some() {
+            let before = plain.layers.iter().map(|(_, x, dx)| self.map(*x, *dx));
+            for (i, (now, before)) in maps.iter().zip(before).enumerate() {
+                rank_correlation(flat(*now), flat(before)).keep(&format!("layers.{i}.correlation"));
+            }
+        }
+        let how = match self.combination {
+            Combination::GeometricMean => combine::Combination::GeometricMean,
+            Combination::Mean => combine::Combination::Mean,
+            Combination::Product => combine::Combination::Product,
+        };
+        // What speaks against the class is no saliency.
+        let maps = maps.into_iter().map(|it| it.max_with(g.constant(0.0)));
+        let maps: Vec<_> = maps.map(|it| (resized(it, [COMBINED; 2]), 1.0)).collect();
+        for (i, (map, _)) in maps.iter().enumerate() {
+            normalised(*map).keep(&format!("layers.{i}.overlay"));
+        }
+        normalised(combined(&maps, how)).keep("combined");
+    }
+
+    /// Keeps how strong activation and gradient are at every place of layer `i`.
+    fn factors(&self, x: Var<'_>, dx: Var<'_>, i: usize) {
+        let x = if self.identity == Identity::Conv3x3 {
+            let near = normgrad::unfold(x);
+            let shape = near.shape();
+            near.reshape(&[shape[0], shape[1], shape[2..].iter().product()])
+        } else {
+            x
+        };
+        for (it, name) in [(x, "activation"), (dx, "gradient")] {
+            let shape = it.shape();
+            let norm = (it * it).sum(-1).sqrt().reshape(&shape[..2]).keep(&format!("layers.{i}.{name}"));
+            peak(norm).keep(&format!("layers.{i}.{name}.peak"));
+        }
+    }
+}
+
+/// `[row, col] -> [place]`
+fn flat(map: Var<'_>) -> Var<'_> {
+    map.reshape(&[map.shape().iter().product()])
+}
+
+/// The model after one step of learning this picture as an example of its class (section 3.5), probed for the same class.
+/// Keeps how far the parameters went, as a part of their length.
+fn stepped<'g>(model: Vision<'_>, p: &Params<'_, 'g>, plain: &Probe<'g>, epsilon: f32) -> Probe<'g> {
+    let parameters = parameters(model, p);
+    let after = learn(&parameters, plain, epsilon);
+    let squares = |it: Var<'g>| total(it * it);
+    let sum = |terms: Vec<Var<'g>>| terms.into_iter().reduce(|a, b| a + b);
+    let far = sum(parameters.iter().map(|(name, it)| squares(after[name] - *it)).collect());
+    let long = sum(parameters.values().map(|it| squares(*it)).collect());
+    if let (Some(far), Some(long)) = (far, long) {
+        (far / long).sqrt().keep("step");
+    }
+    let g = p.graph();
+    g.scope("stepped", || probe(model, plain.image.0, &Params::recorded(g, &after), |_| plain.one_hot))
+}
+
+/// All parameters, by name.
+fn parameters<'g>(model: Vision<'_>, p: &Params<'_, 'g>) -> BTreeMap<String, Var<'g>> {
+    let names = model.parameters().into_iter().map(|(name, _)| name);
+    names.map(|name| (name.clone(), p.get(&name))).collect()
+}
+
+/// The parameters after one step down the cross-entropy of the class that is explained.
+fn learn<'g>(
+    parameters: &BTreeMap<String, Var<'g>>,
+    plain: &Probe<'g>,
+    epsilon: f32,
+) -> BTreeMap<String, Var<'g>> {
+    let loss = -total(log_softmax(plain.logits) * plain.one_hot);
+    inner_step(parameters, loss, epsilon)
+}
+
+impl Exhibit for NormGrad {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Vision
+    }
+
+    fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
+        &self.looking.model
+    }
+
+    fn choose(&mut self, id: &str) {
+        id.clone_into(&mut self.looking.model);
+    }
+
+    fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
+        let (model, image) = self.looking.sees(inputs, zoo)?;
+        let g = Graph::new(&["logits"], &[]);
+        self.looking.label(&g, model);
+        match self.what {
+            What::Maps => self.maps(&g, model, &image),
+            What::Pointing => measure::record(&g, model)?,
+        }
+        Some(g)
+    }
+
+    fn refusal(&self, inputs: &Inputs) -> String {
+        match self.what {
+            What::Maps => Looking::refusal(inputs),
+            What::Pointing => measure::REFUSAL.to_owned(),
+        }
+    }
+
+    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
+        static TRACE: OnceLock<Option<Arc<Trace>>> = OnceLock::new();
+        let bytes = include_bytes!("../../assets/traces/normgrad.safetensors");
+        let trace = TRACE.get_or_init(|| Trace::parse(bytes).ok().map(Arc::new));
+        // What only changes the view changes no number.
+        let Self { looking: Looking { opacity, contour, brush, .. }, layer, .. } = self.clone();
+        let looking = Looking { opacity, contour, brush, ..Looking::default() };
+        let plain = Self { looking, layer, ..Self::default() };
+        trace.clone().filter(|_| *self == plain && inputs.picture == Inputs::default().picture)
+    }
+
+    fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        knobs::controls(self, ui, scene);
+    }
+
+    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
+        match self.what {
+            What::Maps => picture::view(self, ui, scene),
+            What::Pointing => measure::view(ui, scene),
+        }
+    }
+
+    fn figure(&self, scene: &Scene<'_>) -> Option<Figure> {
+        picture::figure(self, scene)
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        claims::checks()
+    }
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,70 @@
+//! A map of a picture as a square, with the place that all tiles look at.
+
+use egui::{Pos2, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind, Vec2, WidgetInfo, pos2, vec2};
+
+use super::{Maps, Style};
+use crate::focus::{Focus, Spot};
+
+/// A map of a picture as a square.
+pub struct Square<'a> {
+    /// The map; the first that the tensor holds.
+    pub maps: Option<Maps<'a>>,
+    /// What stands below it.
+    pub caption: &'a str,
+    /// Whether it is chosen.
+    pub lit: bool,
+}
+
+impl Square<'_> {
+    /// Height of the caption, in points.
+    pub fn caption_height(style: &Style) -> f32 {
+        style.caption * 1.7
+    }
+
+    /// Draws it with a side of `side` points and its caption below. Hovering shows the place in every picture, and a click
+    /// is the caller's.
+    pub fn show(&self, ui: &mut egui::Ui, style: &Style, focus: &mut Focus, side: f32) -> Response {
+        let (area, response) =
+            ui.allocate_exact_size(vec2(side, side + Self::caption_height(style)), Sense::click());
+        let rect = Rect::from_min_size(area.min, Vec2::splat(side));
+        if let Some(maps) = self.maps {
+            maps.paint(ui, style, &[(0, rect)]);
+        } else {
+            ui.painter().rect_filled(rect, 0, style.hairline);
+        }
+        let stroke = if self.lit { Stroke::new(2.0 * style.scale, style.accent) } else { style.hair() };
+        ui.painter().rect_stroke(rect, 0, stroke, StrokeKind::Outside);
+        let colour = if self.lit { style.accent } else { style.secondary };
+        let words = RichText::new(self.caption).font(style.regular(style.caption)).color(colour);
+        let words = egui::WidgetText::from(words).into_galley(
+            ui,
+            Some(egui::TextWrapMode::Truncate),
+            side,
+            egui::TextStyle::Small,
+        );
+        let at = pos2(rect.center().x - words.size().x / 2.0, rect.bottom() + style.grid(0.4));
+        ui.painter().galley(at, words, colour);
+        if let Some(at) = response.hover_pos().and_then(|it| place(rect, it)) {
+            focus.hover(Spot { at: Some(at), ..Spot::default() });
+        }
+        ring(ui, style, rect, focus.spot().at);
+        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.caption));
+        response
+    }
+}
+
+/// Row and column in thousandths of the side.
+pub(super) fn place(rect: Rect, pos: Pos2) -> Option<[u16; 2]> {
+    let at = (pos - rect.min) / rect.size();
+    let inside = (0.0..1.0).contains(&at.x) && (0.0..1.0).contains(&at.y);
+    inside.then_some([(1000.0 * at.y) as u16, (1000.0 * at.x) as u16])
+}
+
+/// A ring around the place that all tiles look at.
+pub(super) fn ring(ui: &egui::Ui, style: &Style, rect: Rect, at: Option<[u16; 2]>) {
+    let Some([row, col]) = at else { return };
+    let centre = rect.min + rect.size() * vec2(f32::from(col), f32::from(row)) / 1000.0;
+    let radius = (0.06 * rect.width()).clamp(3.0, style.grid(1.0));
+    ui.painter().circle_stroke(centre, radius, Stroke::new(3.0 * style.scale, style.background));
+    ui.painter().circle_stroke(centre, radius, Stroke::new(1.5 * style.scale, style.accent));
+}
