@@ -2,4 +2,5 @@
 &[
     ("attention", include_bytes!("attention.png")),
     ("normgrad", include_bytes!("normgrad.png")),
+    ("method-wall", include_bytes!("method-wall.png")),
 ]

@@ -16,6 +16,7 @@ mod model;
 mod notice;
 mod report;
 mod restore;
+mod screen;
 mod stage;
 mod states;
 mod tile;
@@ -43,7 +44,7 @@ use crate::exhibits::{Entry, Inputs};
 use crate::focus::Focus;
 use crate::lab::{self, Lab};
 use crate::link::{self, State, Theme};
-use crate::models::{Kind, Status, Zoo};
+use crate::models::{Status, Zoo};
 use crate::platform;
 pub use crate::platform::entry::*;
 use crate::ui::{Style, install_fonts};
@@ -229,57 +230,6 @@ impl App {
             }
         }
         self.follow_address();
-    }
-
-    /// Loads the models that are on the screen, once, without being asked.
-    fn load_models(&mut self, ctx: &Context) {
-        for id in self.models(ctx) {
-            if matches!(self.zoo.status(&id), Some(Status::Absent)) && self.loaded.insert(id.clone()) {
-                self.zoo.load(&id);
-            }
-        }
-    }
-
-    /// The models of the tiles that are on the screen.
-    fn models(&self, ctx: &Context) -> BTreeSet<String> {
-        let shown = self.shown(ctx).into_iter();
-        let panes = shown.filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(id)));
-        panes.map(|it| it.exhibit.model(&self.inputs).to_owned()).collect()
-    }
-
-    /// Whether a tile shows models of `kind`.
-    fn shows(&self, kind: Kind) -> bool {
-        let panes = self.tree.tiles.tiles().filter_map(|it| match it {
-            egui_tiles::Tile::Pane(pane) => Some(pane),
-            egui_tiles::Tile::Container(_) => None,
-        });
-        panes.into_iter().any(|it| it.exhibit.kind() == kind)
-    }
-
-    /// The tiles that are on the screen.
-    fn shown(&self, ctx: &Context) -> Vec<u64> {
-        if self.in_gallery {
-            return vec![];
-        }
-        if let Some(id) = self.alone(ctx) {
-            return vec![id];
-        }
-        let active = self.tree.active_tiles();
-        self.tiles().into_iter().filter(|id| active.contains(&TileId::from_u64(*id))).collect()
-    }
-
-    /// All tiles in reading order.
-    fn tiles(&self) -> Vec<u64> {
-        let layout = layout::survey(&self.tree, &|id, pane: &Pane| pane.describe(id.0));
-        layout.iter().flat_map(layout::all).map(|it| it.id).collect()
-    }
-
-    /// The tile that is shown alone: the maximised one, or on a phone the one in front.
-    fn alone(&self, ctx: &Context) -> Option<u64> {
-        let tiles = self.tiles();
-        let there = |id: &u64| tiles.contains(id);
-        let phone = phone(ctx, &self.style).then(|| self.front.filter(there).or(tiles.first().copied()));
-        self.maximised.filter(there).or(phone.flatten())
     }
 
     /// Shows one frame and does what it asks for.

@@ -2,6 +2,7 @@
 
 pub mod attention;
 mod looking;
+pub mod method_wall;
 pub mod normgrad;
 
 use std::sync::Arc;
@@ -165,5 +166,5 @@ pub struct Entry {
 
 /// Every exhibit, in the order of the gallery.
 pub fn all() -> Vec<Entry> {
-    vec![attention::entry(), normgrad::entry()]
+    vec![attention::entry(), normgrad::entry(), method_wall::entry()]
 }

@@ -76,6 +76,11 @@ impl Method {
         }
     }
 
+    /// Which of the hues it has, the same in every picture.
+    pub fn hue(self) -> usize {
+        Self::ALL.iter().position(|it| *it == self).unwrap_or(0)
+    }
+
     /// Whether it needs attention.
     pub fn attends(self) -> bool {
         matches!(self, Self::Rollout | Self::AttentionGradient | Self::Relevance)

@@ -3,6 +3,7 @@
 pub mod combine;
 pub mod gradient;
 pub mod heads;
+pub mod masking;
 pub mod meta;
 pub mod method;
 pub mod normgrad;

@@ -161,7 +161,8 @@ pub(super) fn view(ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
             ui.add(egui::Label::new(words.color(scene.style.secondary)).wrap());
         });
     };
-    let named = |m: usize, points| Curve { name: METHODS[m].name(), hue: m, points, dashed: false };
+    let named =
+        |m: usize, points| Curve { name: METHODS[m].name(), hue: METHODS[m].hue(), points, dashed: false };
     let mut ours: Vec<Curve<'_>> =
         (0..METHODS.len()).map(|m| named(m, curve(&format!("pointing.{m}")))).collect();
     let ends = vec![[0.0, 0.25], [layers.len().saturating_sub(1) as f32, 0.25]];

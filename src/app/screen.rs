@@ -1,0 +1,63 @@
+//! What is on the screen: tiles in their order, and the models that they show.
+
+use std::collections::BTreeSet;
+
+use egui::Context;
+use egui_tiles::TileId;
+
+use super::stage::Pane;
+use super::{App, layout, phone};
+use crate::models::{Kind, Status};
+
+impl App {
+    /// Loads the models that are on the screen, once, without being asked.
+    pub(super) fn load_models(&mut self, ctx: &Context) {
+        for id in self.models(ctx) {
+            if matches!(self.zoo.status(&id), Some(Status::Absent)) && self.loaded.insert(id.clone()) {
+                self.zoo.load(&id);
+            }
+        }
+    }
+
+    /// The models of the tiles that are on the screen.
+    pub(super) fn models(&self, ctx: &Context) -> BTreeSet<String> {
+        let shown = self.shown(ctx).into_iter();
+        let panes = shown.filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(id)));
+        panes.map(|it| it.exhibit.model(&self.inputs).to_owned()).collect()
+    }
+
+    /// Whether a tile shows models of `kind`.
+    pub(super) fn shows(&self, kind: Kind) -> bool {
+        let panes = self.tree.tiles.tiles().filter_map(|it| match it {
+            egui_tiles::Tile::Pane(pane) => Some(pane),
+            egui_tiles::Tile::Container(_) => None,
+        });
+        panes.into_iter().any(|it| it.exhibit.kind() == kind)
+    }
+
+    /// The tiles that are on the screen.
+    pub(super) fn shown(&self, ctx: &Context) -> Vec<u64> {
+        if self.in_gallery {
+            return vec![];
+        }
+        if let Some(id) = self.alone(ctx) {
+            return vec![id];
+        }
+        let active = self.tree.active_tiles();
+        self.tiles().into_iter().filter(|id| active.contains(&TileId::from_u64(*id))).collect()
+    }
+
+    /// All tiles in reading order.
+    pub(super) fn tiles(&self) -> Vec<u64> {
+        let layout = layout::survey(&self.tree, &|id, pane: &Pane| pane.describe(id.0));
+        layout.iter().flat_map(layout::all).map(|it| it.id).collect()
+    }
+
+    /// The tile that is shown alone: the maximised one, or on a phone the one in front.
+    pub(super) fn alone(&self, ctx: &Context) -> Option<u64> {
+        let tiles = self.tiles();
+        let there = |id: &u64| tiles.contains(id);
+        let phone = phone(ctx, &self.style).then(|| self.front.filter(there).or(tiles.first().copied()));
+        self.maximised.filter(there).or(phone.flatten())
+    }
+}

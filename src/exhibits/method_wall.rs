@@ -1,0 +1,235 @@
+//! The method wall: what different methods say of one decision, under one cursor and on one scale.
+//!
+//! Two of them can be taken from each other, `m_A - m_B`, and put to the test by what they call important: take it away
+//! from the picture, or show nothing else (deletion and insertion, Petsiuk, Das & Saenko 2018, arXiv 1806.07421). And the
+//! sanity check of Adebayo et al. 2018 (arXiv 1810.03292): let the model forget what it learnt, from its answer down; a map
+//! that does not change has never shown what the model learnt.
+
+mod claims;
+mod forget;
+mod picture;
+
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+
+use self::forget::Forgotten;
+use super::looking::{Looking, peak};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene};
+use crate::graph::{Graph, Var};
+use crate::models::{Kind, Vision, Zoo};
+use crate::nn::Params;
+use crate::saliency::combine::{normalised, resized};
+use crate::saliency::masking::{deletion, insertion};
+use crate::saliency::meta::rank_correlation;
+use crate::saliency::method::Method;
+use crate::saliency::probe::probe;
+use crate::tensor::Tensor;
+use crate::trace::Trace;
+use crate::ui::Figure;
+
+/// The label on the wall.
+pub static CARD: Card = Card {
+    id: "method-wall",
+    title: "Method wall",
+    claim: "Ask ten methods what decided, and they disagree; some do not even ask the model.",
+    formula: r"\rho\!\left(m_A(\theta),\, m_B(\theta)\right), \qquad \rho\!\left(m(\theta),\, m(\tilde\theta)\right)",
+    paper: "Adebayo et al., Sanity Checks for Saliency Maps",
+    year: 2018,
+    reference: "1810.03292",
+    family: "Saliency",
+    more: "Every map is divided by its largest value, so that all share one scale. A click compares: the last two methods that \
+           were clicked are A and B. Below, A minus B, and what happens to the evidence for the class when the places that a \
+           method calls important are blackened first (it should fall fast) or are the only ones to be shown (it should \
+           rise fast).\n\n\
+           The slider lets layers forget what they learnt, from the answer down: their parameters are drawn anew from a seed. \
+           The number below a map is the rank correlation with the map of the trained model. When everything is forgotten \
+           and a map is still the same, it shows the picture and not what the model knows.",
+};
+
+/// The exhibit's state.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MethodWall {
+    /// Model, class, picture.
+    #[serde(flatten)]
+    pub looking: Looking,
+    /// The layer at which methods of layers look; the last but one if none is chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<usize>,
+    /// The methods that are compared.
+    #[serde(skip_serializing_if = "is_default")]
+    pub pair: Pair,
+    /// How many layers have forgotten what they learnt, from the answer down.
+    #[serde(skip_serializing_if = "is_default")]
+    pub forgotten: usize,
+    /// Parameters that have learnt nothing.
+    #[serde(skip)]
+    untrained: Forgotten,
+}
+
+/// Two methods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pair {
+    /// The one.
+    pub a: Method,
+    /// The other.
+    pub b: Method,
+}
+
+impl Default for Pair {
+    fn default() -> Self {
+        Self { a: Method::NormGrad, b: Method::GradCam }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Maps are compared in this size.
+const GRID: usize = 28;
+
+/// Opens the exhibit.
+pub fn entry() -> Entry {
+    Entry {
+        card: &CARD,
+        open: |state| {
+            let state =
+                if state.is_null() { Ok(MethodWall::default()) } else { serde_json::from_value(state) };
+            Ok(Box::new(state?))
+        },
+    }
+}
+
+/// The methods that a model has.
+fn methods(model: Vision<'_>) -> Vec<Method> {
+    let attends = !model.patterns().is_empty();
+    Method::ALL.into_iter().filter(|it| attends || !it.attends()).collect()
+}
+
+impl MethodWall {
+    /// The layer at which methods of layers look, of `n`.
+    fn layer(&self, n: usize) -> usize {
+        self.layer.unwrap_or(n.saturating_sub(2)).min(n.saturating_sub(1))
+    }
+
+    /// Every method's map `[row, col]` of the picture, and the model's logits.
+    fn maps<'g>(
+        &self,
+        model: Vision<'_>,
+        p: &Params<'_, 'g>,
+        image: Var<'g>,
+    ) -> (Vec<(Method, Var<'g>)>, Var<'g>) {
+        let probe = probe(model, image, p, |logits| self.looking.wanted(model).one_hot(logits));
+        let layer = self.layer(probe.layers.len());
+        let map = |method: Method| {
+            let map = method.map(model, p, &probe, layer)?;
+            Some((method, map.max_with(map.graph().constant(0.0))))
+        };
+        (methods(model).into_iter().filter_map(map).collect(), probe.one_hot)
+    }
+
+    fn wall(&self, g: &Graph, model: Vision<'_>, image: &Tensor) {
+        let image = g.input(image);
+        let trained = Params::new(g, model.weights());
+        let forgotten =
+            (self.forgotten > 0).then(|| self.untrained.parameters(g, model, self.forgotten)).flatten();
+        let p = forgotten.as_ref().map_or(trained, |it| Params::recorded(g, it));
+        let (maps, one_hot) = self.maps(model, &p, image);
+        g.label("methods", maps.iter().map(|(method, _)| method.name().to_owned()).collect());
+        for (i, (_, map)) in maps.iter().enumerate() {
+            map.keep(&format!("maps.{i}"));
+            peak(*map).keep(&format!("maps.{i}.peak"));
+        }
+        if forgotten.is_some() {
+            let trained = Params::new(g, model.weights());
+            let (before, _) = g.scope("trained", || self.maps(model, &trained, image));
+            for (i, ((_, now), (_, before))) in maps.iter().zip(before).enumerate() {
+                rank_correlation(flat(small(*now)), flat(small(before))).keep(&format!("sanity.{i}"));
+            }
+        }
+        let of = |wanted: Method| maps.iter().find(|(it, _)| *it == wanted).map(|(_, map)| small(*map));
+        if let (Some(a), Some(b)) = (of(self.pair.a), of(self.pair.b)) {
+            (normalised(a) - normalised(b)).keep("difference");
+            rank_correlation(flat(a), flat(b)).keep("agreement");
+            for (map, name) in [(a, "a"), (b, "b")] {
+                deletion(model, &p, image, map, one_hot).keep(&format!("deletion.{name}"));
+                insertion(model, &p, image, map, one_hot).keep(&format!("insertion.{name}"));
+            }
+        }
+    }
+}
+
+/// A map in the size in which maps are compared.
+fn small(map: Var<'_>) -> Var<'_> {
+    resized(map, [GRID; 2])
+}
+
+/// `[row, col] -> [place]`
+fn flat(map: Var<'_>) -> Var<'_> {
+    map.reshape(&[map.shape().iter().product()])
+}
+
+impl Exhibit for MethodWall {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Vision
+    }
+
+    fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
+        &self.looking.model
+    }
+
+    fn choose(&mut self, id: &str) {
+        id.clone_into(&mut self.looking.model);
+    }
+
+    fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
+        let (model, image) = self.looking.sees(inputs, zoo)?;
+        let g = Graph::new(&["logits"], &[]);
+        self.looking.label(&g, model);
+        g.label("forget", forget::groups(model));
+        self.wall(&g, model, &image);
+        Some(g)
+    }
+
+    fn refusal(&self, inputs: &Inputs) -> String {
+        Looking::refusal(inputs)
+    }
+
+    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
+        static TRACE: OnceLock<Option<Arc<Trace>>> = OnceLock::new();
+        let bytes = include_bytes!("../../assets/traces/method-wall.safetensors");
+        let trace = TRACE.get_or_init(|| Trace::parse(bytes).ok().map(Arc::new));
+        // What only changes the view changes no number.
+        let looking = Looking { opacity: 0, contour: false, brush: None, ..self.looking.clone() };
+        let plain = Looking { opacity: 0, ..Looking::default() };
+        let same =
+            looking == plain && self.layer.is_none() && self.forgotten == 0 && self.pair == Pair::default();
+        trace.clone().filter(|_| same && inputs.picture == Inputs::default().picture)
+    }
+
+    fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        picture::controls(self, ui, scene);
+    }
+
+    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
+        picture::view(self, ui, scene)
+    }
+
+    fn figure(&self, scene: &Scene<'_>) -> Option<Figure> {
+        picture::figure(self, scene)
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        claims::checks()
+    }
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,153 @@
+//! The claims of the method wall as measurements.
+
+use super::{MethodWall, flat, small};
+use crate::data::Picture;
+use crate::exhibits::looking::Looking;
+use crate::exhibits::{Check, Exhibit, Inputs, Measure};
+use crate::graph::{Graph, Var};
+use crate::models::{Vision, Zoo};
+use crate::nn::Params;
+use crate::nn::loss::total;
+use crate::saliency::gradient::integrated;
+use crate::saliency::meta::rank_correlation;
+use crate::saliency::method::{Method, STEPS};
+use crate::saliency::normgrad::{Aggregate, Identity, normgrad};
+use crate::saliency::probe::{Wanted, probe};
+use crate::saliency::relevance::relevance;
+use crate::saliency::rollout::rollout;
+use crate::tensor::Tensor;
+
+/// The models that the claims are measured on.
+const CNN: &str = "collage-cnn";
+const VIT: &str = "fashion-vit";
+
+/// The claims.
+pub(super) fn checks() -> Vec<Check> {
+    let check = |name, claim, tolerance, because, model, measure| Check {
+        name,
+        claim,
+        tolerance,
+        because,
+        model,
+        measure: Measure::Scalar(measure),
+    };
+    vec![
+        check(
+            "integrated gradients add up",
+            "the entries of integrated gradients sum to the logit of the picture less that of black: the error over that \
+             difference",
+            0.05,
+            "16 steps of the midpoint rule along a path with kinks",
+            CNN,
+            completeness,
+        ),
+        check(
+            "selective ≤ scaling ≤ 1 x 1",
+            "at every place of the last layer but one, by how much a smaller norm is larger, over the largest norm",
+            1e-6,
+            "they are equal where one channel responds; f32 rounding",
+            CNN,
+            nested,
+        ),
+        check(
+            "the model is asked",
+            "rank correlation of the gradient's map before and after the model has forgotten everything, sign dropped",
+            0.5,
+            "the sanity check of Adebayo et al.: the gradient passes it",
+            CNN,
+            forgets,
+        ),
+        check(
+            "relevance keeps each token",
+            "by how much the diagonal of relevance falls below 1, or an entry below 0, and its rows of rollout off 1",
+            1e-5,
+            "sums of products of f32 patterns through 6 blocks",
+            VIT,
+            relevance_grows,
+        ),
+        Check {
+            name: "GPU equals CPU",
+            claim: "all maps and curves on the GPU and on the CPU: largest difference",
+            tolerance: 2e-2,
+            because: "f32 sums in another order; norms and logits reach 50, and a place may change its rank",
+            model: CNN,
+            measure: Measure::Devices(|zoo| MethodWall::default().record(&Inputs::default(), zoo)),
+        },
+    ]
+}
+
+/// A model and a picture as it takes it.
+fn begin<'z>(zoo: &'z Zoo, model: &str, picture: Picture) -> Option<(Vision<'z>, Tensor)> {
+    let looking = Looking { model: model.to_owned(), ..Looking::default() };
+    looking.sees(&Inputs { picture, ..Inputs::default() }, zoo)
+}
+
+/// The largest entry of several tensors, signs dropped.
+fn worst<'g>(tensors: impl IntoIterator<Item = Var<'g>>) -> Option<Var<'g>> {
+    let largest = |it: Var<'g>| it.abs().reshape(&[it.shape().iter().product()]).max(0).reshape(&[]);
+    tensors.into_iter().map(largest).reduce(Var::max_with)
+}
+
+fn completeness(zoo: &Zoo) -> Option<Graph> {
+    let (model, image) = begin(zoo, CNN, Picture::Collage(0))?;
+    let g = Graph::default();
+    let p = Params::new(&g, model.weights());
+    let x = g.input(&image);
+    let black = g.input(&model.preprocessing().tensor(&vec![0; image.data.len()], model.side()));
+    let logits = model.record(x, &p);
+    let one_hot = Wanted::Likeliest.one_hot(logits);
+    let each = integrated(x, black, STEPS, |path| {
+        let logits = g.scope("path", || model.record(path, &p));
+        total(logits * one_hot.broadcast(&logits.shape()))
+    });
+    let far = g.scope("black", || model.record(black, &p));
+    let difference = total((logits - far) * one_hot);
+    ((total(each) - difference) / difference).abs().keep("error");
+    Some(g)
+}
+
+fn nested(zoo: &Zoo) -> Option<Graph> {
+    let (model, image) = begin(zoo, CNN, Picture::Collage(0))?;
+    let g = Graph::default();
+    let p = Params::new(&g, model.weights());
+    let probe = probe(model, g.input(&image), &p, |logits| Wanted::Likeliest.one_hot(logits));
+    let (_, x, dx) = probe.layers.iter().rev().nth(1)?;
+    let selective = normgrad(*x, *dx, Identity::Scaling, Aggregate::Selective);
+    let scaling = normgrad(*x, *dx, Identity::Scaling, Aggregate::Norm);
+    let outer = normgrad(*x, *dx, Identity::Conv1x1, Aggregate::Norm);
+    let zero = g.constant(0.0);
+    let over = worst([(selective - scaling).max_with(zero), (scaling - outer).max_with(zero)])?;
+    (over / worst([outer])?).keep("error");
+    Some(g)
+}
+
+fn forgets(zoo: &Zoo) -> Option<Graph> {
+    let (model, image) = begin(zoo, CNN, Picture::Collage(0))?;
+    let g = Graph::default();
+    let image = g.input(&image);
+    let state = MethodWall::default();
+    let layers = super::forget::groups(model).len();
+    let after = state.untrained.parameters(&g, model, layers)?;
+    let trained = probe(model, image, &Params::new(&g, model.weights()), |z| Wanted::Likeliest.one_hot(z));
+    let p = Params::recorded(&g, &after);
+    let forgotten = g.scope("forgotten", || probe(model, image, &p, |_| trained.one_hot));
+    let before = Method::Gradient.map(model, &p, &trained, 0)?;
+    let now = Method::Gradient.map(model, &p, &forgotten, 0)?;
+    rank_correlation(flat(small(before)), flat(small(now))).abs().keep("error");
+    Some(g)
+}
+
+fn relevance_grows(zoo: &Zoo) -> Option<Graph> {
+    let (model, image) = begin(zoo, VIT, Picture::Clothes(36))?;
+    let g = Graph::default();
+    let p = Params::new(&g, model.weights());
+    let probe = probe(model, g.input(&image), &p, |logits| Wanted::Likeliest.one_hot(logits));
+    let relevance = *relevance(&probe.patterns).last()?;
+    let patterns: Vec<Var<'_>> = probe.patterns.iter().map(|it| it.0).collect();
+    let rolled = *rollout(&patterns).last()?;
+    let n = relevance.dim(-1);
+    let identity = g.input(&Tensor::from_fn(&[n, n], |at| f32::from(u8::from(at[0] == at[1]))));
+    let below = (identity - relevance).max_with(g.constant(0.0)); // what is off the diagonal must not be negative
+    worst([below, rolled.sum(-1) - 1.0])?.keep("error");
+    Some(g)
+}
