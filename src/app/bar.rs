@@ -149,8 +149,8 @@ impl App {
     /// "14 tokens", "first 512 of 731 tokens".
     fn count(&self) -> String {
         let panes = self.tiles().into_iter().filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(id)));
-        let models = panes.filter_map(|it| self.zoo.ready(it.exhibit.model(&self.inputs)));
-        let Some(tokenizer) = models.filter_map(AnyModel::tokenizer).next() else {
+        let mut models = panes.filter_map(|it| self.zoo.ready(it.exhibit.model(&self.inputs)));
+        let Some(tokenizer) = models.find_map(AnyModel::tokenizer) else {
             let fits = self.first().is_some_and(|(_, pane)| pane.fits(&self.inputs));
             return if fits { format!("{} tokens", self.tokens().len()) } else { String::new() };
         };

@@ -9,14 +9,26 @@ use super::stage::Pane;
 use super::{App, layout, phone};
 use crate::models::{Kind, Status};
 
+/// Models that only a claim needs are loaded without being asked for if they take less memory than this, in bytes.
+const SMALL: u64 = 8_000_000;
+
 impl App {
     /// Loads the models that are on the screen, once, without being asked.
     pub(super) fn load_models(&mut self, ctx: &Context) {
-        for id in self.models(ctx) {
+        let small = |id: &String| self.zoo.get(id).and_then(|it| it.memory).is_some_and(|it| it < SMALL);
+        let measured: Vec<String> = self.measured(ctx).into_iter().filter(small).collect();
+        for id in self.models(ctx).into_iter().chain(measured) {
             if matches!(self.zoo.status(&id), Some(Status::Absent)) && self.loaded.insert(id.clone()) {
                 self.zoo.load(&id);
             }
         }
+    }
+
+    /// The models on which the claims of the tiles on the screen are measured.
+    fn measured(&self, ctx: &Context) -> BTreeSet<String> {
+        let shown = self.shown(ctx).into_iter();
+        let panes = shown.filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(id)));
+        panes.flat_map(|it| it.exhibit.checks()).map(|it| it.model.to_owned()).collect()
     }
 
     /// The models of the tiles that are on the screen.

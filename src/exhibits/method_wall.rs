@@ -42,7 +42,7 @@ pub static CARD: Card = Card {
            were clicked are A and B. Below, A minus B, and what happens to the evidence for the class when the places that a \
            method calls important are blackened first (it should fall fast) or are the only ones to be shown (it should \
            rise fast).\n\n\
-           The slider lets layers forget what they learnt, from the answer down: their parameters are drawn anew from a seed. \
+           The slider lets layers forget what they learnt, from the answer down: every tensor is drawn anew with the mean and the deviation that it had. \
            The number below a map is the rank correlation with the map of the trained model. When everything is forgotten \
            and a map is still the same, it shows the picture and not what the model knows.",
 };
@@ -133,8 +133,7 @@ impl MethodWall {
     fn wall(&self, g: &Graph, model: Vision<'_>, image: &Tensor) {
         let image = g.input(image);
         let trained = Params::new(g, model.weights());
-        let forgotten =
-            (self.forgotten > 0).then(|| self.untrained.parameters(g, model, self.forgotten)).flatten();
+        let forgotten = (self.forgotten > 0).then(|| self.untrained.parameters(g, model, self.forgotten));
         let p = forgotten.as_ref().map_or(trained, |it| Params::recorded(g, it));
         let (maps, one_hot) = self.maps(model, &p, image);
         g.label("methods", maps.iter().map(|(method, _)| method.name().to_owned()).collect());
@@ -191,7 +190,7 @@ impl Exhibit for MethodWall {
     fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
         let (model, image) = self.looking.sees(inputs, zoo)?;
         let g = Graph::new(&["logits"], &[]);
-        self.looking.label(&g, model);
+        Looking::label(&g, model);
         g.label("forget", forget::groups(model));
         self.wall(&g, model, &image);
         Some(g)

@@ -274,7 +274,7 @@ impl Exhibit for NormGrad {
     fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
         let (model, image) = self.looking.sees(inputs, zoo)?;
         let g = Graph::new(&["logits"], &[]);
-        self.looking.label(&g, model);
+        Looking::label(&g, model);
         match self.what {
             What::Maps => self.maps(&g, model, &image),
             What::Pointing => measure::record(&g, model)?,
@@ -294,8 +294,8 @@ impl Exhibit for NormGrad {
         let bytes = include_bytes!("../../assets/traces/normgrad.safetensors");
         let trace = TRACE.get_or_init(|| Trace::parse(bytes).ok().map(Arc::new));
         // What only changes the view changes no number.
-        let Self { looking: Looking { opacity, contour, brush, .. }, layer, .. } = self.clone();
-        let looking = Looking { opacity, contour, brush, ..Looking::default() };
+        let Self { looking: Looking { brush, opacity, contour, .. }, layer, .. } = self.clone();
+        let looking = Looking { brush, opacity, contour, ..Looking::default() };
         let plain = Self { looking, layer, ..Self::default() };
         trace.clone().filter(|_| *self == plain && inputs.picture == Inputs::default().picture)
     }

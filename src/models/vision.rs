@@ -85,15 +85,6 @@ impl Vision<'_> {
         }
     }
 
-    /// Parameters of its shapes that have learnt nothing; `None` for a model that is not trained here.
-    pub fn untrained(&self, seed: u64) -> Option<Weights> {
-        match self {
-            Self::Vit(it) => Some(it.config.untrained(seed)),
-            Self::Cnn(it) => Some(it.config.untrained(seed)),
-            Self::EfficientNet(_) => None,
-        }
-    }
-
     /// Names and shapes of its parameters, from the first layer to the last.
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
         match self {

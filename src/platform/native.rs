@@ -63,6 +63,7 @@ pub fn read_dropped(file: &DroppedFileHandle) -> impl Future<Output = File> + Se
 }
 
 /// Reads a photograph: JPEG, PNG or WebP, turned as the camera was held.
+#[expect(clippy::needless_pass_by_value, reason = "a page takes them along while it waits")]
 pub fn decode_photo(bytes: Vec<u8>) -> impl Future<Output = Result<Photo, String>> + Send + 'static {
     ready(decode(&bytes).map_err(|it| it.to_string()))
 }

@@ -13,7 +13,7 @@ use crate::nn::Params;
 use crate::nn::loss::total;
 
 /// Steps of the path of integrated gradients.
-pub const STEPS: usize = 16;
+pub const STEPS: usize = 32;
 
 /// A method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,13 +65,13 @@ impl Method {
             Self::NormGrad => "NormGrad",
             Self::Selective => "selective",
             Self::GradCam => "Grad-CAM",
-            Self::Linear => "linear approx.",
+            Self::Linear => "linear",
             Self::LayerGradient => "gradient",
-            Self::Gradient => "gradient of image",
-            Self::GradientInput => "gradient x image",
-            Self::Integrated => "integrated grad.",
+            Self::Gradient => "image grad.",
+            Self::GradientInput => "grad. × image",
+            Self::Integrated => "integrated",
             Self::Rollout => "rollout",
-            Self::AttentionGradient => "attention x grad.",
+            Self::AttentionGradient => "attn. × grad.",
             Self::Relevance => "relevance",
         }
     }

@@ -37,6 +37,17 @@ impl Range {
         Self { min: -max, max, log: false }
     }
 
+    /// A range from `low` to `high` or a little further, whose quarters are round numbers.
+    pub fn round(low: f32, high: f32) -> Self {
+        let need = (high - low).max(1e-6) / 4.0;
+        let power = 10f32.powf(need.log10().floor());
+        let steps = [1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0].map(|it| it * power);
+        let fits = |step: &f32| (low / step).floor() * step + 4.0 * step >= high;
+        let step = steps.into_iter().filter(|it| *it >= need * 0.999).find(fits).unwrap_or(50.0 * power);
+        let min = (low / step).floor() * step;
+        Self { min, max: min + 4.0 * step, log: false }
+    }
+
     /// Where `x` is between the ends, from 0 to 1; NaN if it is missing.
     pub fn place(&self, x: f32) -> f32 {
         if missing(x) {
@@ -255,5 +266,10 @@ mod tests {
         assert_eq!(Range::LOG.place(0.0), 0.0);
         assert!((Range::LOG.at(0.25) - 1e-3).abs() < 1e-8, "and back");
         assert!(Range::LOG.place(f32::NAN).is_nan(), "what is missing stays missing");
+        for (low, high) in [(0.0, 1.0), (-3.4, 19.1), (0.7, 0.71), (-250.0, -3.0), (5.0, 5.0)] {
+            let it = Range::round(low, high);
+            assert!(it.min <= low && it.max >= high, "{low} to {high} lies in {it:?}");
+        }
+        assert_eq!(Range::round(-3.4, 19.1), Range { min: -10.0, max: 30.0, log: false });
     }
 }

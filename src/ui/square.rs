@@ -11,6 +11,8 @@ pub struct Square<'a> {
     pub maps: Option<Maps<'a>>,
     /// What stands below it.
     pub caption: &'a str,
+    /// A few signs in its corner; none if empty.
+    pub note: &'a str,
     /// Whether it is chosen.
     pub lit: bool,
 }
@@ -34,6 +36,14 @@ impl Square<'_> {
         }
         let stroke = if self.lit { Stroke::new(2.0 * style.scale, style.accent) } else { style.hair() };
         ui.painter().rect_stroke(rect, 0, stroke, StrokeKind::Outside);
+        if !self.note.is_empty() {
+            let font = style.semibold(style.caption);
+            let note = ui.painter().layout_no_wrap(self.note.to_owned(), font, style.text);
+            let corner = rect.left_bottom() - vec2(0.0, note.size().y);
+            let ground = Rect::from_min_size(corner, note.size()).expand2(vec2(style.grid(0.5), 0.0));
+            ui.painter().rect_filled(ground.intersect(rect), 0.0, style.surface.gamma_multiply(0.85));
+            ui.painter().galley(corner, note, style.text);
+        }
         let colour = if self.lit { style.accent } else { style.secondary };
         let words = RichText::new(self.caption).font(style.regular(style.caption)).color(colour);
         let words = egui::WidgetText::from(words).into_galley(

@@ -36,7 +36,6 @@ pub struct Looking {
 const USUAL: &str = "collage-cnn";
 const HALF: u8 = 70;
 
-#[expect(clippy::ptr_arg, reason = "serde passes the field's own type")]
 fn is_usual(model: &String) -> bool {
     model == USUAL
 }
@@ -88,7 +87,7 @@ impl Looking {
     }
 
     /// Labels what the column needs besides the logits.
-    pub fn label(&self, g: &Graph, model: Vision<'_>) {
+    pub fn label(g: &Graph, model: Vision<'_>) {
         g.label("classes", model.classes().to_vec());
         g.label("layers", model.layers().iter().map(crate::models::Layer::name).collect());
         g.label("image", vec![model.side().to_string(), model.channels().to_string()]);

@@ -4,16 +4,18 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::data::Random;
 use crate::engine::Weights;
 use crate::graph::{Graph, Var};
 use crate::models::Vision;
 use crate::nn::Params;
+use crate::tensor::Tensor;
 
 /// What the parameters are drawn from.
 const SEED: u64 = 1;
 
-/// Parameters that have learnt nothing, for the model with these weights. They are drawn once: equal recordings must have
-/// equal weights.
+/// Parameters that know nothing, for the model with these weights: every tensor drawn anew from a normal of the mean and
+/// the deviation that it had. They are drawn once, since equal recordings must have equal weights.
 #[derive(Clone, Default)]
 pub(super) struct Forgotten(RefCell<Option<(u64, Arc<Weights>)>>);
 
@@ -40,19 +42,17 @@ fn group(name: &str) -> String {
 }
 
 impl Forgotten {
-    /// All parameters of `model` by name, of which those of the last `n` layers have learnt nothing. `None`: such
-    /// parameters are not known for this model.
+    /// All parameters of `model` by name, of which those of the last `n` layers know nothing.
     pub(super) fn parameters<'g>(
         &self,
         g: &'g Graph,
         model: Vision<'_>,
         n: usize,
-    ) -> Option<BTreeMap<String, Var<'g>>> {
+    ) -> BTreeMap<String, Var<'g>> {
         let mut known = self.0.borrow_mut();
-        if known.as_ref().is_none_or(|it| it.0 != model.weights().id()) {
-            *known = Some((model.weights().id(), Arc::new(model.untrained(SEED)?)));
-        }
-        let untrained = &known.as_ref()?.1;
+        let current = known.take().filter(|it| it.0 == model.weights().id());
+        let (_, untrained) =
+            known.insert(current.unwrap_or_else(|| (model.weights().id(), drawn(model.weights()))));
         let groups = groups(model);
         let forgets = |name: &str| groups.iter().take(n).any(|it| *it == group(name));
         let (trained, untrained) = (Params::new(g, model.weights()), Params::new(g, untrained));
@@ -60,6 +60,20 @@ impl Forgotten {
             let it = if forgets(&name) { untrained.get(&name) } else { trained.get(&name) };
             (name, it)
         };
-        Some(model.parameters().into_iter().map(|(name, _)| value(name)).collect())
+        model.parameters().into_iter().map(|(name, _)| value(name)).collect()
     }
+}
+
+fn drawn(trained: &Weights) -> Arc<Weights> {
+    let names: Vec<&str> = trained.names().collect();
+    let tensors = names.iter().zip(0..).filter_map(|(name, i)| {
+        let it = trained.read(name)?;
+        let n = it.data.len().max(1) as f32;
+        let mean = it.data.iter().sum::<f32>() / n;
+        let deviation = (it.data.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / n).sqrt();
+        let mut random = Random::stream(SEED, i);
+        let draw = |_: &[usize]| mean + deviation * random.normal() as f32;
+        Some(((*name).to_owned(), Tensor::from_fn(&it.shape, draw)))
+    });
+    Arc::new(Weights::from_tensors(&tensors.collect()))
 }

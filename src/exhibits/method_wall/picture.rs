@@ -38,8 +38,10 @@ pub(super) fn controls(state: &mut MethodWall, ui: &mut egui::Ui, scene: &mut Sc
         let slider = egui::Slider::new(&mut state.forgotten, 0..=groups.len());
         ui.add(slider.text("layers that forgot what they learnt, from the answer down"));
         if state.forgotten > 0 {
-            let names = groups.iter().take(state.forgotten).cloned().collect::<Vec<_>>().join(", ");
-            ui.label(RichText::new(names).size(scene.style.caption).color(scene.style.secondary));
+            let last = groups.get(state.forgotten - 1).map_or("", String::as_str);
+            ui.label(
+                RichText::new(format!("to {last}")).size(scene.style.caption).color(scene.style.secondary),
+            );
         }
     });
     ui.horizontal_wrapped(|ui| {
@@ -102,21 +104,27 @@ fn right(
 ) {
     let style = scene.style;
     let wide = size.y.is_finite();
-    let across = if wide { methods.len().div_ceil(2).max(4) } else { 3 };
     let gap = style.grid(1.0);
-    let fit = (size.x + gap) / across as f32 - gap;
-    let rows = methods.len().div_ceil(across) as f32;
-    let below = if wide { (0.4 * size.y).max(style.grid(17.0)) } else { style.grid(24.0) };
     let caption = Square::caption_height(style) + gap;
-    let side = if wide { fit.min((size.y - below) / rows - caption) } else { fit };
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(gap, gap);
-        for (i, method) in methods.iter().enumerate() {
-            one(state, ui, scene, *method, i, side);
-        }
-    });
-    if let Some(words) = verdict(state, scene.trace, methods) {
-        let words = RichText::new(words).font(style.semibold(style.body)).color(style.bad);
+    let fit = |rows: usize| (size.x + gap) / methods.len().div_ceil(rows) as f32 - gap;
+    let least = style.grid(22.0); // what the pair needs
+    let side = |rows: usize| fit(rows).min((size.y - least) / rows as f32 - caption);
+    // Fewer rows leave more room to the curves.
+    let worth = |rows: usize| side(rows) / (rows as f32).sqrt();
+    let best = (1..4).max_by(|a, b| worth(*a).total_cmp(&worth(*b)));
+    let rows = if wide { best.unwrap_or(1) } else { methods.len().div_ceil(3) };
+    let side = side(rows).max(style.grid(6.0));
+    let said = verdict(state, scene.trace, methods);
+    let words = if said.is_some() { 3.2 * style.body } else { 0.0 };
+    let below = if wide { size.y - rows as f32 * (side + caption) - words } else { style.grid(26.0) };
+    ui.spacing_mut().item_spacing = vec2(gap, gap);
+    let all: Vec<(usize, Method)> = methods.iter().copied().enumerate().collect();
+    for row in all.chunks(methods.len().div_ceil(rows)) {
+        ui.horizontal(|ui| row.iter().for_each(|(i, method)| one(state, ui, scene, *method, *i, side)));
+    }
+    if let Some(said) = said {
+        let colour = if said.1 { style.bad } else { style.good };
+        let words = RichText::new(said.0).font(style.semibold(style.body)).color(colour);
         ui.add(egui::Label::new(words).wrap());
     }
     pair(state, ui, scene, vec2(size.x, below));
@@ -137,31 +145,32 @@ fn one(
         _ => "",
     };
     let sanity = read(scene.trace, &format!("sanity.{i}"));
-    let sanity = sanity.map_or_else(String::new, |rho| format!("  {rho:.2}"));
-    let caption = format!("{letter}{}{sanity}", method.name());
-    let square =
-        Square { maps: map(scene.trace, i, Scale::Sequential), caption: &caption, lit: !letter.is_empty() };
+    let note = sanity.map_or_else(String::new, |rho| format!("{rho:.2}"));
+    let caption = format!("{letter}{}", method.name());
+    let maps = map(scene.trace, i, Scale::Sequential);
+    let square = Square { maps, caption: &caption, note: &note, lit: !letter.is_empty() };
     if square.show(ui, scene.style, scene.focus, side).clicked() && method != state.pair.a {
         state.pair = Pair { a: method, b: state.pair.a };
     }
 }
 
-/// Which methods do not care what the model knows, once it has forgotten everything.
-fn verdict(state: &MethodWall, trace: &Trace, methods: &[Method]) -> Option<String> {
+/// Which methods do not care what the model knows, once it has forgotten everything; and whether there are any.
+fn verdict(state: &MethodWall, trace: &Trace, methods: &[Method]) -> Option<(String, bool)> {
     let all = trace.words("forget").len();
     if state.forgotten < all || all == 0 {
         return None;
     }
     let same = |i: &usize| read(trace, &format!("sanity.{i}")).is_some_and(|rho| rho > SAME);
     let accused: Vec<&str> = (0..methods.len()).filter(same).map(|i| methods[i].name()).collect();
-    Some(match accused.len() {
+    let words = match accused.len() {
         0 => "Nothing is left of what was learnt, and every map has changed.".to_owned(),
         _ => format!(
             "Nothing is left of what was learnt, and still the ranks of these maps correlate by more than {SAME}: {}. They show \
              the picture more than the model.",
             accused.join(", ")
         ),
-    })
+    };
+    Some((words, !accused.is_empty()))
 }
 
 /// A minus B, and what happens when the important places go or stay.
@@ -172,7 +181,7 @@ fn pair(state: &MethodWall, ui: &mut egui::Ui, scene: &mut Scene<'_>, size: egui
         let words = RichText::new(words).font(style.semibold(style.body)).color(style.text);
         ui.add(egui::Label::new(words).truncate());
     };
-    let side = (size.y - 3.6 * style.body).min(0.3 * size.x);
+    let side = (size.y - 4.2 * style.body).min(0.27 * size.x).max(style.grid(8.0));
     let wide = size.x > 560.0 * style.scale;
     let each = if wide { (size.x - side - style.grid(7.0)) / 2.0 } else { size.x };
     let layout = if wide { egui::Layout::left_to_right(egui::Align::Min) } else { *ui.layout() };
@@ -181,8 +190,7 @@ fn pair(state: &MethodWall, ui: &mut egui::Ui, scene: &mut Scene<'_>, size: egui
         ui.vertical(|ui| {
             ui.set_width(if wide { side } else { each });
             heading(ui, "A − B".to_owned());
-            let rho =
-                read(trace, "agreement").map_or_else(String::new, |it| format!("ranks correlate {it:.2}"));
+            let rho = read(trace, "agreement").map_or_else(String::new, |it| format!("rank corr. {it:.2}"));
             let maps = trace.get("difference").map(|tensor| Maps {
                 tensor,
                 rows: GRID,
@@ -191,7 +199,7 @@ fn pair(state: &MethodWall, ui: &mut egui::Ui, scene: &mut Scene<'_>, size: egui
                 range: Range::signed(1.0),
                 scale: Scale::Diverging,
             });
-            Square { maps, caption: &rho, lit: false }.show(ui, style, scene.focus, side);
+            Square { maps, caption: &rho, note: "", lit: false }.show(ui, style, scene.focus, side);
         });
         for (what, title) in
             [("deletion", "Take the important away"), ("insertion", "Show only the important")]
@@ -199,7 +207,7 @@ fn pair(state: &MethodWall, ui: &mut egui::Ui, scene: &mut Scene<'_>, size: egui
             ui.vertical(|ui| {
                 ui.set_width(each);
                 heading(ui, title.to_owned());
-                let room = vec2(each, size.y - 2.0 * style.body);
+                let room = vec2(each, (size.y - 2.6 * style.body).min(0.8 * each));
                 if let Some(words) = tested(ui, style, trace, what, [a, b], room) {
                     scene.focus.readout = words;
                 }
@@ -233,7 +241,7 @@ fn tested(
     }
     let ticks = [0.0f32, 50.0, 100.0].map(|it| (it, format!("{it} %")));
     let x_label = if what == "deletion" { "of all places black" } else { "of all places shown" };
-    let y = Range { min: low, max: high, log: false };
+    let y = Range::round(low, high);
     Curves { curves: &curves, ticks: &ticks, x_label, y_label: "evidence (logit)", y }.show(ui, style, size)
 }
 

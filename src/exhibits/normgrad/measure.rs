@@ -39,7 +39,7 @@ pub(super) const METHODS: [Method; 4] =
     [Method::NormGrad, Method::Selective, Method::GradCam, Method::LayerGradient];
 
 /// Pointing accuracy of the same methods by layer, on VOC07 with VGG16 (layers features.3, 8, 15, 22 and 29), as cited from
-/// the authors' benchmark (github.com/ruthcfong/TorchRay, branch normgrad, examples/attribution_benchmark.py).
+/// the authors' benchmark (`attribution_benchmark.py` of github.com/ruthcfong/TorchRay, branch normgrad).
 const PUBLISHED: [[f32; 5]; 4] = [
     [0.789, 0.810, 0.819, 0.819, 0.777],
     [0.814, 0.814, 0.819, 0.848, 0.860],

@@ -30,7 +30,7 @@ fn map<'a>(trace: &'a Trace, name: &str, signed: bool) -> Option<Maps<'a>> {
 }
 
 /// The map that lies over the picture.
-fn overlay<'a>(trace: &'a Trace, layer: usize) -> Option<Maps<'a>> {
+fn overlay(trace: &Trace, layer: usize) -> Option<Maps<'_>> {
     let name = if layer == layers(trace) { "combined".to_owned() } else { format!("layers.{layer}.overlay") };
     Some(Maps { scale: Scale::Saliency, ..map(trace, &name, false)? })
 }
@@ -95,7 +95,7 @@ fn right(state: &mut NormGrad, ui: &mut egui::Ui, scene: &mut Scene<'_>, layer: 
             let name = if i == n { "combined".to_owned() } else { format!("layers.{i}.map") };
             let caption = scene.trace.words("layers").get(i).map_or("combined", String::as_str);
             let maps = map(scene.trace, &name, state.is_signed() && i < n);
-            let square = Square { maps, caption, lit: i == layer };
+            let square = Square { maps, caption, note: "", lit: i == layer };
             if square.show(ui, style, scene.focus, small).clicked() {
                 state.layer = Some(i);
             }
@@ -116,7 +116,7 @@ fn factors(state: &NormGrad, ui: &mut egui::Ui, scene: &mut Scene<'_>, layer: us
     ui.add(egui::Label::new(words).truncate());
     if name.is_none() {
         let maps = map(trace, "combined", false);
-        Square { maps, caption: "every map scaled to 0..1, then combined", lit: false }.show(
+        Square { maps, caption: "every map scaled to 0..1, then combined", note: "", lit: false }.show(
             ui,
             style,
             scene.focus,
@@ -134,14 +134,14 @@ fn factors(state: &NormGrad, ui: &mut egui::Ui, scene: &mut Scene<'_>, layer: us
         ui.spacing_mut().item_spacing.x = 0.0;
         if !left.is_empty() {
             let maps = map(trace, &format!("layers.{layer}.activation"), false);
-            Square { maps, caption: left, lit: false }.show(ui, style, scene.focus, side);
+            Square { maps, caption: left, note: "", lit: false }.show(ui, style, scene.focus, side);
             operator(ui, style, sign, side);
         }
         let maps = map(trace, &format!("layers.{layer}.gradient"), false);
-        Square { maps, caption: right, lit: false }.show(ui, style, scene.focus, side);
+        Square { maps, caption: right, note: "", lit: false }.show(ui, style, scene.focus, side);
         operator(ui, style, "=", side);
         let maps = map(trace, &format!("layers.{layer}.map"), state.is_signed());
-        Square { maps, caption: "NormGrad", lit: false }.show(ui, style, scene.focus, side);
+        Square { maps, caption: "NormGrad", note: "", lit: false }.show(ui, style, scene.focus, side);
     });
 }
 
@@ -167,22 +167,15 @@ fn read_out(state: &NormGrad, scene: &mut Scene<'_>, layer: usize) {
     let Some(at) = scene.focus.spot().at else { return };
     let trace = scene.trace;
     let read = |name: &str| value(trace, &format!("layers.{layer}.{name}"), at);
-    let words = match (trace.words("layers").get(layer), read("activation"), read("gradient"), read("map")) {
-        (Some(name), Some((x, row, col)), Some((g, ..)), Some((map, ..))) => {
-            let factors = match state.identity {
-                Identity::Conv1x1 | Identity::Conv3x3 => {
-                    format!("|x| {} times |g| {}", number(x), number(g))
-                }
-                _ => format!("|x| {}, |g| {}", number(x), number(g)),
-            };
-            format!("layer {name}, row {row}, column {col}: {factors}; map {}", number(map))
-        }
-        _ => {
-            let combined = value(trace, "combined", at);
-            combined.map_or_else(String::new, |(it, row, col)| {
-                format!("all layers combined, row {row}, column {col}: {}", number(it))
-            })
-        }
+    let all = (trace.words("layers").get(layer), read("activation"), read("gradient"), read("map"));
+    let words = if let (Some(name), Some((x, row, col)), Some((g, ..)), Some((map, ..))) = all {
+        let times =
+            if matches!(state.identity, Identity::Conv1x1 | Identity::Conv3x3) { " times" } else { "," };
+        let factors = format!("|x| {}{times} |g| {}", number(x), number(g));
+        format!("layer {name}, row {row}, column {col}: {factors}; map {}", number(map))
+    } else {
+        let say = |(it, row, col)| format!("all layers combined, row {row}, column {col}: {}", number(it));
+        value(trace, "combined", at).map_or_else(String::new, say)
     };
     scene.focus.readout = words;
 }
