@@ -88,9 +88,9 @@ struct Task {
 
 /// The models that were trained here: id, title, kind, number of parameters (`assets/models/README.md`).
 const OWN: [(&str, &str, Kind, u64); 3] = [
-    ("collage-cnn", "Collages of clothes, convolutions", Kind::Vision, 72_154),
-    ("fashion-cnn", "Clothes, convolutions", Kind::Vision, 72_154),
-    ("fashion-vit", "Clothes, transformer", Kind::Vision, 206_666),
+    ("collage-cnn", "Collages of clothes, convolutions", Kind::Vision, 72_442),
+    ("fashion-cnn", "Clothes, convolutions", Kind::Vision, 72_442),
+    ("fashion-vit", "Clothes, transformer", Kind::Vision, 205_962),
 ];
 
 impl Default for Zoo {

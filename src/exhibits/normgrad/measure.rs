@@ -179,7 +179,7 @@ pub(super) fn view(ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
     let layout = if wide { egui::Layout::left_to_right(egui::Align::Min) } else { *ui.layout() };
     ui.with_layout(layout, |ui| {
         ui.spacing_mut().item_spacing.x = scene.style.grid(3.0);
-        let title = format!("Measured here: {COLLAGES} collages");
+        let title = format!("Measured here: {COLLAGES} collages of 40 test pictures");
         panel(ui, scene, title, frame(&ours, &ticks, "layer", "share that points right", unit), LAST);
         let title = "As published: VOC07, VGG16 (Rebuffi et al. 2020, authors' code)".to_owned();
         panel(ui, scene, title, frame(&cited, &vgg, "layer", "share that points right", unit), CITED);
