@@ -68,6 +68,9 @@ enum Command {
         /// Time training steps of a small vision transformer instead, as `bench/vit_step.py` does elsewhere
         #[arg(long)]
         train: bool,
+        /// Time `NormGrad` of all layers of one picture instead, beside the forward pass alone
+        #[arg(long)]
+        normgrad: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -108,6 +111,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
             write(&out, &app::shot(&link, width, height)?)?;
         }
         Some(Command::Bench { train: true, runs, .. }) => bench::train(runs)?,
+        Some(Command::Bench { normgrad: true, runs, .. }) => bench::normgrad(runs)?,
         Some(Command::Bench { json, runs, .. }) => bench::run(json, runs)?,
     }
     Ok(ExitCode::SUCCESS)

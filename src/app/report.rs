@@ -38,6 +38,8 @@ pub struct Report {
     pub runs: usize,
     /// The link to what is on the screen.
     pub link: String,
+    /// How long the run took whose trace the first tile shows, in seconds.
+    pub seconds: f64,
     /// Whether the first tile shows what was computed here, rather than recorded earlier.
     pub live: bool,
 }
@@ -88,6 +90,7 @@ impl App {
             compiles: self.lab.compiles,
             runs: self.lab.runs,
             link: crate::link::encode(&self.snapshot()),
+            seconds: lab.trace.map_or(0.0, |it| it.stats.seconds),
             live,
         }
     }

@@ -1,5 +1,6 @@
 //! `vitrine bench`: how long `MiniLM` takes on every device.
 
+mod saliency;
 mod vit;
 
 use serde_json::{Value, json};
@@ -13,9 +14,21 @@ use super::{Choice, device, load_bert, say};
 
 /// Prints how long a training step takes, as JSON.
 pub(super) fn train(repeats: usize) -> Result<(), String> {
+    on_both(repeats, vit::measure)
+}
+
+/// Prints how long the maps of all layers take, as JSON.
+pub(super) fn normgrad(repeats: usize) -> Result<(), String> {
+    on_both(repeats, saliency::measure)
+}
+
+fn on_both(
+    repeats: usize,
+    measure: impl Fn(&mut Device, usize) -> Result<Value, String>,
+) -> Result<(), String> {
     for choice in [Choice::Cpu, Choice::Gpu] {
         match device(choice) {
-            Ok(mut device) => say(vit::measure(&mut device, repeats)?),
+            Ok(mut device) => say(measure(&mut device, repeats)?),
             Err(reason) => eprintln!("vitrine: {reason}"),
         }
     }
