@@ -194,9 +194,6 @@ impl NormGrad {
         // What speaks against the class is no saliency.
         let maps = maps.into_iter().map(|it| it.max_with(g.constant(0.0)));
         let maps: Vec<_> = maps.map(|it| (resized(it, [COMBINED; 2]), 1.0)).collect();
-        for (i, (map, _)) in maps.iter().enumerate() {
-            normalised(*map).keep(&format!("layers.{i}.overlay"));
-        }
         normalised(combined(&maps, how)).keep("combined");
     }
 

@@ -24,11 +24,13 @@ pub(super) fn measure(device: &mut Device, repeats: usize) -> Result<Value, Stri
     for id in MODELS {
         load(&mut zoo, id)?;
         let model = zoo.vision(id).ok_or_else(|| format!("{id} looks at no image"))?;
-        let [forward, maps] =
-            [recording(model, false)?, recording(model, true)?].map(|it| time(device, &it, repeats.max(1)));
+        let [forward, maps] = [recording(model, false)?, recording(model, true)?];
+        let forward_passes = maps.taps.iter().filter(|tap| tap.name == "logits").count();
+        let backward_passes = maps.keeps.iter().filter(|it| it.0 == "image gradient").count();
+        let [forward, maps] = [forward, maps].map(|it| time(device, &it, repeats.max(1)));
         let ((ms_forward, dispatches_forward), (ms, dispatches)) = (forward?, maps?);
         models.push(json!({
-            "model": id, "side": model.side(), "layers": model.layers().len(), "forward_passes": 1, "backward_passes": 1,
+            "model": id, "side": model.side(), "layers": model.layers().len(), "forward_passes": forward_passes, "backward_passes": backward_passes,
             "dispatches": dispatches, "dispatches_forward": dispatches_forward,
             "ms": ms, "ms_forward": ms_forward, "ratio": ms / ms_forward,
         }));
@@ -43,6 +45,8 @@ fn recording(model: Vision<'_>, maps: bool) -> Result<Recording, String> {
     let p = Params::new(&g, model.weights());
     if maps {
         let probe = probe(model, g.input(&image), &p, |logits| Wanted::Likeliest.one_hot(logits));
+        // Every pass back ends in the gradient of the image.
+        probe.image.1.keep("image gradient");
         for (layer, x, dx) in &probe.layers {
             Method::NormGrad.at(*x, *dx).keep(&layer.tap);
         }

@@ -31,7 +31,7 @@ fn map<'a>(trace: &'a Trace, name: &str, signed: bool) -> Option<Maps<'a>> {
 
 /// The map that lies over the picture.
 fn overlay(trace: &Trace, layer: usize) -> Option<Maps<'_>> {
-    let name = if layer == layers(trace) { "combined".to_owned() } else { format!("layers.{layer}.overlay") };
+    let name = if layer == layers(trace) { "combined".to_owned() } else { format!("layers.{layer}.map") };
     Some(Maps { scale: Scale::Saliency, ..map(trace, &name, false)? })
 }
 
