@@ -384,3 +384,36 @@ fn the_cheat_sheet_lists_the_keys() {
     press(&mut window, Modifiers::NONE, Key::Escape);
     assert!(window.query_by_label("edit the sentence").is_none());
 }
+
+/// A file as a desktop hands it over.
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|it| it.to_string())
+    }
+}
+
+#[test]
+fn a_dropped_photograph_becomes_the_picture() {
+    let mut window = window_with(Setup { entries: vitrine::exhibits::all(), ..setup("") }, [1280.0, 800.0]);
+    let drop = |window: &mut Window, name: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        window.input_mut().dropped_files.push(Arc::new(Dropped(path)));
+        window.step();
+        window.input_mut().dropped_files.clear();
+        settle(window);
+    };
+    drop(&mut window, "tests/golden/efficientnet.png");
+    let start = Instant::now();
+    while !report(&window).link.contains("picture=photo-efficientnet.png") {
+        assert!(start.elapsed() < Duration::from_secs(20), "it never arrives: {}", report(&window).link);
+        settle(&mut window);
+    }
+    assert!(report(&window).link.contains("normgrad"), "a tile looks at it: {}", report(&window).link);
+}

@@ -79,6 +79,27 @@ fn trace_writes_what_was_asked_for() {
 }
 
 #[test]
+fn trace_looks_at_a_picture() {
+    let folder = folder("image");
+    let out = folder.join("trace.safetensors");
+    let out = out.to_str().unwrap();
+    let model = ["--model", "fashion-cnn", "--out", out];
+    let image = |path: &str| vitrine(&[&["trace", "--image", path][..], &model].concat());
+    let output = image("tests/golden/efficientnet.png");
+    assert!(output.status.success(), "{}", err(&output));
+    let bytes = std::fs::read(out).unwrap();
+    let logits = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(logits.names(), ["logits"], "no tokens");
+    assert_eq!(logits.tensor("logits").unwrap().shape(), [10]);
+    for path in ["Cargo.toml", "tests/golden/no.png"] {
+        let output = image(path);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(err(&output).starts_with(&format!("vitrine: {path}: ")), "{}", err(&output));
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn trace_keeps_by_pattern_and_says_when_the_text_is_cut() {
     let folder = folder("keep");
     let file = folder.join("out.safetensors");

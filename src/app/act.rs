@@ -16,7 +16,7 @@ use crate::exhibits::Scene;
 use crate::focus::Spot;
 use crate::lab;
 use crate::link::{self, Layout, State, Tabs, Tile};
-use crate::models::Kind;
+use crate::models::{Kind, Status};
 use crate::platform;
 
 impl App {
@@ -290,6 +290,7 @@ impl App {
                 News::Files(files) => self.add_files(ctx, files),
                 News::Photo(name, Ok(photo)) => {
                     self.inputs.picture = Picture::Photo { name, photo: Some(Arc::new(photo)) };
+                    self.show_photo();
                 }
                 News::Photo(name, Err(reason)) => {
                     self.notices.warn(format!("{name} could not be read: {reason}."));
@@ -344,6 +345,16 @@ impl App {
         });
     }
 
+    /// A photograph is for a model that knows photographs, and for a tile that looks at it.
+    fn show_photo(&mut self) {
+        if !self.shows(Kind::Vision) {
+            self.add("normgrad");
+        }
+        if !matches!(self.zoo.status(PHOTOGRAPHS), None | Some(Status::Failed(_))) {
+            self.choose(PHOTOGRAPHS, Kind::Vision);
+        }
+    }
+
     /// Lets every tile that shows models of `kind` show this one.
     fn choose(&mut self, id: &str, kind: Kind) {
         let mut found = false;
@@ -363,6 +374,9 @@ impl App {
         }
     }
 }
+
+/// The model that knows photographs.
+const PHOTOGRAPHS: &str = "efficientnet-lite0";
 
 /// Whether a file's name is that of a photograph.
 fn is_photo(name: &str) -> bool {
