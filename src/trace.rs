@@ -32,7 +32,8 @@ pub struct Stats {
     pub seconds: f64,
 }
 
-/// One tensor of a trace, on the device that computed it.
+/// One tensor of a trace, on the device that computed it. Cheap to clone.
+#[derive(Clone)]
 pub struct Kept {
     /// Length of every axis.
     pub shape: Vec<usize>,
@@ -43,6 +44,7 @@ pub struct Kept {
 }
 
 /// Where the elements of a kept tensor are.
+#[derive(Clone)]
 pub enum Storage {
     /// In host memory.
     Host(Arc<[f32]>),

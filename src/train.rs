@@ -100,6 +100,62 @@ impl Trainer {
         Ok(trace)
     }
 
+    /// Records the next `n` steps beside whatever else `g` holds, and returns the parameters after them; [`Self::take`] goes
+    /// on from what the run gave. With none, they are the parameters as they are now.
+    pub fn record<'g>(&mut self, g: &'g Graph, n: u32) -> BTreeMap<String, Var<'g>> {
+        let states: Vec<Var<'g>> =
+            self.recording.states[..self.names.len()].iter().map(|it| g.state(it)).collect();
+        let (parameters, moments) = states.split_at(self.parameters);
+        let names = &self.names[..self.parameters];
+        let each = self.course.rule.moments();
+        let mut leaves = Leaves {
+            parameters: names.iter().cloned().zip(parameters.iter().copied()).collect(),
+            moments: names
+                .iter()
+                .enumerate()
+                .map(|(i, it)| (it.clone(), moments[i * each..][..each].to_vec()))
+                .collect(),
+        };
+        let count = n.min(self.course.steps - self.step);
+        let mut losses = None;
+        for i in 0..count {
+            let step = self.step + 1 + i;
+            let leaf = |it: Tensor| g.state(&Arc::new(it.into()));
+            let t = leaf(Tensor::scalar(step as f32));
+            let batch: Vec<Var<'g>> = self.recipe.batch(self.seed, step).into_iter().map(leaf).collect();
+            let (next, loss) = leaves.step(&*self.recipe, &self.course, t, &batch);
+            let (before, behind) = (i as usize, (count - 1 - i) as usize);
+            let loss = loss.loss.reshape(&[1]).pad(0, before, behind, 0.0); // [step]
+            losses = Some(losses.map_or(loss, |it: Var<'g>| it + loss));
+            leaves = next;
+        }
+        if let Some(losses) = losses {
+            losses.keep("losses");
+        }
+        leaves.keep();
+        g.label("steps", vec![self.step.to_string(), (self.step + count).to_string()]);
+        leaves.parameters
+    }
+
+    /// Goes on from the trace of a recording that [`Self::record`] made at this step; the losses of its steps, or `None` if
+    /// the trace belongs to another step, or its losses are still on their way.
+    pub fn take(&mut self, trace: &Trace) -> Option<Vec<f32>> {
+        let [from, to] = trace.words("steps") else { return None };
+        let (from, to) = (from.parse::<u32>().ok()?, to.parse::<u32>().ok()?);
+        if from != self.step || to <= from {
+            return None;
+        }
+        let losses = trace.get("losses")?.window(0..(to - from) as usize)?.to_vec();
+        let states: Vec<Arc<Kept>> = self
+            .names
+            .iter()
+            .map(|it| Some(Arc::new(trace.get(&after(it))?.clone())))
+            .collect::<Option<_>>()?;
+        self.recording.states[..states.len()].clone_from_slice(&states);
+        self.step = to;
+        Some(losses)
+    }
+
     /// Takes steps until `budget` is spent or all are taken, at least one if there is one left; the last one's trace.
     pub async fn steps_within(
         &mut self,
@@ -166,7 +222,57 @@ fn after(name: &str) -> String {
     format!("after.{name}")
 }
 
-/// Records one step; returns the names of the state beside it.
+/// The leaves of a run: parameters by name, then the moments of each.
+struct Leaves<'g> {
+    parameters: BTreeMap<String, Var<'g>>,
+    moments: BTreeMap<String, Vec<Var<'g>>>,
+}
+
+impl<'g> Leaves<'g> {
+    /// The names of all leaves, in the order in which states are kept.
+    fn names(&self) -> Vec<String> {
+        let moments = self.moments.iter();
+        let moments =
+            moments.flat_map(|(name, it)| (0..it.len()).map(move |i| format!("moments.{i}.{name}")));
+        self.parameters.keys().cloned().chain(moments).collect()
+    }
+
+    /// The same, one step further, and what the step measured.
+    fn step(self, recipe: &dyn Recipe, course: &Course, t: Var<'g>, batch: &[Var<'g>]) -> (Self, Loss<'g>) {
+        let g = t.graph();
+        let mut loss = recipe.loss(&Params::recorded(g, &self.parameters), batch);
+        let vars: Vec<Var<'g>> = self.parameters.values().copied().collect();
+        let mut gradients = g.grad(loss.loss, &vars);
+        if let Some(longest) = course.clip {
+            let (clipped, norm) = clip_by_global_norm(&gradients, longest);
+            gradients = clipped;
+            loss.measures.push(("gradient norm", norm));
+        }
+        let lr = course.schedule.rate(t, course.steps);
+        loss.measures.push(("learning rate", lr));
+        let (mut parameters, mut moments) = (BTreeMap::new(), BTreeMap::new());
+        for ((name, it), gradient) in self.parameters.into_iter().zip(gradients) {
+            let (next, remembered) = course.rule.update(it, gradient, &self.moments[&name], lr, t);
+            parameters.insert(name.clone(), next);
+            moments.insert(name, remembered);
+        }
+        (Self { parameters, moments }, loss)
+    }
+
+    /// Keeps all leaves for the next run.
+    fn keep(&self) {
+        for (name, it) in &self.parameters {
+            it.keep(&after(name));
+        }
+        for (name, moments) in &self.moments {
+            for (k, moment) in moments.iter().enumerate() {
+                moment.keep(&after(&format!("moments.{k}.{name}")));
+            }
+        }
+    }
+}
+
+/// Records one step from zero moments; returns the names of the state beside it.
 fn record(
     recipe: &dyn Recipe,
     course: &Course,
@@ -175,33 +281,17 @@ fn record(
 ) -> (Vec<String>, Recording) {
     let g = Graph::default();
     let leaf = |it: Tensor| g.state(&Arc::new(it.into()));
-    let p: Vec<Var<'_>> = parameters.values().cloned().map(leaf).collect();
-    let mut names: Vec<String> = parameters.keys().cloned().collect();
-    let mut moments = vec![];
-    for (name, it) in parameters {
-        let zeros = || leaf(Tensor::new(&it.shape, vec![0.0; it.data.len()]));
-        moments.push((0..course.rule.moments()).map(|_| zeros()).collect::<Vec<_>>());
-        names.extend((0..course.rule.moments()).map(|i| format!("moments.{i}.{name}")));
-    }
+    let vars = parameters.iter().map(|(name, it)| (name.clone(), leaf(it.clone()))).collect();
+    let zeros = |it: &Tensor| leaf(Tensor::new(&it.shape, vec![0.0; it.data.len()]));
+    let moments = |it: &Tensor| (0..course.rule.moments()).map(|_| zeros(it)).collect();
+    let moments = parameters.iter().map(|(name, it)| (name.clone(), moments(it))).collect();
+    let leaves = Leaves { parameters: vars, moments };
+    let names = leaves.names();
     let t = leaf(Tensor::scalar(1.0));
     let batch: Vec<Var<'_>> = batch.into_iter().map(leaf).collect();
-
-    let vars = parameters.keys().cloned().zip(p.iter().copied()).collect();
-    let loss = recipe.loss(&Params::recorded(&g, &vars), &batch);
-    let mut gradients = g.grad(loss.keep(), &p);
-    if let Some(longest) = course.clip {
-        let (clipped, norm) = clip_by_global_norm(&gradients, longest);
-        gradients = clipped;
-        norm.keep("gradient norm");
-    }
-    let lr = course.schedule.rate(t, course.steps).keep("learning rate");
-    for (i, name) in parameters.keys().enumerate() {
-        let (next, remembered) = course.rule.update(p[i], gradients[i], &moments[i], lr, t);
-        next.keep(&after(name));
-        for (k, moment) in remembered.into_iter().enumerate() {
-            moment.keep(&after(&format!("moments.{k}.{name}")));
-        }
-    }
-    drop((p, moments, batch, gradients, vars));
+    let (next, loss) = leaves.step(recipe, course, t, &batch);
+    loss.keep();
+    next.keep();
+    drop((next, batch));
     (names, g.finish())
 }

@@ -137,7 +137,7 @@ fn losses_are_those_of_their_formulas() {
 }
 
 fn trainer(steps: u32, seed: u64) -> Trainer {
-    Trainer::new(Box::new(Spirals { steps }), seed)
+    Trainer::new(Box::new(Spirals { steps, ..Spirals::default() }), seed)
 }
 
 /// Takes `count` steps; the losses before each.
@@ -347,4 +347,38 @@ fn models_learn() {
         let (first, last) = (losses[0], losses[losses.len() - 1]);
         assert!(last < first, "{name}: {losses:?}");
     }
+}
+
+/// Steps recorded together, as an exhibit takes them, are the steps taken one by one.
+#[test]
+fn several_steps_in_one_run_are_the_same_steps() {
+    let (mut single, mut together) = (trainer(40, 3), trainer(40, 3));
+    let mut device = Device::Cpu(Cpu::new());
+    let mut losses = vec![];
+    for _ in 0..7 {
+        let trace = block_on(single.step(&mut device, &Cancel::default())).unwrap();
+        losses.push(block_on(trace.get("loss").unwrap().read()).unwrap().data[0]);
+    }
+    let mut taken = vec![];
+    for n in [4, 3] {
+        let g = Graph::default();
+        drop(together.record(&g, n));
+        let trace = block_on(device.run(&g.finish(), &Cancel::default())).unwrap();
+        taken.extend(together.take(&trace).unwrap());
+        assert!(together.take(&trace).is_none(), "a trace is taken once");
+    }
+    assert_eq!((together.step_count(), taken.len()), (7, 7));
+    for (a, b) in losses.iter().zip(&taken) {
+        // Products of computed weights may be summed in another order than those of leaves.
+        assert!((a - b).abs() < 1e-5, "{a} is not {b}");
+    }
+    for ((name, a), (_, b)) in single.parameters().zip(together.parameters()) {
+        let (a, b) = (block_on(a.read()).unwrap(), block_on(b.read()).unwrap());
+        assert!(a.max_abs_diff(&b) < 1e-4, "{name} after seven steps");
+    }
+    let g = Graph::default();
+    drop(together.record(&g, 100));
+    let trace = block_on(device.run(&g.finish(), &Cancel::default())).unwrap();
+    assert_eq!(together.take(&trace).unwrap().len(), 33, "no step beyond the course");
+    assert!(together.is_done());
 }

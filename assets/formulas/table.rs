@@ -3,4 +3,5 @@
     ("attention", include_bytes!("attention.png")),
     ("normgrad", include_bytes!("normgrad.png")),
     ("method-wall", include_bytes!("method-wall.png")),
+    ("learning", include_bytes!("learning.png")),
 ]

@@ -360,7 +360,7 @@ impl App {
         let mut found = false;
         for tile in self.tree.tiles.tiles_mut() {
             if let egui_tiles::Tile::Pane(pane) = tile
-                && pane.exhibit.kind() == kind
+                && pane.exhibit.kind() == Some(kind)
             {
                 pane.exhibit.choose(id);
                 found = true;

@@ -17,6 +17,9 @@ pub(super) enum Weights {
 
 /// How far the model `id` is.
 pub(super) fn weights(zoo: &Zoo, id: &str) -> Weights {
+    if id.is_empty() {
+        return Weights::Ready; // the exhibit makes its own model
+    }
     zoo.get(id).map_or_else(|| Weights::Failed(format!("There is no model “{id}” here")), Weights::of)
 }
 

@@ -44,7 +44,7 @@ impl App {
             egui_tiles::Tile::Pane(pane) => Some(pane),
             egui_tiles::Tile::Container(_) => None,
         });
-        panes.into_iter().any(|it| it.exhibit.kind() == kind)
+        panes.into_iter().any(|it| it.exhibit.kind() == Some(kind))
     }
 
     /// The tiles that are on the screen.

@@ -39,6 +39,8 @@ pub(super) struct Question {
     state: Value,
     /// Which weights the model has: they may arrive, and be loaded anew.
     weights: Option<u64>,
+    /// How far something is that goes on by itself.
+    progress: Option<u64>,
 }
 
 impl Pane {
@@ -61,7 +63,8 @@ impl Pane {
     /// Asks the lab for what the tile shows.
     pub(super) fn ask(&mut self, id: u64, inputs: &Inputs, zoo: &Zoo, lab: &mut Lab) {
         let weights = zoo.ready(self.exhibit.model(inputs)).map(|it| it.weights().id());
-        let question = Question { inputs: inputs.clone(), state: self.state(), weights };
+        let progress = self.exhibit.progress();
+        let question = Question { inputs: inputs.clone(), state: self.state(), weights, progress };
         if self.asked.as_ref() == Some(&question) {
             return;
         }

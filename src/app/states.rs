@@ -42,6 +42,7 @@ impl<'a> Condition<'a> {
         let lab = stage.lab.show(id);
         let recorded = lab.trace.is_none() && pane.recorded.is_some();
         let stale = if recorded { !pane.fits(stage.inputs) } else { lab.stale };
+        let stale = stale && pane.exhibit.progress().is_none();
         let fault = stage.lab.fault.as_ref().map(ToString::to_string);
         let model = pane.exhibit.model(stage.inputs).to_owned();
         let memory = stage.zoo.get(&model).and_then(|it| it.memory);

@@ -175,8 +175,8 @@ impl Exhibit for MethodWall {
         &CARD
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Vision
+    fn kind(&self) -> Option<Kind> {
+        Some(Kind::Vision)
     }
 
     fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {

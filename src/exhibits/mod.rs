@@ -1,6 +1,7 @@
 //! The exhibits: one file each, and one line in [`all`].
 
 pub mod attention;
+pub mod learning;
 mod looking;
 pub mod method_wall;
 pub mod normgrad;
@@ -81,12 +82,18 @@ pub trait Exhibit {
     /// Title, claim, formula, paper, family.
     fn card(&self) -> &'static Card;
 
-    /// Which models it shows.
-    fn kind(&self) -> Kind {
-        Kind::Encoder
+    /// Which models it shows; none if it makes its own.
+    fn kind(&self) -> Option<Kind> {
+        Some(Kind::Encoder)
     }
 
-    /// Id of the model that it shows now.
+    /// How far something is that goes on by itself, such as a training run: with every change it is recorded anew, and what
+    /// is shown meanwhile is not out of date.
+    fn progress(&self) -> Option<u64> {
+        None
+    }
+
+    /// Id of the model that it shows now; empty if it makes its own.
     fn model<'a>(&'a self, inputs: &'a Inputs) -> &'a str {
         &inputs.model
     }
@@ -142,7 +149,7 @@ pub struct Check {
     pub tolerance: f32,
     /// Why the tolerance is what it is.
     pub because: &'static str,
-    /// Id of the model that it is measured on.
+    /// Id of the model that it is measured on; empty if it needs none.
     pub model: &'static str,
     /// How it is measured.
     pub measure: Measure,
@@ -166,5 +173,5 @@ pub struct Entry {
 
 /// Every exhibit, in the order of the gallery.
 pub fn all() -> Vec<Entry> {
-    vec![attention::entry(), normgrad::entry(), method_wall::entry()]
+    vec![attention::entry(), normgrad::entry(), method_wall::entry(), learning::entry()]
 }

@@ -99,6 +99,13 @@ impl Graph {
         Some(Var { graph: self, id: tap.id })
     }
 
+    /// The tensor that is kept under `name`, scope included.
+    pub fn kept(&self, name: &str) -> Option<Var<'_>> {
+        let inner = self.inner.borrow();
+        let (_, id) = inner.keeps.iter().find(|it| it.0 == name)?;
+        Some(Var { graph: self, id: *id })
+    }
+
     /// Data that changes from run to run. Its shape is part of the structure, its values are not.
     pub fn input(&self, data: &Tensor) -> Var<'_> {
         let slot = {

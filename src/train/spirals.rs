@@ -7,18 +7,16 @@ use crate::engine::Weights;
 use crate::graph::Var;
 use crate::nn::loss::{accuracy, cross_entropy};
 use crate::nn::optim::{AdamW, Rule, Schedule};
-use crate::nn::{Params, init, layer, linear};
+use crate::nn::{Params, init, layer, linear, tap};
 use crate::tensor::Tensor;
 
 /// The recipe, by name.
 pub const ENTRY: Entry = Entry {
     name: "spirals",
     about: "two interleaved spirals, told apart by a network of two hidden layers",
-    open: |steps| Ok(Box::new(Spirals { steps: steps.unwrap_or(1500) })),
+    open: |steps| Ok(Box::new(Spirals { steps: steps.unwrap_or(1500), ..Spirals::default() })),
 };
 
-/// Width of the hidden layers.
-const HIDDEN: usize = 48;
 /// Points in a batch.
 const BATCH: usize = 128;
 /// How far points lie beside their spiral: a twentieth of the distance between its turns.
@@ -28,6 +26,16 @@ const NOISE: f32 = 0.02;
 pub struct Spirals {
     /// Steps of the run.
     pub steps: u32,
+    /// Width of the two hidden layers.
+    pub hidden: usize,
+    /// The largest learning rate.
+    pub rate: f32,
+}
+
+impl Default for Spirals {
+    fn default() -> Self {
+        Self { steps: 1500, hidden: 48, rate: 1e-2 }
+    }
 }
 
 impl Recipe for Spirals {
@@ -37,17 +45,18 @@ impl Recipe for Spirals {
             data: "drawn at random: two spirals of one and a half turns, with noise".to_owned(),
             steps: self.steps,
             rule: Rule::AdamW(AdamW { decay: 1e-3, ..AdamW::default() }),
-            schedule: Schedule { peak: 1e-2, warm_up: 50, floor: 0.01 },
+            schedule: Schedule { peak: self.rate, warm_up: 50, floor: 0.01 },
             clip: Some(1.0),
         }
     }
 
     fn untrained(&self, seed: u64) -> Weights {
-        let layers = [("first", 2, HIDDEN), ("second", HIDDEN, HIDDEN), ("logits", HIDDEN, 2)];
+        let n = self.hidden;
+        let layers = [("first", 2, n), ("second", n, n), ("logits", n, 2)];
         let parameters =
             layers.into_iter().flat_map(|(name, inputs, outputs)| layer(name, vec![outputs, inputs]));
         init::weights(parameters, seed, |name, shape, random| {
-            let inputs = if name.starts_with("first") { 2 } else { HIDDEN };
+            let inputs = if name.starts_with("first") { 2 } else { n };
             init::torch_linear(shape, inputs, random)
         })
     }
@@ -69,15 +78,15 @@ impl Recipe for Spirals {
     }
 }
 
-/// The network: `[point, 2] -> [point, class]`.
+/// The network: `[point, 2] -> [point, class]`, with taps `first` and `second`, `[point, hidden]`.
 pub fn logits<'g>(points: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
-    let x = linear(points, &p.at("first")).tanh(); // [point, hidden]
-    let x = linear(x, &p.at("second")).tanh();
+    let x = tap(linear(points, &p.at("first")).tanh(), "first", "point hidden");
+    let x = tap(linear(x, &p.at("second")).tanh(), "second", "point hidden");
     linear(x, &p.at("logits"))
 }
 
 /// Points `[n, 2]` within the unit disc and their spirals `[n]`, 0 or 1, the second the first turned by half a turn.
-fn points(n: usize, random: &mut Random) -> Vec<Tensor> {
+pub fn points(n: usize, random: &mut Random) -> Vec<Tensor> {
     let (mut points, mut labels) = (vec![], vec![]);
     for i in 0..n {
         let label = (i % 2) as f32;
