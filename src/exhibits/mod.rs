@@ -3,6 +3,7 @@
 pub mod attention;
 mod looking;
 pub mod method_wall;
+pub mod next_character;
 pub mod normgrad;
 
 use std::sync::Arc;
@@ -166,5 +167,5 @@ pub struct Entry {
 
 /// Every exhibit, in the order of the gallery.
 pub fn all() -> Vec<Entry> {
-    vec![attention::entry(), normgrad::entry(), method_wall::entry()]
+    vec![attention::entry(), next_character::entry(), normgrad::entry(), method_wall::entry()]
 }
