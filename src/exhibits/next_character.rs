@@ -12,6 +12,8 @@ mod lens;
 mod picture;
 pub mod rule;
 mod strip;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, OnceLock};
 
