@@ -120,13 +120,9 @@ fn claims_hold_on_the_cpu() {
             let trace = run(&record(&zoo).unwrap().finish());
             let error = block_on(trace.get("error").unwrap().read()).unwrap().data[0];
             assert!(error <= check.tolerance, "{}: {} is {error}", entry.card.id, check.name);
-            // Only what holds bit for bit may measure nothing.
-            assert!(
-                error > 0.0 || check.tolerance == 0.0,
-                "{}: {} measured nothing",
-                entry.card.id,
-                check.name
-            );
+            // Only what holds bit for bit may measure nothing; a causal mask does here, if not on every device.
+            let exact = check.tolerance == 0.0 || check.name == "nothing looks ahead";
+            assert!(error > 0.0 || exact, "{}: {} measured nothing", entry.card.id, check.name);
         }
     }
 }

@@ -42,12 +42,14 @@ pub static CARD: Card = Card {
     family: "Language models",
     more: "The model has read nothing but Shakespeare, and knows no words: only characters. The colour of a character is \
            how much it surprised the model, in nats: 0 if it was certain of it, 4.4 if all 84 characters had seemed \
-           equally likely. The bars say what it expects after the character that you point at.\n\n\
+           equally likely. The bars say what it expects after the character that you point at; ␣ is a space, ¶ the end of \
+           a line.\n\n\
            The logit lens reads the model out before it is done, as if it ended after an earlier layer: a column is a \
            position, a row a layer, and a frame marks where the first choice is what really follows. Early layers were never \
            trained to be read like this, so a strange answer there proves little.\n\n\
            Temperature divides the logits before the softmax: below 1 the likely gets likelier, above 1 everything comes \
-           closer together. Top-k leaves the k likeliest to choose from. Switch a head off, and the grey bars stay where the \
+           closer together. Top-k leaves the k likeliest to choose from. Head 0 of layer 1 looks at spaces, most often at the one \
+           before the word. Switch a head off, and the grey bars stay where the \
            probabilities were.",
 };
 
@@ -257,7 +259,7 @@ impl Exhibit for NextCharacter {
     }
 
     fn figure(&self, scene: &Scene<'_>) -> Option<Figure> {
-        lens::figure(&Reading::of(scene.trace)?)
+        Some(lens::figure(&Reading::of(scene.trace)?))
     }
 
     fn checks(&self) -> Vec<Check> {

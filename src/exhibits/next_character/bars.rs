@@ -32,7 +32,8 @@ pub(super) fn show(
     heading(ui, scene, &title);
     if let Some(original) = reading.original(at) {
         let words = format!(
-            "Without head {} it changes by {} nats (Kullback-Leibler); grey: before.",
+            "Without {} {} it changes by {} nats (Kullback-Leibler); grey: before.",
+            if reading.off.len() == 1 { "head" } else { "heads" },
             reading.off.join(", "),
             number(divergence(original, logits) as f32)
         );
@@ -40,7 +41,7 @@ pub(super) fn show(
     }
     let rows = BARS.min(p.len());
     let free = (height - style.body * 3.4) / rows as f32;
-    let row = free.clamp(style.caption * 1.35, style.caption * 2.1);
+    let row = free.clamp(style.caption * 1.35, style.caption * 2.6);
     let (area, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), row * rows as f32), Sense::hover());
     let longest = p.iter().chain(before.iter().flatten()).copied().fold(1e-9, f64::max);

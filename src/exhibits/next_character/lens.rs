@@ -157,11 +157,11 @@ fn words(state: &NextCharacter, reading: &Reading, scene: &Scene<'_>, stage: usi
 }
 
 /// The lens, for papers: probability of every layer's first choice.
-pub(super) fn figure(reading: &Reading) -> Option<Figure> {
+pub(super) fn figure(reading: &Reading) -> Figure {
     let (stages, n) = (reading.stages(), reading.tokens.len());
     let best =
         |stage: usize, at: usize| probabilities(reading.logits(stage, at)).into_iter().fold(0.0, f64::max);
-    Some(Figure {
+    Figure {
         title: format!("{}: logit lens", CARD.title),
         caption: format!(
             "Probability of the likeliest next character, read out after every layer. {}, {} ({}).",
@@ -179,5 +179,5 @@ pub(super) fn figure(reading: &Reading) -> Option<Figure> {
         scale: Scale::Sequential,
         dark: false,
         link: String::new(),
-    })
+    }
 }

@@ -11,6 +11,9 @@ use crate::focus::{Focus, Spot};
 use crate::trace::{Kept, Trace};
 use crate::ui::{Axes, HeadGrid, Maps, Mark, Range, Scale, number};
 
+/// The head that is shown before anybody chose one: from every character it looks at the space before the word.
+const FIRST: (usize, usize) = (1, 0);
+
 /// The numbers of a trace, at hand.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -153,7 +156,7 @@ fn text_and_bars(
     ui.set_width(size.x);
     let top = ui.cursor().top();
     heading(ui, scene, "How much each character surprised the model");
-    strip::show(state, reading, ui, scene, size.y * 0.5);
+    strip::show(reading, ui, scene, size.y * 0.5);
     ui.add_space(scene.style.grid(1.0));
     let used = ui.cursor().top() - top;
     bars::show(state, reading, ui, scene, size.y - used);
@@ -185,9 +188,9 @@ pub(super) fn light(focus: &mut Focus, at: usize, layer: Option<usize>, clicked:
     if clicked {
         // A second click lets go, and the picture follows the end again.
         if focus.locked.query == Some(at) {
-            focus.release()
+            focus.release();
         } else {
-            focus.lock(Spot { layer: None, ..spot })
+            focus.lock(Spot { layer: None, ..spot });
         }
     }
 }
@@ -196,7 +199,7 @@ pub(super) fn light(focus: &mut Focus, at: usize, layer: Option<usize>, clicked:
 pub(super) fn head(trace: &Trace, spot: Spot) -> Option<(usize, usize)> {
     let heads = trace.get("blocks.0.attn.pattern")?.shape[0];
     let layers = (0..1000).take_while(|l| trace.get(&format!("blocks.{l}.attn.pattern")).is_some()).count();
-    Some((spot.layer.unwrap_or(0).min(layers - 1), spot.head.unwrap_or(0).min(heads - 1)))
+    Some((spot.layer.unwrap_or(FIRST.0).min(layers - 1), spot.head.unwrap_or(FIRST.1).min(heads - 1)))
 }
 
 fn maps(trace: &Trace, layer: usize) -> Option<Maps<'_>> {
@@ -212,7 +215,7 @@ fn heads(state: &mut NextCharacter, ui: &mut egui::Ui, scene: &mut Scene<'_>, he
     let layers: Vec<Maps<'_>> = (0..1000).map_while(|l| maps(trace, l)).collect();
     let Some(shown) = layers.get(l).copied() else { return };
     heading(ui, scene, &format!("Who looks where: layer {l}, head {h}"));
-    let height = (height - scene.style.body * 1.8).max(scene.style.grid(20.0)).min(scene.style.grid(48.0));
+    let height = (height - scene.style.body * 1.8).max(scene.style.grid(20.0)).min(scene.style.grid(64.0));
     let width = ui.available_width();
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = scene.style.grid(2.0);

@@ -2,7 +2,6 @@
 
 use egui::{Align2, Pos2, Rect, Role, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
 
-use super::NextCharacter;
 use super::picture::{Reading, light, visible};
 use super::rule::probabilities;
 use crate::exhibits::Scene;
@@ -12,16 +11,10 @@ use crate::ui::{Divided, Legend, Range, Scale, number, readable_on, scale::colou
 const RANGE: Range = Range { min: 0.0, max: 5.0, log: false };
 
 /// Draws the text; where it is longer than `height` allows, it scrolls and follows its end.
-pub(super) fn show(
-    state: &NextCharacter,
-    reading: &Reading,
-    ui: &mut egui::Ui,
-    scene: &mut Scene<'_>,
-    height: f32,
-) {
+pub(super) fn show(reading: &Reading, ui: &mut egui::Ui, scene: &mut Scene<'_>, height: f32) {
     let scroll = egui::ScrollArea::vertical().id_salt("text").auto_shrink([false, true]);
     let scroll = scroll.max_height(height).min_scrolled_height(height.min(4000.0)).stick_to_bottom(true);
-    scroll.show(ui, |ui| characters(state, reading, ui, scene));
+    scroll.show(ui, |ui| characters(reading, ui, scene));
     ui.add_space(scene.style.grid(0.5));
     let caption = if reading.continued > 0 {
         "surprise in nats; underlined: written by the model"
@@ -33,7 +26,7 @@ pub(super) fn show(
     legend.show(ui, scene.style);
 }
 
-fn characters(state: &NextCharacter, reading: &Reading, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+fn characters(reading: &Reading, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
     let style = scene.style;
     let font = style.mono(style.body);
     let advance = ui.fonts_mut(|fonts| fonts.glyph_width(&font, '0'));
@@ -69,7 +62,7 @@ fn characters(state: &NextCharacter, reading: &Reading, ui: &mut egui::Ui, scene
         response |= chip;
     }
     if let Some((i, clicked)) = hit {
-        scene.focus.readout = words(state, reading, i);
+        scene.focus.readout = words(reading, i);
         light(scene.focus, i, None, clicked);
     }
 }
@@ -90,12 +83,12 @@ fn places(tokens: &[String], cell: egui::Vec2, advance: f32, width: f32) -> (Vec
             at = pos2(0.0, at.y + cell.y + gap);
         }
     }
-    let bottom = places.last().map_or(0.0, |it| it.bottom());
+    let bottom = places.last().map_or(0.0, Rect::bottom);
     (places, vec2(width, bottom + gap))
 }
 
 /// A character in words: how likely it was, and how many were likelier.
-fn words(_state: &NextCharacter, reading: &Reading, i: usize) -> String {
+fn words(reading: &Reading, i: usize) -> String {
     let token = visible(&reading.tokens[i]);
     let Some(surprise) = i.checked_sub(1).and_then(|i| reading.surprise.get(i)) else {
         return format!(

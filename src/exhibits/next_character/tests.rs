@@ -115,7 +115,7 @@ fn surprise_is_the_logarithm_of_the_probability() {
     }
 }
 
-/// The lens after the last layer is the model, and before it another opinion.
+/// The original runs beside it, and shares what comes before the head.
 #[test]
 fn a_head_that_is_off_moves_the_probabilities_and_the_original_stays() {
     let zoo = zoo();
