@@ -38,6 +38,11 @@ fn run(recording: &vitrine::graph::Recording) -> Trace {
     block_on(Cpu::new().run(recording, &Cancel::default())).unwrap()
 }
 
+/// What would make the first picture too large, and is shown when the model is there.
+fn comes_later(exhibit: &str, name: &str) -> bool {
+    exhibit == "next-character" && name.ends_with(".attn.pattern")
+}
+
 /// The first picture comes from a file. `UPDATE_TRACES=1` writes it anew.
 #[test]
 fn recorded_traces_are_what_the_model_computes() {
@@ -45,7 +50,8 @@ fn recorded_traces_are_what_the_model_computes() {
     for entry in all() {
         let exhibit = (entry.open)(serde_json::Value::Null).unwrap();
         let recording = exhibit.record(&Inputs::default(), &zoo).unwrap().finish();
-        let trace = run(&recording);
+        let mut trace = run(&recording);
+        trace.tensors.retain(|name, _| !comes_later(entry.card.id, name));
         let path = format!("{}/assets/traces/{}.safetensors", env!("CARGO_MANIFEST_DIR"), entry.card.id);
         if std::env::var_os("UPDATE_TRACES").is_some() {
             std::fs::write(&path, block_on(trace.record()).unwrap()).unwrap();
@@ -116,13 +122,9 @@ fn claims_hold_on_the_cpu() {
             let trace = run(&record(&zoo).unwrap().finish());
             let error = block_on(trace.get("error").unwrap().read()).unwrap().data[0];
             assert!(error <= check.tolerance, "{}: {} is {error}", entry.card.id, check.name);
-            // Only what holds bit for bit may measure nothing.
-            assert!(
-                error > 0.0 || check.tolerance == 0.0,
-                "{}: {} measured nothing",
-                entry.card.id,
-                check.name
-            );
+            // Only what holds bit for bit may measure nothing; a causal mask does here, if not on every device.
+            let exact = check.tolerance == 0.0 || check.name == "nothing looks ahead";
+            assert!(error > 0.0 || exact, "{}: {} measured nothing", entry.card.id, check.name);
         }
     }
 }

@@ -1,6 +1,7 @@
 // Written by make.mjs.
 &[
     ("attention", include_bytes!("attention.png")),
+    ("next-character", include_bytes!("next-character.png")),
     ("normgrad", include_bytes!("normgrad.png")),
     ("method-wall", include_bytes!("method-wall.png")),
     ("learning", include_bytes!("learning.png")),

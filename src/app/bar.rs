@@ -9,7 +9,7 @@ use super::model::{self, Weights, weights};
 use super::tile::quiet;
 use super::{App, phone};
 use crate::link::Theme;
-use crate::models::{AnyModel, Kind};
+use crate::models::Kind;
 use crate::ui::Style;
 
 /// Sizes of type on offer, in percent.
@@ -146,17 +146,18 @@ impl App {
         ui.add(edit);
     }
 
-    /// "14 tokens", "first 512 of 731 tokens".
+    /// "14 tokens", "first 512 of 731 tokens", or "last" of a model that goes on with the end.
     fn count(&self) -> String {
         let panes = self.tiles().into_iter().filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(id)));
         let mut models = panes.filter_map(|it| self.zoo.ready(it.exhibit.model(&self.inputs)));
-        let Some(tokenizer) = models.find_map(AnyModel::tokenizer) else {
+        let Some((kind, tokenizer)) = models.find_map(|it| Some((it.kind(), it.tokenizer()?))) else {
             let fits = self.first().is_some_and(|(_, pane)| pane.fits(&self.inputs));
             return if fits { format!("{} tokens", self.tokens().len()) } else { String::new() };
         };
         let tokens = tokenizer.encode(&self.inputs.text);
         match (tokens.ids.len(), tokens.total) {
             (_, 1) => "1 token".to_owned(),
+            (used, all) if used < all && kind == Kind::Decoder => format!("last {used} of {all} tokens"),
             (used, all) if used < all => format!("first {used} of {all} tokens"),
             (_, all) => format!("{all} tokens"),
         }

@@ -4,6 +4,7 @@ pub mod attention;
 pub mod learning;
 mod looking;
 pub mod method_wall;
+pub mod next_character;
 pub mod normgrad;
 
 use std::sync::Arc;
@@ -173,5 +174,11 @@ pub struct Entry {
 
 /// Every exhibit, in the order of the gallery.
 pub fn all() -> Vec<Entry> {
-    vec![attention::entry(), normgrad::entry(), method_wall::entry(), learning::entry()]
+    vec![
+        attention::entry(),
+        normgrad::entry(),
+        method_wall::entry(),
+        next_character::entry(),
+        learning::entry(),
+    ]
 }

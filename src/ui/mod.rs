@@ -39,4 +39,4 @@ pub use number::number;
 pub use scale::{Range, Scale};
 pub use square::Square;
 pub use style::{Style, install_fonts};
-pub use tokens::Tokens;
+pub use tokens::{Tokens, readable_on};

@@ -171,7 +171,7 @@ fn wrap(widths: &[f32], joined: &[bool], style: &Style, width: f32) -> (Vec<Rect
 }
 
 /// Black or white, whichever is easier to read on `ground`.
-fn readable_on(ground: Color32) -> Color32 {
+pub fn readable_on(ground: Color32) -> Color32 {
     let [r, g, b, _] = egui::Rgba::from(ground).to_array();
     // Contrast with black and white is equal at this luminance.
     if 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 { Color32::BLACK } else { Color32::WHITE }

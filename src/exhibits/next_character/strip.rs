@@ -1,0 +1,111 @@
+//! The text, every character on the colour of its surprise.
+
+use egui::{Align2, Pos2, Rect, Role, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
+
+use super::picture::{Reading, light, visible};
+use super::rule::probabilities;
+use crate::exhibits::Scene;
+use crate::ui::{Divided, Legend, Range, Scale, number, readable_on, scale::colour};
+
+/// Nats at the end of the scale: as surprising as one of 150 that are equally likely.
+const RANGE: Range = Range { min: 0.0, max: 5.0, log: false };
+
+/// Draws the text; where it is longer than `height` allows, it scrolls and follows its end.
+pub(super) fn show(reading: &Reading, ui: &mut egui::Ui, scene: &mut Scene<'_>, height: f32) {
+    let scroll = egui::ScrollArea::vertical().id_salt("text").auto_shrink([false, true]);
+    let scroll = scroll.max_height(height).min_scrolled_height(height.min(4000.0)).stick_to_bottom(true);
+    scroll.show(ui, |ui| characters(reading, ui, scene));
+    ui.add_space(scene.style.grid(0.5));
+    let caption = if reading.continued > 0 {
+        "surprise in nats; underlined: written by the model"
+    } else {
+        "surprise in nats"
+    };
+    let legend =
+        Legend { scale: Scale::Sequential, range: RANGE, divided: Divided::Not, caption, missing: None };
+    legend.show(ui, scene.style);
+}
+
+fn characters(reading: &Reading, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+    let style = scene.style;
+    let font = style.mono(style.body);
+    let advance = ui.fonts_mut(|fonts| fonts.glyph_width(&font, '0'));
+    let cell = vec2(advance * 1.25, style.body * 1.7);
+    let (places, size) = places(&reading.tokens, cell, advance, ui.available_width());
+    let (area, mut response) = ui.allocate_exact_size(size, Sense::hover());
+    let at = reading.at(scene.focus.spot());
+    let own = reading.tokens.len() - reading.continued;
+    let mut hit = None;
+    for (i, (token, place)) in reading.tokens.iter().zip(&places).enumerate() {
+        let rect = place.translate(area.min.to_vec2());
+        let chip = ui.interact(rect, response.id.with(i), Sense::click());
+        chip.widget_info(|| {
+            WidgetInfo::selected(Role::Button, true, i == at, format!("{} ({i})", visible(token)))
+        });
+        let surprise = i.checked_sub(1).and_then(|i| reading.surprise.get(i));
+        let fill =
+            surprise.map_or(style.tint(0.07), |it| colour(Scale::Sequential, style.dark, RANGE.place(*it)));
+        let ink = if surprise.is_some() { readable_on(fill) } else { style.text };
+        let painter = ui.painter();
+        painter.rect_filled(rect.shrink2(vec2(0.5, 0.0)), 2.0, fill);
+        painter.text(rect.center(), Align2::CENTER_CENTER, visible(token), font.clone(), ink);
+        if i >= own {
+            let y = rect.bottom() + 1.5 * style.scale;
+            painter.hline(rect.x_range(), y, Stroke::new(2.0 * style.scale, style.accent));
+        }
+        if i == at {
+            painter.rect_stroke(rect, 2.0, Stroke::new(2.0 * style.scale, style.accent), StrokeKind::Outside);
+        }
+        if chip.hovered() || chip.clicked() {
+            hit = Some((i, chip.clicked()));
+        }
+        response |= chip;
+    }
+    if let Some((i, clicked)) = hit {
+        scene.focus.readout = words(reading, i);
+        light(scene.focus, i, None, clicked);
+    }
+}
+
+/// Where every token is: rows that wrap, and after the end of a line a new one. And the size of all.
+fn places(tokens: &[String], cell: egui::Vec2, advance: f32, width: f32) -> (Vec<Rect>, egui::Vec2) {
+    let (gap, mut at) = (cell.y * 0.22, Pos2::ZERO);
+    let mut places = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        let count = token.chars().count().max(1) as f32;
+        let size = vec2(cell.x + (count - 1.0) * advance, cell.y);
+        if at.x > 0.0 && at.x + size.x > width {
+            at = pos2(0.0, at.y + cell.y + gap);
+        }
+        places.push(Rect::from_min_size(at, size));
+        at.x += size.x;
+        if token.ends_with('\n') {
+            at = pos2(0.0, at.y + cell.y + gap);
+        }
+    }
+    let bottom = places.last().map_or(0.0, Rect::bottom);
+    (places, vec2(width, bottom + gap))
+}
+
+/// A character in words: how likely it was, and how many were likelier.
+fn words(reading: &Reading, i: usize) -> String {
+    let token = visible(&reading.tokens[i]);
+    let Some(surprise) = i.checked_sub(1).and_then(|i| reading.surprise.get(i)) else {
+        return format!(
+            "“{token}” ({i}) is the first: nothing is before it that the model could expect it from"
+        );
+    };
+    let p = (-surprise).exp();
+    let before = probabilities(reading.logits(reading.stages() - 1, i - 1));
+    let likelier = before.iter().filter(|it| **it > f64::from(p) * 1.0001).count();
+    format!(
+        "“{token}” ({i}) had probability {}: a surprise of {} nats · {}",
+        number(p),
+        number(*surprise),
+        match likelier {
+            0 => "it was the first choice".to_owned(),
+            1 => "one other was likelier".to_owned(),
+            n => format!("{n} others were likelier"),
+        }
+    )
+}
