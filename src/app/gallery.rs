@@ -14,7 +14,7 @@ const CELLS: usize = 24;
 
 /// The gallery, with the figures that its thumbnails are drawn from.
 #[derive(Default)]
-pub(super) struct Gallery(Option<Vec<Option<Figure>>>);
+pub(super) struct Gallery(Vec<Option<Figure>>);
 
 impl Gallery {
     /// Shows the page; a click on a card opens its exhibit.
@@ -26,7 +26,10 @@ impl Gallery {
         zoo: &Zoo,
         actions: &mut Vec<Action>,
     ) {
-        let figures = self.0.get_or_insert_with(|| entries.iter().map(|it| figure(it, style, zoo)).collect());
+        self.0.resize_with(entries.len(), || None);
+        for (figure, entry) in self.0.iter_mut().zip(entries).filter(|it| it.0.is_none()) {
+            *figure = self::figure(entry, style, zoo);
+        }
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.add_space(style.grid(2.0));
             ui.label(RichText::new("Exhibits").font(style.semibold(style.page)).color(style.text));
@@ -35,7 +38,7 @@ impl Gallery {
             ui.add_space(style.grid(2.0));
             ui.horizontal_wrapped(|ui| {
                 ui.spacing_mut().item_spacing = vec2(style.grid(2.0), style.grid(2.0));
-                for (entry, figure) in entries.iter().zip(figures.iter()) {
+                for (entry, figure) in entries.iter().zip(&self.0) {
                     if card(ui, style, entry, figure.as_ref()).clicked() {
                         actions.push(Action::Open(entry.card.id));
                     }

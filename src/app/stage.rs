@@ -65,6 +65,9 @@ impl Pane {
         let weights = zoo.ready(self.exhibit.model(inputs)).map(|it| it.weights().id());
         let progress = self.exhibit.progress();
         let question = Question { inputs: inputs.clone(), state: self.state(), weights, progress };
+        if self.recorded.is_none() {
+            self.recorded = self.exhibit.recorded(inputs);
+        }
         if self.asked.as_ref() == Some(&question) {
             return;
         }

@@ -10,11 +10,12 @@ mod live;
 mod picture;
 
 use std::cell::RefCell;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use self::live::Live;
+use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene};
 use crate::graph::Graph;
 use crate::models::{Kind, Zoo};
@@ -177,10 +178,7 @@ impl Exhibit for Learning {
     }
 
     fn recorded(&self, _inputs: &Inputs) -> Option<Arc<Trace>> {
-        static TRACE: OnceLock<Option<Arc<Trace>>> = OnceLock::new();
-        let bytes = include_bytes!("../../assets/traces/learning.safetensors");
-        let trace = TRACE.get_or_init(|| Trace::parse(bytes).ok().map(Arc::new));
-        trace.clone().filter(|_| self.live(|it| it.is_new()))
+        recorded(CARD.id).filter(|_| self.live(|it| it.is_new()))
     }
 
     fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {

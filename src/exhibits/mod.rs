@@ -6,6 +6,7 @@ mod looking;
 pub mod method_wall;
 pub mod next_character;
 pub mod normgrad;
+mod recorded;
 
 use std::sync::Arc;
 

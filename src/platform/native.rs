@@ -32,6 +32,18 @@ pub fn reduced_motion() -> bool {
     false
 }
 
+/// The recorded trace of an exhibit.
+pub fn embedded(id: &str) -> Option<&'static [u8]> {
+    Some(match id {
+        "attention" => include_bytes!("../../assets/traces/attention.safetensors"),
+        "learning" => include_bytes!("../../assets/traces/learning.safetensors"),
+        "method-wall" => include_bytes!("../../assets/traces/method-wall.safetensors"),
+        "next-character" => include_bytes!("../../assets/traces/next-character.safetensors"),
+        "normgrad" => include_bytes!("../../assets/traces/normgrad.safetensors"),
+        _ => return None,
+    })
+}
+
 /// Tells the page of an event.
 pub fn announce(_event: &str, _detail: &str) {}
 

@@ -50,6 +50,11 @@ pub fn reduced_motion() -> bool {
     web_sys::window().and_then(asks).unwrap_or(false)
 }
 
+/// The recorded trace of an exhibit, if the page has it in its program: the first picture waits for nothing.
+pub fn embedded(id: &str) -> Option<&'static [u8]> {
+    (id == "attention").then_some(include_bytes!("../../assets/traces/attention.safetensors"))
+}
+
 /// Tells the page of an event.
 pub fn announce(event: &str, detail: &str) {
     let options = CustomEventInit::new();

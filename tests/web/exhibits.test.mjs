@@ -32,7 +32,7 @@ for (const exhibit of ["normgrad", "method-wall", "next-character"]) {
     const page = await session(t, `#v1;tiles=(exhibit:${exhibit})`);
     const state = await until(page, settled, "the default computed", 120);
     assert.equal(state.error, null);
-    t.diagnostic(`${state.model.id}: ${state.seconds.toFixed(2)} s on ${state.badge}`);
+    console.log(`${state.model.id}: ${state.seconds.toFixed(2)} s on ${state.badge}`);
     await shows(page, exhibit);
   });
 }
@@ -56,7 +56,7 @@ test("a dropped photograph is looked at by a model that knows photographs", boun
   for (const event of ["dragover", "drop"]) await page.dispatchEvent("canvas", event, { dataTransfer: files });
   const seen = (it) => settled(it) && it.link.includes("photo-coffee.png") && it.model.id === "efficientnet-lite0";
   const state = await until(page, seen, "the photograph seen", 180);
-  t.diagnostic(`${state.model.id}, maps of all layers: ${state.seconds.toFixed(2)} s on ${state.badge}`);
+  console.log(`${state.model.id}, maps of all layers: ${state.seconds.toFixed(2)} s on ${state.badge}`);
   const logits = await page.evaluate(async () => Array.from((await window.vitrine.read("logits")).data));
   // Class 967 is espresso; PyTorch gives 11.07 with the published weights, these are halves.
   assert.equal(logits.indexOf(Math.max(...logits)), 967);
