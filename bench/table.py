@@ -16,6 +16,12 @@ def load(folder, name):
     return json.loads(path.read_text()) if path.exists() and path.stat().st_size else None
 
 
+def lines(folder, name):
+    """What a file of one JSON a line holds."""
+    path = folder / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def row(*cells):
     print("| " + " | ".join(str(cell) for cell in cells) + " |")
 
@@ -64,6 +70,42 @@ def main(folder):
                 row(f"first picture after navigation, {side['provider']}", f"{side['firstPicture']:.0f} ms", "1000 ms")
             if "error" in side:
                 row(f"{side.get('runtime', '')} {side['provider']}", side["error"], "")
+            if "normgrad" in side:
+                row(f"NormGrad of EfficientNet-Lite0 at 224 x 224, {side['provider']}", f"{side['normgrad']:.2f} s", "3 s")
+    training(folder)
+    normgrad(folder)
+
+
+def training(folder):
+    """One training step of the Fashion ViT, batch 64, beside every peer."""
+    ours = next((it for it in lines(folder, "train") if it["device"].startswith("CPU")), None)
+    peers = lines(folder, "train_peers")
+    if not ours or not peers:
+        return
+    print()
+    heads("a training step, batch 64, 2 threads", "Vitrine", "peer", "ratio", "target", "")
+    for peer in peers:
+        ratio = ours["ms"] / peer["ms"]
+        verdict = "met" if ratio <= 1.5 else "missed"
+        row(peer["runtime"], f"{ours['ms']:.1f} ms", f"{peer['ms']:.1f} ms", f"{ratio:.2f}", "1.5 of one of them", verdict)
+
+
+def normgrad(folder):
+    """The maps of all layers beside the forward pass alone, and in the page."""
+    found = lines(folder, "normgrad")
+    if not found:
+        return
+    print()
+    heads("NormGrad of all layers", "device", "passes forward, back", "dispatches (forward alone)", "time (forward alone)")
+    for device in found:
+        for it in device["models"]:
+            row(
+                f"{it['model']}, {it['layers']} layers",
+                device["device"],
+                f"{it['forward_passes']}, {it['backward_passes']}",
+                f"{it['dispatches']} ({it['dispatches_forward']})",
+                f"{it['ms']:.1f} ms ({it['ms_forward']:.1f} ms)",
+            )
 
 
 if __name__ == "__main__":

@@ -37,8 +37,12 @@ async function vitrine(compute) {
   for (const tokens of [32, 128]) {
     runs.push({ tokens, ...JSON.parse(await page.evaluate((tokens) => window.vitrine.bench(tokens), tokens)) });
   }
+  await page.goto(`${server.origin}/?compute=${compute}#v1;tiles=(exhibit:normgrad,state:(model:efficientnet-lite0))`);
+  await page.reload();
+  const seen = (it) => it.ready && it.live && it.model.id === "efficientnet-lite0" && it.model.status === "ready";
+  const { seconds: normgrad } = await until(page, seen, "the maps of EfficientNet-Lite0", 120);
   await browser.close();
-  return { runtime: "vitrine", provider: compute, firstPicture, runs };
+  return { runtime: "vitrine", provider: compute, firstPicture, runs, normgrad };
 }
 
 /// What travels before the weights do, in bytes.

@@ -67,7 +67,8 @@ fn right(state: &mut NormGrad, ui: &mut egui::Ui, scene: &mut Scene<'_>, layer: 
     let n = layers(scene.trace);
     let gap = style.grid(1.0);
     let across = if size.x > 500.0 * style.scale { n + 1 } else { n.div_ceil(2) + 1 };
-    let small = ((size.x + gap) / across as f32 - gap).min(style.grid(14.0)).min(0.3 * size.y);
+    // A point less, so that rounding wraps none.
+    let small = ((size.x + gap) / across as f32 - gap - 1.0).min(style.grid(14.0)).min(0.3 * size.y);
     let title = 1.6 * style.body;
     let beside = if size.x > 560.0 * style.scale { style.grid(30.0) } else { 0.0 };
     let large = ((size.x - beside - style.grid(8.0)) / 3.0)
