@@ -7,6 +7,7 @@
 //! one back.
 
 mod claims;
+mod glyph;
 mod knobs;
 mod measure;
 mod picture;

@@ -1,6 +1,6 @@
 //! The knobs of NormGrad.
 
-use super::{Aggregate, Combination, Identity, NormGrad, What};
+use super::{Aggregate, Combination, NormGrad, What, glyph};
 use crate::exhibits::{Scene, choose_model};
 use crate::models::Kind;
 use crate::ui::{choice, number};
@@ -11,18 +11,8 @@ pub(super) fn controls(state: &mut NormGrad, ui: &mut egui::Ui, scene: &mut Scen
         choice(ui, "", &mut state.what, &[(What::Maps, "maps"), (What::Pointing, "who points right?")]);
         if state.what == What::Maps {
             ui.separator();
-            choice(
-                ui,
-                "virtual identity",
-                &mut state.identity,
-                &[
-                    (Identity::Bias, "bias"),
-                    (Identity::Scaling, "scaling"),
-                    (Identity::Conv1x1, "1 x 1"),
-                    (Identity::Conv3x3, "3 x 3"),
-                    (Identity::Depthwise3x3, "depthwise 3 x 3"),
-                ],
-            );
+            ui.label("virtual identity");
+            glyph::choice(ui, scene.style, &mut state.identity);
         }
     });
     if state.what == What::Pointing {
