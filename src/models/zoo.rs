@@ -87,8 +87,9 @@ struct Task {
 }
 
 /// The models that were trained here: id, title, kind, number of parameters (`assets/models/README.md`).
-const OWN: [(&str, &str, Kind, u64); 4] = [
+const OWN: [(&str, &str, Kind, u64); 5] = [
     ("collage-cnn", "Collages of clothes, convolutions", Kind::Vision, 72_442),
+    ("collage-vit", "Collages of clothes, transformer", Kind::Vision, 215_370),
     ("fashion-cnn", "Clothes, convolutions", Kind::Vision, 72_442),
     ("fashion-vit", "Clothes, transformer", Kind::Vision, 205_962),
     ("shakespeare-gpt", "Shakespeare, character by character", Kind::Decoder, 820_480),
