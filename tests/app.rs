@@ -417,3 +417,64 @@ fn a_dropped_photograph_becomes_the_picture() {
     }
     assert!(report(&window).link.contains("normgrad"), "a tile looks at it: {}", report(&window).link);
 }
+
+fn with_exhibits(link: &str) -> Window {
+    window_with(Setup { entries: vitrine::exhibits::all(), ..setup(link) }, [1280.0, 800.0])
+}
+
+/// Waits until `test` holds of the report; the models load meanwhile.
+fn until(window: &mut Window, what: &str, test: impl Fn(&Report) -> bool) {
+    let start = Instant::now();
+    while !test(&report(window)) {
+        assert!(start.elapsed() < Duration::from_mins(1), "never: {what}; {}", report(window).link);
+        window.step();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_brush_draws_on_the_picture() {
+    let mut window = with_exhibits("#v1;tiles=(exhibit:normgrad)");
+    until(&mut window, "the maps", |it| it.live && it.ready);
+    let runs = report(&window).runs;
+    window.get_by_label("draw").click();
+    settle(&mut window);
+    let easel = window.get_by_label("the picture: collage 0").rect().center();
+    window.hover_at(easel);
+    window.drag_at(easel);
+    window.step();
+    window.drop_at(easel);
+    settle(&mut window);
+    until(&mut window, "the drawing", |it| it.link.contains("picture=drawn-"));
+    until(&mut window, "maps of the drawing", |it| it.ready && it.runs > runs);
+}
+
+#[test]
+fn a_gpt_goes_on_with_a_text() {
+    let mut window = with_exhibits("#v1;tiles=(exhibit:next-character)");
+    until(&mut window, "the probabilities", |it| it.live && it.ready);
+    window.get_by_label("Go on").click();
+    until(&mut window, "some characters", |it| it.link.contains("continuation"));
+    window.get_by_label("Stop").click();
+    settle(&mut window);
+}
+
+#[test]
+fn a_training_run_goes_on_and_stops() {
+    let mut window = with_exhibits("#v1;tiles=(exhibit:learning)");
+    // Opening waits until nothing runs, and that is the end of the course.
+    let runs = report(&window).runs;
+    assert!(runs > 100, "{runs} runs");
+    window.get_by_label("Start over").click();
+    until(&mut window, "some steps", |it| it.runs > runs + 5);
+    window.get_by_label("Pause").click();
+    settle(&mut window);
+    let runs = report(&window).runs;
+    for _ in 0..10 {
+        window.step();
+    }
+    assert_eq!(report(&window).runs, runs, "it stands still");
+    window.get_by_label("One step").click();
+    settle(&mut window);
+    assert!(report(&window).runs > runs, "one step was taken");
+}

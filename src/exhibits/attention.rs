@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene};
+use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene, is_default, largest, worst};
 use crate::graph::{Edit, Graph, How, Var};
 use crate::models::{Bert, Zoo};
 use crate::saliency::{heads, rollout::rollout};
@@ -118,10 +118,6 @@ pub enum Ablation {
     Mean,
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
 /// Opens the exhibit.
 pub fn entry() -> Entry {
     Entry { card: &CARD, open: |state| Ok(Box::new(Attention::restore(state)?)) }
@@ -168,7 +164,7 @@ impl Attention {
         for (l, (now, before)) in now.iter().zip(&original).enumerate() {
             let change = *now - *before;
             change.keep(&format!("blocks.{l}.attn.change"));
-            largest(change.abs()).keep(&format!("blocks.{l}.attn.change_peak"));
+            largest(change).keep(&format!("blocks.{l}.attn.change_peak"));
             change.mean(0).keep(&format!("blocks.{l}.attn.mean_change"));
         }
         for (l, (now, before)) in rollout(&now).into_iter().zip(rollout(&original)).enumerate() {
@@ -263,7 +259,7 @@ impl Exhibit for Attention {
                 because: "f32 sum of up to 512 weights",
                 model: "minilm",
                 measure: Measure::Scalar(|zoo| {
-                    error_of(zoo, |patterns| worst(patterns.iter().map(|a| row_error(*a))))
+                    error_of(zoo, |patterns| patterns.iter().map(|a| row_errors(*a)).collect())
                 }),
             },
             Check {
@@ -273,7 +269,7 @@ impl Exhibit for Attention {
                 because: "f32 products of up to 12 stochastic matrices",
                 model: "minilm",
                 measure: Measure::Scalar(|zoo| {
-                    error_of(zoo, |patterns| worst(rollout(patterns).into_iter().map(row_error)))
+                    error_of(zoo, |patterns| rollout(patterns).into_iter().map(row_errors).collect())
                 }),
             },
             Check {
@@ -305,29 +301,18 @@ impl Exhibit for Attention {
     }
 }
 
-/// Records, as the check's error, what `measure` makes of the patterns of the default sentence.
-fn error_of(zoo: &Zoo, measure: impl for<'g> Fn(&[Var<'g>]) -> Var<'g>) -> Option<Graph> {
+/// Records, as the check's error, the largest of what `measure` makes of the patterns of the default sentence.
+fn error_of(zoo: &Zoo, measure: impl for<'g> Fn(&[Var<'g>]) -> Vec<Var<'g>>) -> Option<Graph> {
     let bert = zoo.bert("minilm")?;
     let g = Graph::default();
     bert.record(&g, &bert.tokenizer.encode(&Inputs::default().text).ids);
-    measure(&patterns(&g, bert)).keep("error");
+    worst(measure(&patterns(&g, bert)))?.keep("error");
     Some(g)
 }
 
-/// Largest `|sum - 1|` over all rows.
-fn row_error(maps: Var<'_>) -> Var<'_> {
-    largest((maps.sum(-1) - 1.0).abs())
-}
-
-/// The largest element.
-fn largest(x: Var<'_>) -> Var<'_> {
-    let n = x.shape().iter().product();
-    x.reshape(&[n]).max(0)
-}
-
-fn worst<'g>(errors: impl Iterator<Item = Var<'g>>) -> Var<'g> {
-    let worst = errors.reduce(Var::max_with);
-    worst.unwrap_or_else(|| unreachable!("a model has layers"))
+/// `sum - 1` of every row.
+fn row_errors(maps: Var<'_>) -> Var<'_> {
+    maps.sum(-1) - 1.0
 }
 
 /// The golden numbers are part of the recording, so the comparison itself runs on the device that is checked.
@@ -340,9 +325,9 @@ fn against_onnx(zoo: &Zoo) -> Option<Graph> {
         let kept = golden.get(name)?;
         Some(g.input(&Tensor::new(&kept.shape, kept.window(0..kept.shape.iter().product())?)))
     };
-    let mut error = largest((seen.hidden - golden("final")?).abs());
+    let mut error = largest(seen.hidden - golden("final")?);
     for (l, pattern) in patterns(&g, bert).iter().enumerate() {
-        error = error.max_with(largest((*pattern - golden(&format!("blocks.{l}.attn.pattern"))?).abs()));
+        error = error.max_with(largest(*pattern - golden(&format!("blocks.{l}.attn.pattern"))?));
     }
     error.keep("error");
     Some(g)

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use self::live::Live;
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default};
 use crate::graph::Graph;
 use crate::models::{Kind, Zoo};
 use crate::nn::Params;
@@ -48,7 +48,7 @@ pub static CARD: Card = Card {
 #[serde(default)]
 pub struct Learning {
     /// What chance begins with.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub seed: u64,
     /// Width of the hidden layers.
     #[serde(skip_serializing_if = "is_usual_width")]
@@ -62,11 +62,6 @@ pub struct Learning {
     /// The run, begun when it is first asked for.
     #[serde(skip)]
     live: RefCell<Option<Live>>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(seed: &u64) -> bool {
-    *seed == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -14,9 +14,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::forget::Forgotten;
-use super::looking::{Looking, peak};
+use super::looking::Looking;
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest};
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
@@ -84,10 +84,6 @@ impl Default for Pair {
     }
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
 /// Maps are compared in this size.
 const GRID: usize = 28;
 
@@ -140,19 +136,19 @@ impl MethodWall {
         g.label("methods", maps.iter().map(|(method, _)| method.name().to_owned()).collect());
         for (i, (_, map)) in maps.iter().enumerate() {
             map.keep(&format!("maps.{i}"));
-            peak(*map).keep(&format!("maps.{i}.peak"));
+            largest(*map).keep(&format!("maps.{i}.peak"));
         }
         if forgotten.is_some() {
             let trained = Params::new(g, model.weights());
             let (before, _) = g.scope("trained", || self.maps(model, &trained, image));
             for (i, ((_, now), (_, before))) in maps.iter().zip(before).enumerate() {
-                rank_correlation(flat(small(*now)), flat(small(before))).keep(&format!("sanity.{i}"));
+                rank_correlation(small(*now).flat(), small(before).flat()).keep(&format!("sanity.{i}"));
             }
         }
         let of = |wanted: Method| maps.iter().find(|(it, _)| *it == wanted).map(|(_, map)| small(*map));
         if let (Some(a), Some(b)) = (of(self.pair.a), of(self.pair.b)) {
             (normalised(a) - normalised(b)).keep("difference");
-            rank_correlation(flat(a), flat(b)).keep("agreement");
+            rank_correlation(a.flat(), b.flat()).keep("agreement");
             for (map, name) in [(a, "a"), (b, "b")] {
                 deletion(model, &p, image, map, one_hot).keep(&format!("deletion.{name}"));
                 insertion(model, &p, image, map, one_hot).keep(&format!("insertion.{name}"));
@@ -164,11 +160,6 @@ impl MethodWall {
 /// A map in the size in which maps are compared.
 fn small(map: Var<'_>) -> Var<'_> {
     resized(map, [GRID; 2])
-}
-
-/// `[row, col] -> [place]`
-fn flat(map: Var<'_>) -> Var<'_> {
-    map.reshape(&[map.shape().iter().product()])
 }
 
 impl Exhibit for MethodWall {

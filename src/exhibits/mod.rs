@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Picture;
 use crate::focus::Focus;
-use crate::graph::Graph;
+use crate::graph::{Graph, Var};
 use crate::models::{Kind, Zoo};
 use crate::trace::Trace;
 
@@ -129,6 +129,21 @@ pub trait Exhibit {
 
     /// The non-default state, for links and undo.
     fn state(&self) -> serde_json::Value;
+}
+
+/// Whether a field of a state need not stand in a link.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// The largest entry, signs dropped, `[1]`.
+fn largest(x: Var<'_>) -> Var<'_> {
+    x.flat().abs().max(0)
+}
+
+/// The largest entry of several tensors, signs dropped, `[1]`; none of none.
+fn worst<'g>(tensors: impl IntoIterator<Item = Var<'g>>) -> Option<Var<'g>> {
+    tensors.into_iter().map(largest).reduce(Var::max_with)
 }
 
 /// Lets a person choose among the models of a kind.

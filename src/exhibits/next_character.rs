@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use self::picture::Reading;
 use self::rule::Rule;
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene};
+use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene, largest};
 use crate::data::Encoding;
 use crate::graph::{Edit, Graph, How, Var};
 use crate::models::{Gpt, Kind, Zoo};
@@ -270,7 +270,7 @@ impl Exhibit for NextCharacter {
                 model: MODEL,
                 measure: Measure::Scalar(|zoo| {
                     error_of(zoo, |_, stages, _| {
-                        let errors = stages.iter().map(|it| largest((it.softmax().sum(-1) - 1.0).abs()));
+                        let errors = stages.iter().map(|it| largest(it.softmax().sum(-1) - 1.0));
                         errors.reduce(Var::max_with).unwrap_or_else(|| unreachable!("a model has layers"))
                     })
                 }),
@@ -285,7 +285,7 @@ impl Exhibit for NextCharacter {
                     error_of(zoo, |gpt, stages, ids| {
                         let (g, half) = (stages[0].graph(), ids.len() / 2);
                         let alone = g.scope("half", || gpt.record(g, &ids[..half])).logits;
-                        largest((stages[stages.len() - 1].slice(0, 0, half) - alone).abs())
+                        largest(stages[stages.len() - 1].slice(0, 0, half) - alone)
                     })
                 }),
             },
@@ -331,10 +331,4 @@ fn error_of(zoo: &Zoo, measure: impl for<'g> Fn(&Gpt, &[Var<'g>], &[u32]) -> Var
     let stages = read_out(&g, gpt, ids);
     measure(gpt, &stages, ids).keep("error");
     Some(g)
-}
-
-/// The largest element.
-fn largest(x: Var<'_>) -> Var<'_> {
-    let n = x.shape().iter().product();
-    x.reshape(&[n]).max(0)
 }

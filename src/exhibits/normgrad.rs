@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::looking::{Looking, peak};
+use super::looking::Looking;
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest};
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
@@ -121,10 +121,6 @@ pub enum Combination {
     Product,
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
 /// Width and height of the combined map.
 const COMBINED: usize = 56;
 
@@ -179,13 +175,13 @@ impl NormGrad {
         for (i, (_, x, dx)) in shown.layers.iter().enumerate() {
             self.factors(*x, *dx, i);
             let map = self.map(*x, *dx).keep(&format!("layers.{i}.map"));
-            peak(map).keep(&format!("layers.{i}.map.peak"));
+            largest(map).keep(&format!("layers.{i}.map.peak"));
             maps.push(map);
         }
         if stepped.is_some() {
             let before = plain.layers.iter().map(|(_, x, dx)| self.map(*x, *dx));
             for (i, (now, before)) in maps.iter().zip(before).enumerate() {
-                rank_correlation(flat(*now), flat(before)).keep(&format!("layers.{i}.correlation"));
+                rank_correlation(now.flat(), before.flat()).keep(&format!("layers.{i}.correlation"));
             }
         }
         let how = match self.combination {
@@ -211,14 +207,9 @@ impl NormGrad {
         for (it, name) in [(x, "activation"), (dx, "gradient")] {
             let shape = it.shape();
             let norm = (it * it).sum(-1).sqrt().reshape(&shape[..2]).keep(&format!("layers.{i}.{name}"));
-            peak(norm).keep(&format!("layers.{i}.{name}.peak"));
+            largest(norm).keep(&format!("layers.{i}.{name}.peak"));
         }
     }
-}
-
-/// `[row, col] -> [place]`
-fn flat(map: Var<'_>) -> Var<'_> {
-    map.reshape(&[map.shape().iter().product()])
 }
 
 /// The model after one step of learning this picture as an example of its class (section 3.5), probed for the same class.

@@ -190,6 +190,11 @@ impl<'g> Var<'g> {
         if own == shape { self } else { self.view(View::Reshape, shape.to_vec()) }
     }
 
+    /// All elements on one axis.
+    pub fn flat(self) -> Self {
+        self.reshape(&[size(&self.shape())])
+    }
+
     /// Axis `i` of the result is axis `order[i]` of this.
     pub fn permute(self, order: &[usize]) -> Self {
         let own = self.shape();

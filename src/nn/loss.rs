@@ -32,6 +32,5 @@ pub fn accuracy<'g>(logits: Var<'g>, labels: Var<'g>) -> Var<'g> {
 
 /// The sum of all elements, without axes.
 pub fn total(x: Var<'_>) -> Var<'_> {
-    let n = size(&x.shape());
-    x.reshape(&[n]).sum(0).reshape(&[])
+    x.flat().sum(0).reshape(&[])
 }

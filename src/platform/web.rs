@@ -112,11 +112,9 @@ pub fn read_dropped(file: &DroppedFileHandle) -> impl Future<Output = File> + us
 const LONGEST: f64 = 1024.0;
 
 /// Reads a photograph in whatever form the browser can, turned as the camera was held.
-pub fn decode_photo(bytes: Vec<u8>) -> impl Future<Output = Result<Photo, String>> + 'static {
-    async move {
-        let pixels = pixels(&bytes).await.map_err(|_| "the browser cannot read this picture".to_owned())?;
-        pixels.ok_or_else(|| "the picture is empty".to_owned())
-    }
+pub async fn decode_photo(bytes: Vec<u8>) -> Result<Photo, String> {
+    let pixels = pixels(&bytes).await.map_err(|_| "the browser cannot read this picture".to_owned())?;
+    pixels.ok_or_else(|| "the picture is empty".to_owned())
 }
 
 async fn pixels(bytes: &[u8]) -> Result<Option<Photo>, JsValue> {

@@ -21,7 +21,7 @@ pub enum Combination {
 /// `(m - min m) / (max m - min m)`; zeros if `m` is constant.
 pub fn normalised(map: Var<'_>) -> Var<'_> {
     let shape = map.shape();
-    let flat = map.reshape(&[shape.iter().product()]);
+    let flat = map.flat();
     let low = -(-flat).max(0);
     let spread = (flat.max(0) - low).max_with(map.graph().constant(f32::MIN_POSITIVE));
     ((flat - low) / spread).reshape(&shape)

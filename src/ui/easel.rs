@@ -26,6 +26,8 @@ pub struct Easel<'a> {
     pub contour: bool,
     /// What the pointer does: draw, or erase; `None`: it looks.
     pub brush: Option<bool>,
+    /// What it is for, in words, for a screen reader: "the picture".
+    pub words: &'a str,
 }
 
 /// The brush's radius as a part of the side.
@@ -69,7 +71,7 @@ impl Easel<'_> {
             ring(ui, style, rect, focus.spot().at);
         }
         response.widget_info(|| {
-            WidgetInfo::labeled(Role::Image, true, format!("the picture: {}", picture.name()))
+            WidgetInfo::labeled(Role::Image, true, format!("{}: {}", self.words, picture.name()))
         });
         response
     }

@@ -1,8 +1,8 @@
 //! The claims of learning as measurements.
 
 use super::{Learning, STEPS};
-use crate::exhibits::{Check, Exhibit, Inputs, Measure};
-use crate::graph::{Graph, Var};
+use crate::exhibits::{Check, Exhibit, Inputs, Measure, worst};
+use crate::graph::Graph;
 use crate::models::Zoo;
 use crate::train::Trainer;
 use crate::train::spirals::Spirals;
@@ -52,12 +52,6 @@ pub(super) fn checks() -> Vec<Check> {
 
 fn trainer() -> Trainer {
     Trainer::new(Box::new(Spirals { steps: STEPS, ..Spirals::default() }), 0)
-}
-
-/// The largest entry of several tensors, signs dropped.
-fn worst<'g>(tensors: impl IntoIterator<Item = Var<'g>>) -> Option<Var<'g>> {
-    let largest = |it: Var<'g>| it.abs().reshape(&[it.shape().iter().product()]).max(0).reshape(&[]);
-    tensors.into_iter().map(largest).reduce(Var::max_with)
 }
 
 fn first_step(_zoo: &Zoo) -> Option<Graph> {

@@ -104,6 +104,7 @@ impl Looking {
             overlay: overlay.map(|it| (it, f32::from(self.opacity) / 100.0)),
             contour: self.contour,
             brush: self.brush,
+            words: "the picture",
         };
         easel.show(ui, scene.style, scene.focus, &mut scene.inputs.picture, side);
         pictures(ui, scene, side, channels);
@@ -175,7 +176,8 @@ fn pictures(ui: &mut egui::Ui, scene: &mut Scene<'_>, side: f32, channels: usize
         ui.spacing_mut().item_spacing.x = gap;
         for picture in &OFFERED {
             let mut shown = picture.clone();
-            let easel = Easel { side: 56, channels, overlay: None, contour: false, brush: None };
+            let easel =
+                Easel { side: 56, channels, overlay: None, contour: false, brush: None, words: "look at" };
             // The cursor of the tiles is not for thumbnails.
             let mut aside = crate::focus::Focus::default();
             let response = easel.show(ui, scene.style, &mut aside, &mut shown, each);
@@ -235,12 +237,6 @@ impl Bar<'_> {
         }
         response.clicked()
     }
-}
-
-/// The largest value of a map as one number, `[1]`, by which its colours are divided.
-pub(super) fn peak(map: crate::graph::Var<'_>) -> crate::graph::Var<'_> {
-    let n = map.shape().iter().product();
-    map.reshape(&[n]).abs().max(0)
 }
 
 /// The value of a map `[row, col]` of a trace at a place, and the row and column.

@@ -1,9 +1,9 @@
 //! The claims of the method wall as measurements.
 
-use super::{MethodWall, flat, small};
+use super::{MethodWall, small};
 use crate::data::Picture;
 use crate::exhibits::looking::Looking;
-use crate::exhibits::{Check, Exhibit, Inputs, Measure};
+use crate::exhibits::{Check, Exhibit, Inputs, Measure, worst};
 use crate::graph::{Graph, Var};
 use crate::models::{Vision, Zoo};
 use crate::nn::Params;
@@ -82,12 +82,6 @@ fn begin<'z>(zoo: &'z Zoo, model: &str, picture: Picture) -> Option<(Vision<'z>,
     looking.sees(&Inputs { picture, ..Inputs::default() }, zoo)
 }
 
-/// The largest entry of several tensors, signs dropped.
-fn worst<'g>(tensors: impl IntoIterator<Item = Var<'g>>) -> Option<Var<'g>> {
-    let largest = |it: Var<'g>| it.abs().reshape(&[it.shape().iter().product()]).max(0).reshape(&[]);
-    tensors.into_iter().map(largest).reduce(Var::max_with)
-}
-
 fn completeness(zoo: &Zoo) -> Option<Graph> {
     let (model, image) = begin(zoo, CNN, Picture::Collage(1))?;
     let g = Graph::default();
@@ -132,7 +126,7 @@ fn forgets(zoo: &Zoo) -> Option<Graph> {
     let forgotten = g.scope("forgotten", || probe(model, image, &p, |_| trained.one_hot));
     let before = Method::Gradient.map(model, &p, &trained, 0)?;
     let now = Method::Gradient.map(model, &p, &forgotten, 0)?;
-    rank_correlation(flat(small(before)), flat(small(now))).abs().keep("error");
+    rank_correlation(small(before).flat(), small(now).flat()).abs().keep("error");
     Some(g)
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::Random;
+use crate::exhibits::is_default;
 
 /// How the next character is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,7 +19,7 @@ pub struct Rule {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<usize>,
     /// What chance follows from.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub seed: u64,
 }
 
@@ -28,14 +29,8 @@ impl Default for Rule {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
-fn is_one(it: &f64) -> bool {
+fn is_one<T: PartialEq<f64>>(it: &T) -> bool {
     *it == 1.0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
-fn is_zero(it: &u64) -> bool {
-    *it == 0
 }
 
 impl Rule {

@@ -3,7 +3,7 @@
 use super::{Identity, NormGrad, measure};
 use crate::data::Picture;
 use crate::exhibits::looking::Looking;
-use crate::exhibits::{Check, Exhibit, Inputs, Measure};
+use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
 use crate::graph::{Edit, Graph, How, Var};
 use crate::models::{Vision, Zoo};
 use crate::nn::Params;
@@ -97,18 +97,13 @@ fn last_layer<'g>(g: &'g Graph, model: Vision<'_>, image: &Tensor) -> Option<[Va
     let p = Params::new(g, model.weights());
     let probe = probe(model, g.input(image), &p, |logits| Wanted::Likeliest.one_hot(logits));
     let (_, x, dx) = probe.layers.last()?;
-    let flat = |it: &Var<'g>| it.reshape(&[it.dim(0) * it.dim(1), it.dim(2)]);
-    Some([flat(x), flat(dx)])
+    let places = |it: &Var<'g>| it.reshape(&[it.dim(0) * it.dim(1), it.dim(2)]);
+    Some([places(x), places(dx)])
 }
 
 /// The largest difference of two tensors over the largest entry of the second.
 fn relative<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
     largest(a - b) / largest(b)
-}
-
-/// The largest absolute entry.
-fn largest(it: Var<'_>) -> Var<'_> {
-    it.abs().reshape(&[it.shape().iter().product()]).max(0).reshape(&[])
 }
 
 fn outer(zoo: &Zoo) -> Option<Graph> {
@@ -148,8 +143,7 @@ fn no_step(zoo: &Zoo) -> Option<Graph> {
     let plain = probe(model, g.input(&image), &p, |logits| Wanted::Likeliest.one_hot(logits));
     let before = super::parameters(model, &p);
     let after = super::learn(&before, &plain, 0.0);
-    let differences = before.iter().map(|(name, it)| largest(after[name] - *it));
-    differences.reduce(Var::max_with)?.keep("error");
+    worst(before.iter().map(|(name, it)| after[name] - *it))?.keep("error");
     Some(g)
 }
 
