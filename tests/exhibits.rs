@@ -129,6 +129,30 @@ fn claims_hold_on_the_cpu() {
     }
 }
 
+/// The wall for a sentence: every method has a number for every character, and nothing to read is said in words.
+#[test]
+fn the_wall_reads_a_sentence() {
+    let zoo = zoo();
+    let entry = all().into_iter().find(|it| it.card.id == "method-wall").unwrap();
+    let exhibit = (entry.open)(serde_json::json!({ "reads": true, "forgotten": 2 })).unwrap();
+    let inputs = Inputs { text: "To be, or not to b".to_owned(), ..Inputs::default() };
+    let trace = run(&exhibit.record(&inputs, &zoo).unwrap().finish());
+    let read = |name: &str| block_on(trace.get(name).unwrap().read()).unwrap();
+    let methods = trace.words("methods").len();
+    assert_eq!((methods, trace.words("tokens").len()), (10, 18));
+    for i in 0..methods {
+        let map = read(&format!("maps.{i}"));
+        assert_eq!(map.shape, [18]);
+        assert!(map.data.iter().all(|it| it.is_finite() && *it >= 0.0), "{}", trace.words("methods")[i]);
+        assert!((-1.001..=1.001).contains(&read(&format!("sanity.{i}")).data[0]));
+    }
+    let first = read("maps.0").data;
+    assert!(first.iter().any(|it| *it > 0.0), "something matters");
+    let nothing = Inputs { text: String::new(), ..Inputs::default() };
+    assert!(exhibit.record(&nothing, &zoo).is_none());
+    assert!(exhibit.refusal(&nothing).contains("Type"), "{}", exhibit.refusal(&nothing));
+}
+
 /// Switching a head off must do what the model without that head does.
 #[test]
 fn a_head_that_is_off_changes_later_layers_only() {

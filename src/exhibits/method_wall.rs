@@ -8,6 +8,7 @@
 mod claims;
 mod forget;
 mod picture;
+mod sentence;
 
 use std::sync::Arc;
 
@@ -64,6 +65,9 @@ pub struct MethodWall {
     /// How many layers have forgotten what they learnt, from the answer down.
     #[serde(skip_serializing_if = "is_default")]
     pub forgotten: usize,
+    /// Whether a sentence is read, instead of looking at a picture.
+    #[serde(skip_serializing_if = "is_default")]
+    pub reads: bool,
     /// Parameters that have learnt nothing.
     #[serde(skip)]
     untrained: Forgotten,
@@ -130,7 +134,8 @@ impl MethodWall {
     fn wall(&self, g: &Graph, model: Vision<'_>, image: &Tensor) {
         let image = g.input(image);
         let trained = Params::new(g, model.weights());
-        let forgotten = (self.forgotten > 0).then(|| self.untrained.parameters(g, model, self.forgotten));
+        let forgotten = (self.forgotten > 0)
+            .then(|| self.untrained.parameters(g, model.weights(), &names(model), self.forgotten));
         let p = forgotten.as_ref().map_or(trained, |it| Params::recorded(g, it));
         let (maps, one_hot) = self.maps(model, &p, image);
         g.label("methods", maps.iter().map(|(method, _)| method.name().to_owned()).collect());
@@ -157,6 +162,11 @@ impl MethodWall {
     }
 }
 
+/// The names of a model's parameters.
+fn names(model: Vision<'_>) -> Vec<String> {
+    model.parameters().into_iter().map(|(name, _)| name).collect()
+}
+
 /// A map in the size in which maps are compared.
 fn small(map: Var<'_>) -> Var<'_> {
     resized(map, [GRID; 2])
@@ -168,27 +178,38 @@ impl Exhibit for MethodWall {
     }
 
     fn kind(&self) -> Option<Kind> {
-        Some(Kind::Vision)
+        Some(if self.reads { Kind::Decoder } else { Kind::Vision })
     }
 
     fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
-        &self.looking.model
+        if self.reads { sentence::MODEL } else { &self.looking.model }
     }
 
     fn choose(&mut self, id: &str) {
-        id.clone_into(&mut self.looking.model);
+        if !self.reads {
+            id.clone_into(&mut self.looking.model);
+        }
     }
 
     fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
+        if self.reads {
+            let g = Graph::default();
+            sentence::record(self, &g, zoo.gpt(sentence::MODEL)?, &inputs.text)?;
+            return Some(g);
+        }
         let (model, image) = self.looking.sees(inputs, zoo)?;
         let g = Graph::new(&["logits"], &[]);
         Looking::label(&g, model);
-        g.label("forget", forget::groups(model));
+        g.label("forget", forget::groups(&names(model)));
         self.wall(&g, model, &image);
         Some(g)
     }
 
     fn refusal(&self, inputs: &Inputs) -> String {
+        if self.reads {
+            return "There is nothing to explain. Type at least two characters that the model knows."
+                .to_owned();
+        }
         Looking::refusal(inputs)
     }
 
@@ -196,8 +217,11 @@ impl Exhibit for MethodWall {
         // What only changes the view changes no number.
         let looking = Looking { opacity: 0, contour: false, brush: None, ..self.looking.clone() };
         let plain = Looking { opacity: 0, ..Looking::default() };
-        let same =
-            looking == plain && self.layer.is_none() && self.forgotten == 0 && self.pair == Pair::default();
+        let same = !self.reads
+            && looking == plain
+            && self.layer.is_none()
+            && self.forgotten == 0
+            && self.pair == Pair::default();
         recorded(CARD.id).filter(|_| same && inputs.picture == Inputs::default().picture)
     }
 
@@ -206,7 +230,7 @@ impl Exhibit for MethodWall {
     }
 
     fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
-        picture::view(self, ui, scene)
+        if self.reads { sentence::view(self, ui, scene) } else { picture::view(self, ui, scene) }
     }
 
     fn figure(&self, scene: &Scene<'_>) -> Option<Figure> {

@@ -116,6 +116,8 @@ fn is_first_model(id: &String) -> bool {
     id == MODEL
 }
 
+pub(super) use self::picture::visible;
+
 /// Opens the exhibit.
 pub fn entry() -> Entry {
     Entry { card: &CARD, open: |state| Ok(Box::new(NextCharacter::restore(state)?)) }

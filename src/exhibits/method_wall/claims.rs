@@ -119,8 +119,9 @@ fn forgets(zoo: &Zoo) -> Option<Graph> {
     let g = Graph::default();
     let image = g.input(&image);
     let state = MethodWall::default();
-    let layers = super::forget::groups(model).len();
-    let after = state.untrained.parameters(&g, model, layers);
+    let names = super::names(model);
+    let layers = super::forget::groups(&names).len();
+    let after = state.untrained.parameters(&g, model.weights(), &names, layers);
     let trained = probe(model, image, &Params::new(&g, model.weights()), |z| Wanted::Likeliest.one_hot(z));
     let p = Params::recorded(&g, &after);
     let forgotten = g.scope("forgotten", || probe(model, image, &p, |_| trained.one_hot));

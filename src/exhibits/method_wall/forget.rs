@@ -7,7 +7,6 @@ use std::sync::Arc;
 use crate::data::Random;
 use crate::engine::Weights;
 use crate::graph::{Graph, Var};
-use crate::models::Vision;
 use crate::nn::Params;
 use crate::tensor::Tensor;
 
@@ -19,11 +18,11 @@ const SEED: u64 = 1;
 #[derive(Clone, Default)]
 pub(super) struct Forgotten(RefCell<Option<(u64, Arc<Weights>)>>);
 
-/// The layers of a model by the names of their parameters, from the answer down.
-pub(super) fn groups(model: Vision<'_>) -> Vec<String> {
+/// The layers of a model, from the answer down, by the names of its parameters from the first layer to the last.
+pub(super) fn groups(names: &[String]) -> Vec<String> {
     let mut groups: Vec<String> = vec![];
-    for (name, _) in model.parameters().into_iter().rev() {
-        let group = group(&name);
+    for name in names.iter().rev() {
+        let group = group(name);
         if !groups.contains(&group) {
             groups.push(group);
         }
@@ -42,25 +41,22 @@ fn group(name: &str) -> String {
 }
 
 impl Forgotten {
-    /// All parameters of `model` by name, of which those of the last `n` layers know nothing.
+    /// The parameters `names` of a model with these weights, of which those of the last `n` layers know nothing.
     pub(super) fn parameters<'g>(
         &self,
         g: &'g Graph,
-        model: Vision<'_>,
+        weights: &Arc<Weights>,
+        names: &[String],
         n: usize,
     ) -> BTreeMap<String, Var<'g>> {
         let mut known = self.0.borrow_mut();
-        let current = known.take().filter(|it| it.0 == model.weights().id());
-        let (_, untrained) =
-            known.insert(current.unwrap_or_else(|| (model.weights().id(), drawn(model.weights()))));
-        let groups = groups(model);
+        let current = known.take().filter(|it| it.0 == weights.id());
+        let (_, untrained) = known.insert(current.unwrap_or_else(|| (weights.id(), drawn(weights))));
+        let groups = groups(names);
         let forgets = |name: &str| groups.iter().take(n).any(|it| *it == group(name));
-        let (trained, untrained) = (Params::new(g, model.weights()), Params::new(g, untrained));
-        let value = |name: String| {
-            let it = if forgets(&name) { untrained.get(&name) } else { trained.get(&name) };
-            (name, it)
-        };
-        model.parameters().into_iter().map(|(name, _)| value(name)).collect()
+        let (trained, untrained) = (Params::new(g, weights), Params::new(g, untrained));
+        let value = |name: &String| if forgets(name) { untrained.get(name) } else { trained.get(name) };
+        names.iter().map(|name| (name.clone(), value(name))).collect()
     }
 }
 

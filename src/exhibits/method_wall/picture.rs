@@ -8,13 +8,13 @@ use crate::exhibits::looking::value;
 use crate::saliency::masking::STEPS;
 use crate::saliency::method::Method;
 use crate::trace::Trace;
-use crate::ui::{Curve, Curves, Figure, Maps, Peak, Range, Scale, Square, Style, number};
+use crate::ui::{Curve, Curves, Figure, Maps, Peak, Range, Scale, Square, Style, choice, number};
 
 /// From this rank correlation on two maps are said to be the same.
 const SAME: f32 = 0.5;
 
 /// The methods of a trace, in its order.
-fn methods(trace: &Trace) -> Vec<Method> {
+pub(super) fn methods(trace: &Trace) -> Vec<Method> {
     let of = |name: &String| Method::ALL.into_iter().find(|it| it.name() == name);
     trace.words("methods").iter().filter_map(of).collect()
 }
@@ -27,13 +27,20 @@ fn map(trace: &Trace, i: usize, scale: Scale) -> Option<Maps<'_>> {
     Some(Maps { tensor, rows, cols, peak, range: Range::UNIT, scale })
 }
 
-fn read(trace: &Trace, name: &str) -> Option<f32> {
+pub(super) fn read(trace: &Trace, name: &str) -> Option<f32> {
     Some(trace.get(name)?.window(0..1)?[0])
 }
 
 /// The knobs.
 pub(super) fn controls(state: &mut MethodWall, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
     ui.horizontal_wrapped(|ui| {
+        let before = state.reads;
+        choice(ui, "", &mut state.reads, &[(false, "a picture"), (true, "a sentence")]);
+        if state.reads != before {
+            // The other model has other layers.
+            (state.layer, state.forgotten) = (None, 0);
+        }
+        ui.separator();
         let groups = scene.trace.words("forget");
         let slider = egui::Slider::new(&mut state.forgotten, 0..=groups.len());
         ui.add(slider.text("layers that forgot what they learnt, from the answer down"));
@@ -54,9 +61,14 @@ pub(super) fn controls(state: &mut MethodWall, ui: &mut egui::Ui, scene: &mut Sc
                     ui.selectable_value(&mut state.layer, Some(i), name);
                 }
             });
-        ui.separator();
-        state.looking.controls(ui, scene);
+        if !state.reads {
+            ui.separator();
+            state.looking.controls(ui, scene);
+        }
     });
+    if state.reads {
+        return;
+    }
     ui.collapsing("Overlay", |ui| {
         ui.horizontal_wrapped(|ui| state.looking.overlay_controls(ui));
     });
@@ -149,13 +161,20 @@ fn one(
     let caption = format!("{letter}{}", method.name());
     let maps = map(scene.trace, i, Scale::Sequential);
     let square = Square { maps, caption: &caption, note: &note, lit: !letter.is_empty() };
-    if square.show(ui, scene.style, scene.focus, side).clicked() && method != state.pair.a {
+    if square.show(ui, scene.style, scene.focus, side).clicked() {
+        pick(state, method);
+    }
+}
+
+/// The method becomes A, and what was A becomes B.
+pub(super) fn pick(state: &mut MethodWall, method: Method) {
+    if method != state.pair.a {
         state.pair = Pair { a: method, b: state.pair.a };
     }
 }
 
 /// Which methods do not care what the model knows, once it has forgotten everything; and whether there are any.
-fn verdict(state: &MethodWall, trace: &Trace, methods: &[Method]) -> Option<(String, bool)> {
+pub(super) fn verdict(state: &MethodWall, trace: &Trace, methods: &[Method]) -> Option<(String, bool)> {
     let all = trace.words("forget").len();
     if state.forgotten < all || all == 0 {
         return None;
@@ -166,7 +185,7 @@ fn verdict(state: &MethodWall, trace: &Trace, methods: &[Method]) -> Option<(Str
         0 => "Nothing is left of what was learnt, and every map has changed.".to_owned(),
         _ => format!(
             "Nothing is left of what was learnt, and still the ranks of these maps correlate by more than {SAME}: {}. They show \
-             the picture more than the model.",
+             what is looked at more than the model.",
             accused.join(", ")
         ),
     };

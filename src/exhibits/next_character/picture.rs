@@ -100,7 +100,7 @@ impl Reading {
 }
 
 /// A token with its blanks made visible.
-pub(super) fn visible(token: &str) -> String {
+pub(in crate::exhibits) fn visible(token: &str) -> String {
     token
         .chars()
         .map(|it| {
