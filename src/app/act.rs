@@ -126,7 +126,7 @@ impl App {
         if self.lab.fault.is_some() {
             self.switch(self.compute);
         }
-        for id in self.models(ctx) {
+        for id in self.models(&self.shown(ctx)) {
             if matches!(weights(&self.zoo, &id), Weights::Failed(_)) {
                 self.zoo.load(&id);
             }

@@ -214,10 +214,10 @@ impl App {
         if self.zoo.poll() {
             ctx.request_repaint_after(Duration::from_millis(100));
         }
-        self.load_models(ctx);
+        let shown = self.shown(ctx);
+        self.load_models(&shown);
         self.lab.poll();
         self.heed_fault();
-        let shown = self.shown(ctx);
         for id in &shown {
             let Some(egui_tiles::Tile::Pane(pane)) = self.tree.tiles.get_mut(TileId::from_u64(*id)) else {
                 continue;

@@ -14,10 +14,10 @@ const SMALL: u64 = 8_000_000;
 
 impl App {
     /// Loads the models that are on the screen, once, without being asked.
-    pub(super) fn load_models(&mut self, ctx: &Context) {
+    pub(super) fn load_models(&mut self, shown: &[u64]) {
         let small = |id: &String| self.zoo.get(id).and_then(|it| it.memory).is_some_and(|it| it < SMALL);
-        let measured: Vec<String> = self.measured(ctx).into_iter().filter(small).collect();
-        for id in self.models(ctx).into_iter().chain(measured) {
+        let measured: Vec<String> = self.measured(shown).into_iter().filter(small).collect();
+        for id in self.models(shown).into_iter().chain(measured) {
             if matches!(self.zoo.status(&id), Some(Status::Absent)) && self.loaded.insert(id.clone()) {
                 self.zoo.load(&id);
             }
@@ -25,17 +25,17 @@ impl App {
     }
 
     /// The models on which the claims of the tiles on the screen are measured.
-    fn measured(&self, ctx: &Context) -> BTreeSet<String> {
-        let shown = self.shown(ctx).into_iter();
-        let panes = shown.filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(id)));
-        panes.flat_map(|it| it.exhibit.checks()).map(|it| it.model.to_owned()).collect()
+    fn measured(&self, shown: &[u64]) -> BTreeSet<String> {
+        self.panes(shown).flat_map(|it| it.exhibit.checks()).map(|it| it.model.to_owned()).collect()
     }
 
     /// The models of the tiles that are on the screen.
-    pub(super) fn models(&self, ctx: &Context) -> BTreeSet<String> {
-        let shown = self.shown(ctx).into_iter();
-        let panes = shown.filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(id)));
-        panes.map(|it| it.exhibit.model(&self.inputs).to_owned()).collect()
+    pub(super) fn models(&self, shown: &[u64]) -> BTreeSet<String> {
+        self.panes(shown).map(|it| it.exhibit.model(&self.inputs).to_owned()).collect()
+    }
+
+    fn panes(&self, ids: &[u64]) -> impl Iterator<Item = &Pane> {
+        ids.iter().filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(*id)))
     }
 
     /// Whether a tile shows models of `kind`.

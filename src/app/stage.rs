@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::action::{Action, Compute, OnTile};
 use super::checks::Checks;
 use super::tile;
-use crate::exhibits::{Exhibit, Inputs};
+use crate::exhibits::{Exhibit, Inputs, Scene};
 use crate::focus::Focus;
 use crate::lab::Lab;
 use crate::link::Tile;
@@ -121,6 +121,13 @@ pub(super) struct Stage<'a> {
     pub(super) maximised: bool,
     /// Whether the system asks for less motion.
     pub(super) calm: bool,
+}
+
+impl Stage<'_> {
+    /// What an exhibit sees of it.
+    pub(super) fn scene<'s>(&'s mut self, trace: &'s Trace, pick: &'s mut bool) -> Scene<'s> {
+        Scene { trace, focus: self.focus, style: self.style, inputs: self.inputs, zoo: self.zoo, pick }
+    }
 }
 
 impl egui_tiles::Behavior<Pane> for Stage<'_> {

@@ -98,14 +98,7 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
     let trace = pane.trace(id, stage.lab);
     let Some(trace) = trace else { return condition.instead(stage, ui, id, size) };
     let mut pick = false;
-    let mut scene = Scene {
-        trace: &trace,
-        focus: stage.focus,
-        style,
-        inputs: stage.inputs,
-        zoo: stage.zoo,
-        pick: &mut pick,
-    };
+    let mut scene = stage.scene(&trace, &mut pick);
     let (rect, shown) = picture(ui, pane, &mut scene, size);
     condition.veil(stage, ui, rect, pane);
     let bottom = ui.min_rect().bottom();
@@ -113,14 +106,7 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
         states::missing(ui, style, rect);
     }
     ui.add_space(style.grid(1.0));
-    let mut scene = Scene {
-        trace: &trace,
-        focus: stage.focus,
-        style,
-        inputs: stage.inputs,
-        zoo: stage.zoo,
-        pick: &mut pick,
-    };
+    let mut scene = stage.scene(&trace, &mut pick);
     pane.exhibit.controls(ui, &mut scene);
     if pick {
         stage.actions.push(Action::Model(OnModel::Pick));

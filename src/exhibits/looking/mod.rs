@@ -3,14 +3,14 @@
 use egui::{RichText, Sense, WidgetInfo, pos2, vec2};
 use serde::{Deserialize, Serialize};
 
-use super::{Inputs, Scene, choose_model};
+use super::{Card, Inputs, Scene, choose_model};
 use crate::data::Picture;
 use crate::graph::Graph;
 use crate::models::{Kind, Vision, Zoo};
 use crate::saliency::probe::Wanted;
 use crate::tensor::Tensor;
-use crate::trace::Trace;
-use crate::ui::{Easel, Maps, number};
+use crate::trace::{Kept, Trace};
+use crate::ui::{Easel, Figure, Maps, Range, Scale, number};
 
 /// A model, the class that is asked for, and what the pointer does on the picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -237,6 +237,27 @@ impl Bar<'_> {
         }
         response.clicked()
     }
+}
+
+/// A map `[row, col]` as a figure for papers; `signed` where zero is in the middle of the scale.
+pub(super) fn figure(card: &Card, words: &str, kept: &Kept, signed: bool) -> Option<Figure> {
+    let [rows, cols] = kept.shape[..] else { return None };
+    let values = kept.window(0..rows * cols)?.to_vec();
+    let largest = values.iter().fold(1e-12f32, |most, it| most.max(it.abs()));
+    let numbers = |n: usize| (0..n).map(|i| i.to_string()).collect();
+    Some(Figure {
+        title: format!("{}: {words}", card.title),
+        caption: format!("{}, arXiv {} ({}).", card.paper, card.reference, card.year),
+        x_label: "column".to_owned(),
+        y_label: "row".to_owned(),
+        x_tokens: numbers(cols),
+        y_tokens: numbers(rows),
+        values,
+        range: if signed { Range::signed(largest) } else { Range { min: 0.0, max: largest, log: false } },
+        scale: if signed { Scale::Diverging } else { Scale::Sequential },
+        dark: false,
+        link: String::new(),
+    })
 }
 
 /// The value of a map `[row, col]` of a trace at a place, and the row and column.

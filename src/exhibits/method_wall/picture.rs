@@ -4,7 +4,7 @@ use egui::{RichText, vec2};
 
 use super::{CARD, GRID, MethodWall, Pair};
 use crate::exhibits::Scene;
-use crate::exhibits::looking::value;
+use crate::exhibits::looking::{self, value};
 use crate::saliency::masking::STEPS;
 use crate::saliency::method::Method;
 use crate::trace::Trace;
@@ -279,22 +279,5 @@ fn read_out(scene: &mut Scene<'_>, methods: &[Method]) {
 /// The map of A, for papers.
 pub(super) fn figure(state: &MethodWall, scene: &Scene<'_>) -> Option<Figure> {
     let i = methods(scene.trace).iter().position(|it| *it == state.pair.a)?;
-    let kept = scene.trace.get(&format!("maps.{i}"))?;
-    let [rows, cols] = kept.shape[..] else { return None };
-    let values = kept.window(0..rows * cols)?.to_vec();
-    let largest = values.iter().fold(f32::MIN_POSITIVE, |most, it| most.max(*it));
-    let numbers = |n: usize| (0..n).map(|i| i.to_string()).collect();
-    Some(Figure {
-        title: format!("{}: {}", CARD.title, state.pair.a.name()),
-        caption: format!("{}, arXiv {} ({}).", CARD.paper, CARD.reference, CARD.year),
-        x_label: "column".to_owned(),
-        y_label: "row".to_owned(),
-        x_tokens: numbers(cols),
-        y_tokens: numbers(rows),
-        values,
-        range: Range { min: 0.0, max: largest, log: false },
-        scale: Scale::Sequential,
-        dark: false,
-        link: String::new(),
-    })
+    looking::figure(&CARD, state.pair.a.name(), scene.trace.get(&format!("maps.{i}"))?, false)
 }

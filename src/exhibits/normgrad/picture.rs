@@ -4,7 +4,7 @@ use egui::{RichText, vec2};
 
 use super::{CARD, Identity, NormGrad};
 use crate::exhibits::Scene;
-use crate::exhibits::looking::value;
+use crate::exhibits::looking::{self, value};
 use crate::trace::Trace;
 use crate::ui::{Figure, Maps, Peak, Range, Scale, Square, Style, number};
 
@@ -189,23 +189,6 @@ pub(super) fn figure(state: &NormGrad, scene: &Scene<'_>) -> Option<Figure> {
         Some(words) => (format!("layers.{layer}.map"), format!("layer {words}")),
         None => ("combined".to_owned(), "all layers combined".to_owned()),
     };
-    let kept = trace.get(&name)?;
-    let [rows, cols] = kept.shape[..] else { return None };
-    let values = kept.window(0..rows * cols)?.to_vec();
-    let largest = values.iter().fold(1e-12f32, |most, it| most.max(it.abs()));
     let signed = state.is_signed() && layer < layers(trace);
-    let numbers = |n: usize| (0..n).map(|i| i.to_string()).collect();
-    Some(Figure {
-        title: format!("{}: {words}", CARD.title),
-        caption: format!("{}, arXiv {} ({}).", CARD.paper, CARD.reference, CARD.year),
-        x_label: "column".to_owned(),
-        y_label: "row".to_owned(),
-        x_tokens: numbers(cols),
-        y_tokens: numbers(rows),
-        values,
-        range: if signed { Range::signed(largest) } else { Range { min: 0.0, max: largest, log: false } },
-        scale: if signed { Scale::Diverging } else { Scale::Sequential },
-        dark: false,
-        link: String::new(),
-    })
+    looking::figure(&CARD, &words, trace.get(&name)?, signed)
 }
