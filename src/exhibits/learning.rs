@@ -114,10 +114,15 @@ impl Learning {
         Spirals { steps: STEPS, hidden: self.hidden.clamp(NEURONS, 256), rate: self.rate as f32 * 1e-3 }
     }
 
+    /// What a run belongs to.
+    fn key(&self) -> (u64, usize, u32) {
+        (self.seed, self.hidden, self.rate)
+    }
+
     /// The run of this seed, width and rate.
     fn live<T>(&self, f: impl FnOnce(&mut Live) -> T) -> T {
         let mut live = self.live.borrow_mut();
-        let key = (self.seed, self.hidden, self.rate);
+        let key = self.key();
         let known = live.take().filter(|it| it.key == key);
         f(live.insert(known.unwrap_or_else(|| Live::new(key, self.recipe(), self.plays))))
     }
@@ -165,6 +170,7 @@ impl Exhibit for Learning {
 
     fn record(&self, _inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
         let g = Graph::default();
+        g.label("run", vec![format!("{:?}", self.key())]);
         self.live(|it| {
             let parameters = it.record(&g);
             field(&g, &Params::recorded(&g, &parameters));
@@ -173,7 +179,8 @@ impl Exhibit for Learning {
     }
 
     fn recorded(&self, _inputs: &Inputs) -> Option<Arc<Trace>> {
-        recorded(CARD.id).filter(|_| self.live(|it| it.is_new()))
+        let usual = self.key() == Self::default().key();
+        recorded(CARD.id).filter(|_| usual && self.live(|it| it.is_new()))
     }
 
     fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
@@ -181,7 +188,10 @@ impl Exhibit for Learning {
     }
 
     fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
-        if self.live(|it| it.take(scene.trace)) {
+        // What was recorded is rounded, and a run of another seed is none to go on from.
+        let trace = scene.trace;
+        let own = !trace.stats.device.is_empty() && trace.words("run") == [format!("{:?}", self.key())];
+        if own && self.live(|it| it.take(trace)) {
             ui.ctx().request_repaint();
         }
         picture::view(self, ui, scene)
