@@ -19,6 +19,7 @@ pub mod lab;
 pub mod link;
 pub mod models;
 pub mod nn;
+pub mod page;
 pub mod platform;
 pub mod saliency;
 pub mod tensor;

@@ -51,7 +51,7 @@ impl App {
             OnTile::Maximise => self.maximised = if self.maximised.is_some() { None } else { Some(id) },
             OnTile::Retry => self.again(id),
             OnTile::Stop => self.lab.cancel(id),
-            OnTile::Export(format) => self.export(ctx, id, format),
+            OnTile::Export(format, panel) => self.export(ctx, id, format, panel),
         }
     }
 
@@ -238,8 +238,8 @@ impl App {
         }
     }
 
-    fn export(&mut self, ctx: &Context, id: u64, format: Format) {
-        match self.draw(ctx, id, format) {
+    fn export(&mut self, ctx: &Context, id: u64, format: Format, panel: &str) {
+        match self.draw(ctx, id, format, panel) {
             Err(reason) => self.notices.warn(reason),
             Ok((name, bytes)) => {
                 let (news, ctx, save) = (self.news.0.clone(), ctx.clone(), platform::save_file(&name, bytes));
@@ -252,7 +252,13 @@ impl App {
     }
 
     /// The tile's picture as a file: its name and contents.
-    fn draw(&mut self, ctx: &Context, id: u64, format: Format) -> Result<(String, Vec<u8>), String> {
+    fn draw(
+        &mut self,
+        ctx: &Context,
+        id: u64,
+        format: Format,
+        panel: &str,
+    ) -> Result<(String, Vec<u8>), String> {
         let link = platform::shareable(&link::encode(&self.snapshot()));
         let later = "The numbers are not at hand yet. Please try again in a moment.";
         let pane = self.tree.tiles.get_pane(&TileId::from_u64(id)).ok_or(later)?;
@@ -266,13 +272,15 @@ impl App {
             zoo,
             pick: &mut false,
         };
-        let figure = crate::ui::Figure { link, ..pane.exhibit.figure(&scene).ok_or(later)? };
+        let figure = crate::ui::Figure { link, ..pane.exhibit.figure(panel, &scene).ok_or(later)? };
         let (ending, bytes) = match format {
             Format::Svg => ("svg", figure.svg().map(String::into_bytes).map_err(|error| error.to_string())?),
             Format::Png => ("png", figure.png(ctx, 2.0).map_err(|error| error.to_string())?),
             Format::Csv => ("csv", figure.csv().into_bytes()),
+            Format::Npy => ("npy", figure.npy()),
         };
-        Ok((format!("vitrine-{}.{ending}", pane.exhibit.card().id), bytes))
+        let panel = panel.to_lowercase().replace(|it: char| !it.is_alphanumeric(), "-");
+        Ok((format!("vitrine-{}-{panel}.{ending}", pane.exhibit.card().id), bytes))
     }
 
     /// Opens the state that the page's address has changed to.

@@ -57,8 +57,8 @@ pub(super) enum OnTile {
     Retry,
     /// Stop its run.
     Stop,
-    /// Save its picture.
-    Export(Format),
+    /// Save one of its panels.
+    Export(Format, &'static str),
 }
 
 /// What can be done with the model.
@@ -98,6 +98,8 @@ pub(super) enum Format {
     Png,
     /// The numbers.
     Csv,
+    /// The numbers, for Python.
+    Npy,
 }
 
 /// Where models are computed.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use egui::Ui;
+use egui::{RichText, Ui};
 
 use super::action::Compute;
 use crate::exhibits::{Check, Exhibit, Measure};
 use crate::lab::Lab;
 use crate::models::Zoo;
-use crate::ui::{Measured, Style, badge};
+use crate::ui::{Measured, Style, badge, number};
 
 /// What was measured, by exhibit and check. Tiles with the same exhibit share it.
 #[derive(Default)]
@@ -63,27 +63,51 @@ impl Checks {
 
     /// A row of badges.
     pub(super) fn show(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
-        let checks = exhibit.checks();
-        if checks.is_empty() {
-            return;
-        }
         ui.add_space(style.grid(1.0));
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = style.grid(2.0);
-            for check in checks.iter().filter(|it| applies(it, compute)) {
-                let state = self.known.get(&key(exhibit, check));
-                let (value, words) = match state {
-                    Some(State::Value(value)) => (Some(*value), String::new()),
-                    Some(State::Failed(error)) => {
-                        (Some(f32::NAN), format!("\nCould not be measured: {error}."))
-                    }
-                    None => (None, "\nMeasured once the model is there.".to_owned()),
-                };
-                let measured = Measured { name: check.name, value, tolerance: check.tolerance };
-                let Check { claim, tolerance, because, .. } = check;
-                let words = format!("{}. Tolerance {tolerance:.0e}: {because}.{words}", capital(claim));
-                badge(ui, style, &measured).on_hover_text(words);
-            }
+            self.badges(ui, style, exhibit, compute);
+        });
+    }
+
+    fn badges(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
+        for check in exhibit.checks().iter().filter(|it| applies(it, compute)) {
+            let state = self.known.get(&key(exhibit, check));
+            let (value, words) = match state {
+                Some(State::Value(value)) => (Some(*value), String::new()),
+                Some(State::Failed(error)) => (Some(f32::NAN), format!("\nCould not be measured: {error}.")),
+                None => (None, "\nMeasured once the model is there.".to_owned()),
+            };
+            let measured = Measured { name: check.name, value, tolerance: check.tolerance };
+            let Check { claim, tolerance, because, .. } = check;
+            let words = format!("{}. Tolerance {}: {because}.{words}", capital(claim), number(*tolerance));
+            badge(ui, style, &measured).on_hover_text(words);
+        }
+    }
+
+    /// How many checks hold, in words.
+    pub(super) fn tally(&self, exhibit: &dyn Exhibit, compute: Compute) -> String {
+        let checks = exhibit.checks();
+        let applied: Vec<&Check> = checks.iter().filter(|it| applies(it, compute)).collect();
+        let known = |it: &&&Check| self.known.get(&key(exhibit, it)).is_some();
+        let holds = |it: &&&Check| match self.known.get(&key(exhibit, it)) {
+            Some(State::Value(value)) => *value <= it.tolerance,
+            _ => false,
+        };
+        let (count, held) = (applied.len(), applied.iter().filter(holds).count());
+        if applied.iter().any(|it| known(&it)) {
+            format!("{held} of {count} checks hold")
+        } else {
+            format!("{count} checks")
+        }
+    }
+
+    /// All badges behind one button, for a tile without room for them.
+    pub(super) fn chip(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
+        let words = RichText::new(format!("{} ▾", self.tally(exhibit, compute)));
+        let button = ui.button(words.font(style.regular(style.caption)));
+        egui::Popup::menu(&button).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
+            self.badges(ui, style, exhibit, compute);
         });
     }
 }

@@ -1,113 +1,171 @@
-//! The gallery: a page of cards, one an exhibit.
+//! The gallery: a page of cards, one an exhibit, each with its living picture at card size.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use egui::{Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, vec2};
 
-use super::action::Action;
+use super::action::{Action, Compute};
+use super::checks::Checks;
 use super::tile::quiet;
-use crate::exhibits::{Entry, Inputs, Scene};
+use crate::exhibits::{Entry, Exhibit, Inputs, Scene};
 use crate::focus::Focus;
 use crate::models::Zoo;
-use crate::ui::{Figure, Style, scale};
+use crate::page;
+use crate::trace::Trace;
+use crate::ui::Style;
 
-/// Most cells along an edge of a thumbnail.
-const CELLS: usize = 24;
-
-/// The gallery, with the figures that its thumbnails are drawn from.
+/// The gallery, with the exhibits that its cards show.
 #[derive(Default)]
-pub(super) struct Gallery(Vec<Option<Figure>>);
+pub(super) struct Gallery {
+    cards: Vec<Option<Open>>,
+    search: String,
+    family: Option<&'static str>,
+}
+
+/// An exhibit as its card shows it.
+struct Open {
+    exhibit: Box<dyn Exhibit>,
+    trace: Option<Arc<Trace>>,
+}
+
+/// What the cards are drawn with.
+pub(super) struct Hall<'a> {
+    pub(super) style: &'a Style,
+    pub(super) entries: &'a [Entry],
+    pub(super) zoo: &'a Zoo,
+    pub(super) checks: &'a Checks,
+    pub(super) compute: Compute,
+}
 
 impl Gallery {
     /// Shows the page; a click on a card opens its exhibit.
-    pub(super) fn show(
-        &mut self,
-        ui: &mut Ui,
-        style: &Style,
-        entries: &[Entry],
-        zoo: &Zoo,
-        actions: &mut Vec<Action>,
-    ) {
-        self.0.resize_with(entries.len(), || None);
-        for (figure, entry) in self.0.iter_mut().zip(entries).filter(|it| it.0.is_none()) {
-            *figure = self::figure(entry, style, zoo);
-        }
+    pub(super) fn show(&mut self, ui: &mut Ui, hall: &Hall<'_>, actions: &mut Vec<Action>) {
+        let (style, entries) = (hall.style, hall.entries);
+        self.cards.resize_with(entries.len(), || None);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            ui.add_space(style.grid(2.0));
+            ui.add_space(style.grid(1.0));
             ui.label(RichText::new("Exhibits").font(style.semibold(style.page)).color(style.text));
             let words = "Each shows one idea at work in a real model. Open several and compare them under one cursor.";
-            ui.label(quiet(style, words));
-            ui.add_space(style.grid(2.0));
-            ui.horizontal_wrapped(|ui| {
-                ui.spacing_mut().item_spacing = vec2(style.grid(2.0), style.grid(2.0));
-                for (entry, figure) in entries.iter().zip(&self.0) {
-                    if card(ui, style, entry, figure.as_ref()).clicked() {
-                        actions.push(Action::Open(entry.card.id));
-                    }
-                }
-            });
+            ui.add(egui::Label::new(quiet(style, words)).wrap());
+            self.filters(ui, style, entries);
+            ui.add_space(style.grid(1.0));
+            let found: Vec<usize> = (0..entries.len()).filter(|i| self.finds(&entries[*i])).collect();
+            if found.is_empty() {
+                ui.label(quiet(style, "Nothing is called like this. Try another word."));
+            }
+            self.grid(ui, hall, &found, actions);
         });
     }
-}
 
-/// What the exhibit shows before anything was computed.
-fn figure(entry: &Entry, style: &Style, zoo: &Zoo) -> Option<Figure> {
-    let exhibit = (entry.open)(serde_json::Value::Null).ok()?;
-    let mut inputs = Inputs::default();
-    let trace = exhibit.recorded(&inputs)?;
-    exhibit.figure(&Scene {
-        trace: &trace,
-        focus: &mut Focus::default(),
-        style,
-        inputs: &mut inputs,
-        zoo,
-        pick: &mut false,
-    })
-}
-
-fn card(ui: &mut Ui, style: &Style, entry: &Entry, figure: Option<&Figure>) -> egui::Response {
-    let width = style.grid(40.0).min(ui.available_width());
-    let (rect, response) = ui.allocate_exact_size(vec2(width, style.grid(44.0)), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {}", entry.card.title)));
-    let edge = if response.hovered() || response.has_focus() { style.accent } else { style.hairline };
-    let stroke = Stroke::new(1.0, edge);
-    ui.painter().rect(rect, 10.0 * style.scale, style.surface, stroke, StrokeKind::Inside);
-    let inside = rect.shrink(style.grid(2.0));
-    let (above, below) = inside.split_top_bottom_at_y(inside.top() + style.grid(24.0));
-    if let Some(figure) = figure {
-        thumbnail(ui, style, above, figure);
+    /// What narrows the choice down: a word, and a family.
+    fn filters(&mut self, ui: &mut Ui, style: &Style, entries: &[Entry]) {
+        ui.add_space(style.grid(1.0));
+        ui.horizontal_wrapped(|ui| {
+            let width = style.grid(30.0).min(ui.available_width());
+            let search = egui::TextEdit::singleline(&mut self.search).hint_text("Find an exhibit");
+            ui.add(search.desired_width(width));
+            ui.selectable_value(&mut self.family, None, "all");
+            let families: BTreeSet<&'static str> = entries.iter().map(|it| it.card.family).collect();
+            for family in families {
+                ui.selectable_value(&mut self.family, Some(family), family);
+            }
+        });
     }
-    ui.scope_builder(
-        UiBuilder::new().max_rect(below).layout(egui::Layout::top_down(egui::Align::Min)),
-        |ui| {
-            ui.style_mut().interaction.selectable_labels = false;
-            ui.add_space(style.grid(1.0));
-            ui.label(RichText::new(entry.card.title).font(style.semibold(style.title)).color(style.text));
-            ui.label(RichText::new(entry.card.claim).font(style.regular(style.body)).color(style.text));
-            ui.add_space(style.grid(0.5));
-            ui.label(quiet(
-                style,
-                format!("{} · {} · {}", entry.card.family, entry.card.paper, entry.card.year),
-            ));
-        },
-    );
-    response.on_hover_cursor(egui::CursorIcon::PointingHand)
-}
 
-/// The figure's cells, without words.
-fn thumbnail(ui: &Ui, style: &Style, rect: Rect, figure: &Figure) {
-    let (rows, cols) = (figure.y_tokens.len(), figure.x_tokens.len());
-    let (rows_shown, cols_shown) = (rows.min(CELLS), cols.min(CELLS));
-    if rows_shown == 0 || cols_shown == 0 || figure.values.len() < rows * cols {
-        return;
+    fn finds(&self, entry: &Entry) -> bool {
+        let card = entry.card;
+        let text = [card.id, card.title, card.claim, card.paper, card.family].join(" ").to_lowercase();
+        let all = self.search.to_lowercase();
+        self.family.is_none_or(|it| it == card.family) && all.split_whitespace().all(|it| text.contains(it))
     }
-    let cell = (rect.width() / cols_shown as f32).min(rect.height() / rows_shown as f32);
-    let origin = rect.center() - cell * vec2(cols_shown as f32, rows_shown as f32) / 2.0;
-    for i in 0..rows_shown {
-        for j in 0..cols_shown {
-            let value = figure.values[i * cols + j];
-            let t = (value - figure.range.min) / (figure.range.max - figure.range.min);
-            let corner = origin + cell * vec2(j as f32, i as f32);
-            let square = Rect::from_min_size(corner, egui::Vec2::splat(cell)).shrink(0.03 * cell);
-            ui.painter().rect_filled(square, 0.0, scale::colour(figure.scale, style.dark, t));
+
+    /// The cards in rows of equal width; those out of sight are not drawn.
+    fn grid(&mut self, ui: &mut Ui, hall: &Hall<'_>, found: &[usize], actions: &mut Vec<Action>) {
+        let style = hall.style;
+        let (gap, whole) = (style.grid(2.0), ui.available_width());
+        let columns = (((whole + gap) / (style.grid(38.0) + gap)) as usize).max(1);
+        let width = (whole + gap) / columns as f32 - gap;
+        let height = style.grid(43.0);
+        for row in found.chunks(columns) {
+            let (line, _) = ui.allocate_exact_size(vec2(whole, height), Sense::hover());
+            ui.add_space(gap - ui.spacing().item_spacing.y);
+            if !ui.is_rect_visible(line) {
+                continue;
+            }
+            for (column, i) in row.iter().enumerate() {
+                let corner = line.min + vec2(column as f32 * (width + gap), 0.0);
+                let rect = Rect::from_min_size(corner, vec2(width, height));
+                let open = self.cards[*i].get_or_insert_with(|| Open::new(&hall.entries[*i]));
+                if open.card(ui, hall, rect, *i) {
+                    actions.push(Action::Open(hall.entries[*i].card.id));
+                }
+            }
         }
+    }
+}
+
+impl Open {
+    fn new(entry: &Entry) -> Self {
+        let exhibit = (entry.open)(serde_json::Value::Null);
+        let exhibit = exhibit.unwrap_or_else(|reason| unreachable!("a default state opens: {reason}"));
+        Self { exhibit, trace: None }
+    }
+
+    /// One card; whether it was clicked.
+    fn card(&mut self, ui: &mut Ui, hall: &Hall<'_>, rect: Rect, i: usize) -> bool {
+        let (style, card) = (hall.style, self.exhibit.card());
+        let frame = ui.painter().add(egui::Shape::Noop);
+        let inside = rect.shrink(style.grid(1.5));
+        let (above, below) = inside.split_top_bottom_at_y(inside.bottom() - style.grid(13.0));
+        self.picture(ui, hall, above, i);
+        let words = UiBuilder::new().max_rect(below).id_salt(("words", i));
+        ui.scope_builder(words.layout(egui::Layout::top_down(egui::Align::Min)), |ui| {
+            ui.shrink_clip_rect(below);
+            ui.spacing_mut().item_spacing.y = style.grid(0.25);
+            ui.add_space(style.grid(0.75));
+            let label = |words: RichText| egui::Label::new(words).selectable(false);
+            let title = RichText::new(card.title).font(style.semibold(style.title)).color(style.text);
+            ui.add(label(title).truncate());
+            let claim = RichText::new(card.claim).font(style.regular(style.caption)).color(style.text);
+            ui.add(label(claim).wrap());
+            let source = format!("{} · {}", card.family, card.year);
+            let held = hall.checks.tally(self.exhibit.as_ref(), hall.compute);
+            ui.add(label(quiet(style, format!("{source} · {held}"))).truncate());
+        });
+        let response = ui.interact(rect, ui.scope_id().with(("card", i)), Sense::click());
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {}", card.title)));
+        let edge = if response.hovered() || response.has_focus() { style.accent } else { style.hairline };
+        let shape = egui::epaint::RectShape::new(
+            rect,
+            10.0 * style.scale,
+            style.surface,
+            Stroke::new(1.0, edge),
+            StrokeKind::Inside,
+        );
+        ui.painter().set(frame, shape);
+        response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
+    }
+
+    /// The essential panel, of what was recorded.
+    fn picture(&mut self, ui: &mut Ui, hall: &Hall<'_>, rect: Rect, i: usize) {
+        let mut inputs = Inputs::default();
+        if self.trace.is_none() {
+            self.trace = self.exhibit.recorded(&inputs);
+        }
+        let Some(trace) = &self.trace else { return };
+        // The cursor of the tiles is not for cards.
+        let mut scene = Scene {
+            trace,
+            focus: &mut Focus::default(),
+            style: hall.style,
+            inputs: &mut inputs,
+            zoo: hall.zoo,
+            pick: &mut false,
+        };
+        ui.scope_builder(UiBuilder::new().max_rect(rect).id_salt(("picture", i)), |ui| {
+            ui.shrink_clip_rect(rect.expand(2.0));
+            page::show(self.exhibit.as_mut(), ui, &mut scene, rect, &mut None, true);
+        });
     }
 }

@@ -34,7 +34,7 @@ use web_time::Duration;
 use self::action::Action;
 pub use self::action::Compute;
 use self::checks::Checks;
-use self::gallery::Gallery;
+use self::gallery::{Gallery, Hall};
 use self::notice::Notices;
 pub use self::report::{ModelReport, Report};
 use self::stage::{Pane, Stage};
@@ -274,7 +274,9 @@ impl App {
         let frame = egui::Frame::new().fill(self.style.background).inner_margin(margin);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
             if self.in_gallery || self.tree.is_empty() {
-                self.gallery.show(ui, &self.style, &self.entries, &self.zoo, actions);
+                let (style, entries, zoo) = (&self.style, &self.entries, &self.zoo);
+                let hall = Hall { style, entries, zoo, checks: &self.checks, compute: self.compute };
+                self.gallery.show(ui, &hall, actions);
                 return;
             }
             if phone {

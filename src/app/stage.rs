@@ -27,6 +27,12 @@ pub(super) struct Pane {
     pub(super) asked: Option<Question>,
     /// Height of what stands below the picture, as of the last frame: the picture gets the rest.
     pub(super) below: f32,
+    /// The names of its panels, as of the last frame.
+    pub(super) panels: Vec<&'static str>,
+    /// The panel that was asked for where not all find room.
+    pub(super) front: Option<&'static str>,
+    /// How many rows of knobs there are, as of the last frame.
+    pub(super) rows: usize,
     /// Why the exhibit has no use for the model, which is loaded.
     pub(super) refused: Option<String>,
     /// Since when the trace is older than the inputs.
@@ -46,7 +52,17 @@ pub(super) struct Question {
 impl Pane {
     /// A tile with `exhibit`.
     pub(super) fn new(exhibit: Box<dyn Exhibit>) -> Self {
-        Self { exhibit, recorded: None, asked: None, below: 0.0, refused: None, stale: None }
+        Self {
+            exhibit,
+            recorded: None,
+            asked: None,
+            below: 0.0,
+            panels: vec![],
+            front: None,
+            rows: 0,
+            refused: None,
+            stale: None,
+        }
     }
 
     /// What of the exhibit's state differs from the default.

@@ -104,27 +104,39 @@ impl<'a> Condition<'a> {
         })
     }
 
-    /// One line above the picture, if there is something to say.
-    pub(super) fn strip(&self, stage: &mut Stage<'_>, ui: &mut Ui, id: u64) {
+    /// What there is to say lies over the foot of the picture: nothing moves because of it.
+    pub(super) fn strip(&self, stage: &mut Stage<'_>, ui: &mut Ui, id: u64, rect: Rect) {
         let Some(message) = self.message(id).filter(|_| self.lab.trace.is_some() || self.recorded) else {
             return;
         };
         let style = stage.style;
-        ui.add_space(style.grid(0.5));
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = style.grid(1.0);
-            if message.bad {
-                let (dot, _) = ui.allocate_exact_size(Vec2::splat(style.grid(1.0)), Sense::hover());
-                ui.painter().circle_filled(dot.center(), style.grid(0.4), style.bad);
-            }
-            ui.add(egui::Label::new(quiet(style, &message.words)).wrap());
-            buttons(stage, ui, &message, true);
+        let corner = UiBuilder::new().max_rect(rect).layout(egui::Layout::bottom_up(egui::Align::Min));
+        let mut corner = ui.new_child(corner);
+        let frame = egui::Frame::new()
+            .fill(style.background)
+            .stroke(style.hair())
+            .corner_radius(style.grid(1.0))
+            .inner_margin(style.grid(0.75));
+        frame.show(&mut corner, |ui| {
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().item_spacing.x = style.grid(1.0);
+                if message.bad {
+                    let (dot, _) = ui.allocate_exact_size(Vec2::splat(style.grid(1.0)), Sense::hover());
+                    ui.painter().circle_filled(dot.center(), style.grid(0.4), style.bad);
+                }
+                ui.add(egui::Label::new(quiet(style, &message.words)).wrap());
+                buttons(stage, ui, &message, true);
+            });
         });
     }
 
+    /// Whether numbers are on their way.
+    pub(super) fn computes(&self) -> bool {
+        self.stale || self.lab.elapsed.is_some()
+    }
+
     /// What stands in for a picture that is not there yet.
-    pub(super) fn instead(&self, stage: &mut Stage<'_>, ui: &mut Ui, id: u64, size: Vec2) {
-        let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    pub(super) fn instead(&self, stage: &mut Stage<'_>, ui: &mut Ui, id: u64, rect: Rect) {
         let message = self.message(id);
         skeleton(ui, stage.style, rect, if message.is_some() { 0.35 } else { 1.0 });
         self.hairline(stage, ui, rect);
@@ -178,17 +190,13 @@ impl<'a> Condition<'a> {
     }
 }
 
-/// Says that a trace lacks what a picture needs.
-pub(super) fn missing(ui: &Ui, style: &Style, rect: Rect) {
+/// Says why there is no picture yet.
+pub(super) fn missing(ui: &Ui, style: &Style, rect: Rect, computes: bool) {
     skeleton(ui, style, rect, 0.35);
-    let words = "This trace lacks what the picture needs.";
-    ui.painter().text(
-        rect.center(),
-        Align2::CENTER_CENTER,
-        words,
-        style.regular(style.body),
-        style.secondary,
-    );
+    let words = if computes { "Computing" } else { "The numbers are on their way" };
+    let font = style.regular(style.body);
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, words, font, style.secondary);
+    ui.request_repaint_after(Duration::from_millis(50));
 }
 
 /// The quiet shape of a picture to come.

@@ -1,58 +1,63 @@
 //! One tile: the label on the wall, the picture, the knobs under it, and the measured claims.
 
-use egui::{Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, Vec2, vec2};
+use egui::{Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
 
 use super::action::{Action, Format, OnModel, OnTile};
 use super::icon::{Icon, icon_button};
 use super::layout::Place;
 use super::stage::{Pane, Stage, ground};
 use super::states::{self, Condition};
-use crate::exhibits::Scene;
-use crate::ui::card;
-
-/// The picture is at least this high, in steps of the grid; what does not fit scrolls.
-const LEAST: f32 = 48.0;
+use crate::exhibits::{Exhibit, Scene};
+use crate::page::{self, Knobs};
+use crate::ui::{Size, card};
 
 /// Draws a tile; whether somebody began to drag it by its title.
 pub(super) fn show(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane) -> bool {
     let rect = ui.max_rect();
     ground(ui, stage.style, rect);
-    let padding = stage.style.grid(2.0);
+    let size = Size::of(rect.size(), stage.style);
+    let padding = stage.style.grid(if size == Size::Full { 2.0 } else { 1.25 });
     let inside = rect.shrink(padding);
     let mut dragged = false;
     ui.scope_builder(UiBuilder::new().max_rect(inside).id_salt(id), |ui| {
         ui.shrink_clip_rect(rect.shrink(1.0));
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            dragged = label(stage, ui, id, pane);
-            body(stage, ui, id, pane, inside.height());
+            dragged = label(stage, ui, id, pane, size);
+            body(stage, ui, id, pane, inside.height(), size);
         });
     });
     dragged
 }
 
+/// The picture is at least this high, in steps of the grid; what does not fit scrolls.
+fn least(size: Size) -> f32 {
+    match size {
+        Size::Card => 8.0,
+        Size::Half => 22.0,
+        Size::Full => 30.0,
+    }
+}
+
 /// The label on the wall with the tile's buttons; whether a drag began there.
-fn label(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane) -> bool {
+fn label(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane, size: Size) -> bool {
     let style = stage.style;
     let top = ui.available_rect_before_wrap();
     let buttons = vec2(style.grid(11.0), style.grid(3.5));
-    ui.scope(|ui| {
-        ui.set_max_width(top.width() - buttons.x);
-        card(ui, style, pane.exhibit.card());
-    });
-    // Above the card's own widgets, so that the title is a handle.
-    let handle = Rect::from_min_size(top.min, vec2(top.width() - buttons.x, 1.4 * style.title));
-    let handle = ui.interact(handle, ui.scope_id().with("handle"), Sense::click_and_drag());
+    let room = top.width() - buttons.x - style.grid(1.0);
+    let title = ui.scope(|ui| card(ui, style, pane.exhibit.card(), size, room)).inner;
+    // Above the title, so that it is a handle.
+    let handle = ui.interact(title, ui.scope_id().with("handle"), Sense::click_and_drag());
     if handle.double_clicked() {
         stage.actions.push(Action::Tile(id, OnTile::Maximise));
     }
     let corner = Rect::from_min_size(top.right_top() - vec2(buttons.x, 0.0), buttons);
     let corner = UiBuilder::new().max_rect(corner).layout(egui::Layout::right_to_left(egui::Align::Center));
     // A child of its own: a scope there would move the cursor up, beside the label.
-    self::buttons(stage, &mut ui.new_child(corner), id);
+    self::buttons(stage, &mut ui.new_child(corner), id, pane);
     handle.drag_started()
 }
 
-fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64) {
+fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane) {
     let style = stage.style;
     ui.spacing_mut().item_spacing.x = style.grid(0.25);
     if icon_button(ui, style, Icon::Close, "Close this tile").clicked() {
@@ -68,65 +73,113 @@ fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64) {
     }
     let more = icon_button(ui, style, Icon::More, "Export, duplicate");
     egui::Popup::menu(&more).show(|ui| {
-        for (name, what) in [
-            ("Save as SVG", OnTile::Export(Format::Svg)),
-            ("Save as PNG", OnTile::Export(Format::Png)),
-            ("Save the numbers as CSV", OnTile::Export(Format::Csv)),
-            ("Duplicate to the right", OnTile::Duplicate(Place::Right)),
-            ("Duplicate below", OnTile::Duplicate(Place::Below)),
-            ("Duplicate as a tab", OnTile::Duplicate(Place::Tab)),
+        for (name, format) in [
+            ("Save as SVG", Format::Svg),
+            ("Save as PNG", Format::Png),
+            ("Save the numbers as CSV", Format::Csv),
+            ("Save the numbers as NPY", Format::Npy),
         ] {
-            if what == OnTile::Duplicate(Place::Right) {
-                ui.separator();
-            }
+            export(stage, ui, id, &pane.panels, name, format);
+        }
+        ui.separator();
+        for (name, place) in [
+            ("Duplicate to the right", Place::Right),
+            ("Duplicate below", Place::Below),
+            ("Duplicate as a tab", Place::Tab),
+        ] {
             if ui.button(name).clicked() {
-                stage.actions.push(Action::Tile(id, what));
+                stage.actions.push(Action::Tile(id, OnTile::Duplicate(place)));
             }
         }
     });
 }
 
+/// Saves a panel; which of several is asked.
+fn export(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, panels: &[&'static str], name: &str, format: Format) {
+    let mut save = |ui: &mut Ui, name: &str, panel| {
+        if ui.button(name).clicked() {
+            stage.actions.push(Action::Tile(id, OnTile::Export(format, panel)));
+        }
+    };
+    match panels {
+        [panel] => save(ui, name, *panel),
+        _ => drop(ui.menu_button(name, |ui| panels.iter().for_each(|it| save(ui, it, *it)))),
+    }
+}
+
 /// Everything below the label.
-fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f32) {
+fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f32, size: Size) {
     let style = stage.style;
     let condition = Condition::of(stage, id, pane);
-    condition.strip(stage, ui, id);
-    ui.add_space(style.grid(1.0));
+    ui.add_space(style.grid(if size == Size::Full { 1.0 } else { 0.5 }));
     let above = ui.cursor().top() - ui.max_rect().top();
-    let free = height - above - pane.below;
-    let size = vec2(ui.available_width(), free.max(style.grid(LEAST)));
-    let trace = pane.trace(id, stage.lab);
-    let Some(trace) = trace else { return condition.instead(stage, ui, id, size) };
+    let free = (height - above - pane.below).max(style.grid(least(size)));
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), free), Sense::hover());
+    let Some(trace) = pane.trace(id, stage.lab) else { return condition.instead(stage, ui, id, rect) };
     let mut pick = false;
     let mut scene = stage.scene(&trace, &mut pick);
-    let (rect, shown) = picture(ui, pane, &mut scene, size);
+    let alone = size == Size::Card;
+    let shown = page::show(pane.exhibit.as_mut(), ui, &mut scene, rect, &mut pane.front, alone);
     condition.veil(stage, ui, rect, pane);
-    let bottom = ui.min_rect().bottom();
-    if !shown {
-        states::missing(ui, style, rect);
+    match shown {
+        Some(panels) => pane.panels = panels,
+        None => states::missing(ui, style, rect, condition.computes()),
     }
-    ui.add_space(style.grid(1.0));
-    let mut scene = stage.scene(&trace, &mut pick);
-    pane.exhibit.controls(ui, &mut scene);
+    condition.strip(stage, ui, id, rect);
+    if size > Size::Card {
+        ui.add_space(style.grid(0.75));
+        let (checks, compute) = (stage.checks, stage.compute);
+        let mut scene = stage.scene(&trace, &mut pick);
+        knobs(pane, ui, &mut scene, size, &mut |ui, exhibit| {
+            if size == Size::Half {
+                checks.chip(ui, style, exhibit, compute);
+            }
+        });
+        if size == Size::Full {
+            stage.checks.show(ui, style, pane.exhibit.as_ref(), stage.compute);
+        }
+    }
     if pick {
         stage.actions.push(Action::Model(OnModel::Pick));
     }
-    stage.checks.show(ui, style, pane.exhibit.as_ref(), stage.compute);
-    if pane.below == 0.0 {
+    let below = ui.min_rect().bottom() - rect.bottom();
+    if (pane.below - below).abs() > 0.5 {
         ui.request_discard("the height below the picture is known now");
     }
-    pane.below = ui.min_rect().bottom() - bottom;
+    pane.below = below;
 }
 
-/// The picture; where it is, and whether there was anything to show.
-fn picture(ui: &mut Ui, pane: &mut Pane, scene: &mut Scene<'_>, size: Vec2) -> (Rect, bool) {
-    let rect = Rect::from_min_size(ui.cursor().min, size);
-    let builder = UiBuilder::new().max_rect(rect).layout(egui::Layout::top_down(egui::Align::Min));
-    let shown = ui.scope_builder(builder, |ui| {
-        ui.set_min_size(size);
-        pane.exhibit.view(ui, scene).is_some()
-    });
-    (shown.response.rect, shown.inner)
+/// The rows of knobs that there is room for, and the others a click away.
+fn knobs(
+    pane: &mut Pane,
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    size: Size,
+    last: &mut dyn FnMut(&mut Ui, &dyn Exhibit),
+) {
+    let shown = if size == Size::Full { 2 } else { 1 };
+    let compact = size == Size::Half;
+    let (rows, mut more) = (pane.rows, None);
+    let exhibit = &mut pane.exhibit;
+    pane.rows = Knobs::draw(
+        ui,
+        scene,
+        (0..shown, compact),
+        &mut |ui| {
+            if rows > shown {
+                more = Some(ui.button("More knobs ▾"));
+            }
+        },
+        |k| exhibit.knobs(k),
+    );
+    if let Some(more) = more {
+        let popup = egui::Popup::menu(&more).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
+        popup.show(|ui| {
+            ui.set_max_width(scene.style.grid(60.0).min(ui.ctx().content_rect().width() - 24.0));
+            Knobs::draw(ui, scene, (shown..rows, true), &mut |_| {}, |k| exhibit.knobs(k));
+        });
+    }
+    last(ui, exhibit.as_ref());
 }
 
 /// Words in the colour of what explains.

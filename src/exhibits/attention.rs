@@ -16,6 +16,7 @@ use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene, is_default, largest, worst};
 use crate::graph::{Edit, Graph, How, Var};
 use crate::models::{Bert, Zoo};
+use crate::page::{Knobs, Page, Room, panel};
 use crate::saliency::{heads, rollout::rollout};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
@@ -238,15 +239,23 @@ impl Exhibit for Attention {
         recorded(CARD.id).filter(|_| plain)
     }
 
-    fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        knobs::controls(self, ui, scene);
+    fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        k.row(|k| {
+            k.ui(|ui, scene| {
+                ui.vertical(|ui| knobs::controls(self, ui, scene));
+            })
+        });
     }
 
-    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
-        picture::view(self, ui, scene)
+    fn page(&self, _scene: &Scene<'_>) -> Option<Page> {
+        Some(panel("picture", 0, Room::fill(200.0, 120.0)).into())
     }
 
-    fn figure(&self, scene: &Scene<'_>) -> Option<Figure> {
+    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        let _: Option<()> = { picture::view(self, ui, scene) };
+    }
+
+    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<Figure> {
         picture::figure(self, scene)
     }
 

@@ -21,6 +21,7 @@ use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest};
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
+use crate::page::{Knobs, Page, Room, panel};
 use crate::saliency::combine::{normalised, resized};
 use crate::saliency::masking::{deletion, insertion};
 use crate::saliency::meta::rank_correlation;
@@ -225,15 +226,24 @@ impl Exhibit for MethodWall {
         recorded(CARD.id).filter(|_| same && inputs.picture == Inputs::default().picture)
     }
 
-    fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        picture::controls(self, ui, scene);
+    fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        k.row(|k| {
+            k.ui(|ui, scene| {
+                ui.vertical(|ui| picture::controls(self, ui, scene));
+            })
+        });
     }
 
-    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
-        if self.reads { sentence::view(self, ui, scene) } else { picture::view(self, ui, scene) }
+    fn page(&self, _scene: &Scene<'_>) -> Option<Page> {
+        Some(panel("picture", 0, Room::fill(200.0, 120.0)).into())
     }
 
-    fn figure(&self, scene: &Scene<'_>) -> Option<Figure> {
+    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        let _: Option<()> =
+            { if self.reads { sentence::view(self, ui, scene) } else { picture::view(self, ui, scene) } };
+    }
+
+    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<Figure> {
         picture::figure(self, scene)
     }
 

@@ -16,6 +16,7 @@ use crate::data::Picture;
 use crate::focus::Focus;
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Zoo};
+use crate::page::{Knobs, Page};
 use crate::trace::Trace;
 
 /// The label on the wall.
@@ -115,14 +116,20 @@ pub trait Exhibit {
     /// The trace that is shown before anything was computed, if one is recorded for these inputs.
     fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>>;
 
-    /// Knobs. They change `self`, hence the next recording.
-    fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>);
+    /// Knobs in rows, the most used first. They change `self`, hence the next recording.
+    fn knobs(&mut self, k: &mut Knobs<'_, '_>);
 
-    /// What to show. `None`: the trace lacks a tap, and the tile says so.
-    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()>;
+    /// Takes what a trace brings, once a frame before anything is drawn.
+    fn heed(&mut self, _ui: &egui::Ui, _scene: &mut Scene<'_>) {}
 
-    /// The picture as a figure for papers, in words, numbers and cells; `None` while nothing is at hand.
-    fn figure(&self, scene: &Scene<'_>) -> Option<crate::ui::Figure>;
+    /// What to show. `None`: the numbers are still on their way.
+    fn page(&self, scene: &Scene<'_>) -> Option<Page>;
+
+    /// Draws a panel of the page into the room that is available.
+    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>);
+
+    /// A panel as a figure for papers, in words, numbers and cells; `None` while nothing is at hand.
+    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<crate::ui::Figure>;
 
     /// The claims as measurements.
     fn checks(&self) -> Vec<Check>;

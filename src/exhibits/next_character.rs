@@ -27,6 +27,7 @@ use crate::data::Encoding;
 use crate::graph::{Edit, Graph, How, Var};
 use crate::models::{Gpt, Kind, Zoo};
 use crate::nn::loss::{cross_entropy, log_softmax, one_hot};
+use crate::page::{Knobs, Page, Room, panel};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
 use crate::ui::Figure;
@@ -250,15 +251,23 @@ impl Exhibit for NextCharacter {
         recorded(CARD.id).filter(|_| plain && inputs.text == Inputs::default().text)
     }
 
-    fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        knobs::controls(self, ui, scene);
+    fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        k.row(|k| {
+            k.ui(|ui, scene| {
+                ui.vertical(|ui| knobs::controls(self, ui, scene));
+            })
+        });
     }
 
-    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
-        picture::view(self, ui, scene)
+    fn page(&self, _scene: &Scene<'_>) -> Option<Page> {
+        Some(panel("picture", 0, Room::fill(200.0, 120.0)).into())
     }
 
-    fn figure(&self, scene: &Scene<'_>) -> Option<Figure> {
+    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        let _: Option<()> = { picture::view(self, ui, scene) };
+    }
+
+    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<Figure> {
         Some(lens::figure(&Reading::of(scene.trace)?))
     }
 

@@ -24,6 +24,7 @@ use crate::graph::{Graph, Var};
 use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
 use crate::nn::loss::{log_softmax, total};
+use crate::page::{Knobs, Page, Room, panel};
 use crate::saliency::combine::{self, combined, normalised, resized};
 use crate::saliency::meta::{inner_step, rank_correlation};
 use crate::saliency::normgrad::{self, normgrad};
@@ -287,18 +288,28 @@ impl Exhibit for NormGrad {
         recorded(CARD.id).filter(|_| *self == plain && inputs.picture == Inputs::default().picture)
     }
 
-    fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        knobs::controls(self, ui, scene);
+    fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        k.row(|k| {
+            k.ui(|ui, scene| {
+                ui.vertical(|ui| knobs::controls(self, ui, scene));
+            })
+        });
     }
 
-    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
-        match self.what {
-            What::Maps => picture::view(self, ui, scene),
-            What::Pointing => measure::view(ui, scene),
-        }
+    fn page(&self, _scene: &Scene<'_>) -> Option<Page> {
+        Some(panel("picture", 0, Room::fill(200.0, 120.0)).into())
     }
 
-    fn figure(&self, scene: &Scene<'_>) -> Option<Figure> {
+    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        let _: Option<()> = {
+            match self.what {
+                What::Maps => picture::view(self, ui, scene),
+                What::Pointing => measure::view(ui, scene),
+            }
+        };
+    }
+
+    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<Figure> {
         picture::figure(self, scene)
     }
 

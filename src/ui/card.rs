@@ -2,72 +2,114 @@
 
 use egui::text::{LayoutJob, TextFormat};
 use egui::{
-    Color32, ColorImage, Image, Response, RichText, Role, Sense, TextureHandle, TextureOptions, WidgetInfo,
+    Color32, ColorImage, Image, Popup, PopupCloseBehavior, Response, RichText, Role, Sense, TextureHandle,
+    TextureOptions, WidgetInfo,
 };
 
 use super::{Style, number};
 use crate::exhibits::Card;
 
-/// The label on the wall: title, the one sentence, the formula, the paper; the rest folds open.
-pub fn card(ui: &mut egui::Ui, style: &Style, card: &Card) {
-    let whole = ui.available_width();
-    ui.scope(|ui| {
-        // At most 70 characters a line: beyond, the eye loses its way back.
-        let measure = style.body * 0.5 * 70.0;
-        ui.spacing_mut().item_spacing.y = style.grid(0.5);
-        if whole > 1.5 * measure {
-            // Side by side leaves more height to the picture.
-            ui.horizontal(|ui| {
-                ui.vertical(|ui| words(ui, style, card));
-                ui.add_space(style.grid(3.0));
-                formula(ui, style, card.id, card.formula);
-                ui.add_space(style.grid(1.0));
-                source(ui, style, card);
-            });
-            ui.set_max_width(measure);
+/// How much of a label there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Size {
+    /// The title.
+    Card,
+    /// The title and the one sentence.
+    Half,
+    /// The formula, too.
+    Full,
+}
+
+impl Size {
+    /// The size of a tile.
+    pub fn of(tile: egui::Vec2, style: &Style) -> Self {
+        let [width, height] = [tile.x, tile.y].map(|it| it / style.scale);
+        if width < 300.0 || height < 300.0 {
+            Self::Card
+        } else if width < 860.0 || height < 560.0 {
+            Self::Half
         } else {
-            ui.set_max_width(whole.min(measure));
-            words(ui, style, card);
-            ui.add_space(style.grid(0.5));
-            formula(ui, style, card.id, card.formula);
-            source(ui, style, card);
+            Self::Full
         }
-        more(ui, style, card);
+    }
+}
+
+/// The label on the wall: the title, `room` points wide in its line, then the one sentence, with the formula beside it where
+/// it fits; the rest opens at a click and moves nothing. Returns the title's place, by which the tile is dragged.
+pub fn card(ui: &mut egui::Ui, style: &Style, card: &Card, size: Size, room: f32) -> egui::Rect {
+    ui.spacing_mut().item_spacing.y = style.grid(0.5);
+    // At most 70 characters a line: beyond, the eye loses its way back.
+    let measure = style.body * 0.5 * 70.0;
+    let whole = ui.available_width();
+    let picture = texture(ui, style, card.id).map_or(0.0, |it| it.size_vec2().x / ui.pixels_per_point());
+    let words = measure.min(whole - style.grid(12.0));
+    let beside = size == Size::Full && words + picture + style.grid(4.0) <= room;
+    ui.horizontal_top(|ui| {
+        let title = ui.vertical(|ui| {
+            ui.set_max_width(if beside { words } else { room });
+            let title = title(ui, style, card, size);
+            if size > Size::Card {
+                ui.set_max_width(if beside { words } else { whole.min(2.0 * measure) });
+                let claim = RichText::new(card.claim).font(style.regular(style.body)).color(style.text);
+                ui.add(egui::Label::new(claim).wrap());
+            }
+            title
+        });
+        if beside {
+            ui.add_space(style.grid(3.0));
+            formula(ui, style, card.id, card.formula);
+        }
+        title.inner
+    })
+    .inner
+}
+
+/// The title, and what opens everything else that there is to say.
+fn title(ui: &mut egui::Ui, style: &Style, card: &Card, size: Size) -> egui::Rect {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = style.grid(1.5);
+        let title = RichText::new(card.title).font(style.semibold(style.title)).color(style.text);
+        let title = ui.add(egui::Label::new(title).truncate().selectable(false));
+        if size > Size::Card {
+            let words = RichText::new("More ▾").font(style.regular(style.caption)).color(style.accent);
+            let more = ui.add(egui::Button::new(words).frame(false));
+            let popup = Popup::menu(&more).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+            popup.show(|ui| self::more(ui, style, card));
+        }
+        title.rect
+    })
+    .inner
+}
+
+/// The formula, the source and the paragraphs that open at a click.
+fn more(ui: &mut egui::Ui, style: &Style, card: &Card) {
+    ui.set_max_width(style.grid(66.0).min(ui.ctx().content_rect().width() - style.grid(6.0)));
+    let high = ui.ctx().content_rect().height() - style.grid(10.0);
+    egui::ScrollArea::vertical().max_height(high).show(ui, |ui| {
+        egui::ScrollArea::horizontal().id_salt("formula").show(ui, |ui| {
+            formula(ui, style, card.id, card.formula);
+        });
+        for paragraph in card.more.split("\n\n") {
+            ui.label(RichText::new(paragraph).font(style.regular(style.body)).color(style.text));
+        }
+        let source = RichText::new(format!("{}, {}", card.paper, card.year));
+        ui.label(source.font(style.regular(style.caption)).color(style.secondary));
+        let reference = RichText::new(card.reference).font(style.regular(style.caption));
+        match link(card.reference) {
+            Some(link) => drop(ui.hyperlink_to(reference, link)),
+            None => drop(ui.label(reference.color(style.secondary))),
+        }
     });
 }
 
-fn words(ui: &mut egui::Ui, style: &Style, card: &Card) {
-    ui.label(RichText::new(card.title).font(style.semibold(style.title)).color(style.text));
-    ui.label(RichText::new(card.claim).font(style.regular(style.body)).color(style.text));
-}
-
-fn source(ui: &mut egui::Ui, style: &Style, card: &Card) {
-    let source = format!("{}, {}", card.paper, card.year);
-    let source = RichText::new(source).font(style.regular(style.caption)).color(style.secondary);
-    ui.add(egui::Label::new(source).wrap_mode(egui::TextWrapMode::Wrap));
-}
-
-/// The paragraphs that fold open.
-fn more(ui: &mut egui::Ui, style: &Style, card: &Card) {
-    let id = ui.make_persistent_id((card.id, "more"));
-    let mut open = ui.data(|data| data.get_temp(id).unwrap_or(false));
-    let words = RichText::new(if open { "Less ▴" } else { "More ▾" });
-    let words = words.font(style.regular(style.caption)).color(style.accent);
-    if ui.add(egui::Button::new(words).frame(false)).clicked() {
-        open = !open;
-        ui.data_mut(|data| data.insert_temp(id, open));
+/// Where a DOI or an arXiv id leads; nothing else leads anywhere.
+fn link(reference: &str) -> Option<String> {
+    let digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+    if reference.starts_with("10.") {
+        return Some(format!("https://doi.org/{reference}"));
     }
-    if !open {
-        return;
-    }
-    for paragraph in card.more.split("\n\n") {
-        ui.label(RichText::new(paragraph).font(style.regular(style.body)).color(style.text));
-    }
-    let link = match card.reference.strip_prefix("10.") {
-        Some(_) => format!("https://doi.org/{}", card.reference),
-        None => format!("https://arxiv.org/abs/{}", card.reference),
-    };
-    ui.hyperlink_to(RichText::new(card.reference).font(style.regular(style.caption)), link);
+    let (month, number) = reference.split_once('.')?;
+    (digits(month) && digits(number)).then(|| format!("https://arxiv.org/abs/{reference}"))
 }
 
 /// The typeset picture `assets/formulas/{id}.png` in the colour of text; `tex` is what a screen reader hears, and what
@@ -178,6 +220,13 @@ pub fn badge(ui: &mut egui::Ui, style: &Style, state: &Measured<'_>) -> Response
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_a_reference_leads_somewhere() {
+        assert_eq!(link("1706.03762").as_deref(), Some("https://arxiv.org/abs/1706.03762"));
+        assert_eq!(link("10.1000/182").as_deref(), Some("https://doi.org/10.1000/182"));
+        assert_eq!(link("OpenAI 2019"), None);
+    }
 
     #[test]
     fn shrinking_keeps_the_ink() {

@@ -84,6 +84,20 @@ impl Figure {
         csv
     }
 
+    /// The numbers as an array `[row, column]` of f32, in the format of `NumPy` (version 1.0).
+    pub fn npy(&self) -> Vec<u8> {
+        let shape = (self.y_tokens.len(), self.x_tokens.len());
+        let header =
+            format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", shape.0, shape.1);
+        // The data begin at a multiple of 64 bytes, after a line break.
+        let length = (header.len() + 11).next_multiple_of(64) - 10;
+        let mut file = b"\x93NUMPY\x01\x00".to_vec();
+        file.extend((length as u16).to_le_bytes());
+        file.extend(format!("{header:<width$}\n", width = length - 1).bytes());
+        file.extend(self.values.iter().flat_map(|it| it.to_le_bytes()));
+        file
+    }
+
     fn encode(
         &self,
         pixels: &[u8],

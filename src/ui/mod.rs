@@ -25,7 +25,7 @@ mod texture;
 mod tokens;
 
 pub use axes::Axes;
-pub use card::{Measured, badge, card, formula};
+pub use card::{Measured, Size, badge, card, formula};
 pub use choice::choice;
 pub use curves::{Curve, Curves};
 pub use easel::Easel;

@@ -3,10 +3,11 @@
 use egui::{RichText, Sense, WidgetInfo, pos2, vec2};
 use serde::{Deserialize, Serialize};
 
-use super::{Card, Inputs, Scene, choose_model};
+use super::{Card, Inputs, Scene};
 use crate::data::Picture;
 use crate::graph::Graph;
-use crate::models::{Kind, Vision, Zoo};
+use crate::models::{Vision, Zoo};
+use crate::page::{Knobs, Room};
 use crate::saliency::probe::Wanted;
 use crate::tensor::Tensor;
 use crate::trace::{Kept, Trace};
@@ -93,8 +94,15 @@ impl Looking {
         g.label("image", vec![model.side().to_string(), model.channels().to_string()]);
     }
 
-    /// The picture with a map over it, and other pictures below: as wide as `side`.
-    pub fn show(&self, ui: &mut egui::Ui, scene: &mut Scene<'_>, overlay: Option<Maps<'_>>, side: f32) {
+    /// The room that the picture needs, with other pictures below.
+    pub const ROOM: Room = Room::shaped(1.0, [140.0, 165.0], [0.0, 25.0]);
+
+    /// The picture with a map over it, and other pictures below, as large as there is room.
+    pub fn show(&self, ui: &mut egui::Ui, scene: &mut Scene<'_>, overlay: Option<Maps<'_>>) {
+        let (room, gap) = (ui.available_size(), scene.style.grid(0.5));
+        // Below are as many small ones as a side holds.
+        let side = room.x.min((room.y - gap) / (1.0 + 1.0 / OFFERED.len() as f32));
+        ui.spacing_mut().item_spacing.y = gap;
         let image = scene.trace.words("image");
         let size = |i: usize, usual| image.get(i).and_then(|it| it.parse().ok()).unwrap_or(usual);
         let (pixels, channels) = (size(0, 56), size(1, 1));
@@ -110,8 +118,8 @@ impl Looking {
         pictures(ui, scene, side, channels);
     }
 
-    /// The classes with the largest logits, and the one that is asked for; a click asks for one.
-    pub fn classes(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>, width: f32, most: usize) {
+    /// All classes with their logits, the likeliest first; a click asks for one. What is longer than the room scrolls.
+    pub fn classes(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
         let names = scene.trace.words("classes");
         let logits = scene.trace.get("logits").and_then(|it| it.window(0..names.len()));
         let Some(logits) = logits else { return };
@@ -120,51 +128,77 @@ impl Looking {
         let likeliest = order.first().copied();
         let asked = self.class.filter(|it| *it < names.len()).or(likeliest);
         let largest = logits.iter().fold(1e-6f32, |most, it| most.max(it.abs()));
-        order.truncate(most);
-        if let Some(asked) = asked.filter(|it| !order.contains(it)) {
-            order.pop();
-            order.push(asked);
-        }
         ui.spacing_mut().item_spacing.y = scene.style.grid(0.25);
-        let words = RichText::new("Evidence (logits)").font(scene.style.semibold(scene.style.body));
-        ui.add(egui::Label::new(words.color(scene.style.text)).truncate());
-        for i in order {
-            let bar = Bar { name: &names[i], logit: logits[i], largest, lit: asked == Some(i) };
-            if bar.show(ui, scene, width) {
-                self.class = (Some(i) != likeliest).then_some(i);
-            }
-        }
+        let row = 1.5 * scene.style.caption;
+        egui::ScrollArea::vertical().id_salt("classes").auto_shrink(false).show_rows(
+            ui,
+            row,
+            order.len(),
+            |ui, shown| {
+                let width = ui.available_width();
+                for i in order[shown].iter().copied() {
+                    let bar = Bar { name: &names[i], logit: logits[i], largest, lit: asked == Some(i) };
+                    if bar.show(ui, scene, width) {
+                        self.class = (Some(i) != likeliest).then_some(i);
+                    }
+                }
+            },
+        );
     }
 
-    /// The knobs of the column.
-    pub fn controls(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        choose_model(ui, scene.zoo, Kind::Vision, &mut self.model);
-        ui.separator();
-        for (brush, name) in [(None, "look"), (Some(false), "draw"), (Some(true), "erase")] {
-            ui.selectable_value(&mut self.brush, brush, name);
-        }
-        if ui.button("Blank").on_hover_text("An empty picture to draw on.").clicked() {
-            let side = zoo_side(scene, &self.model);
-            scene.inputs.picture = Picture::Drawn(vec![0; side * side].into());
+    /// The class that is asked for, by name.
+    pub fn asked<'a>(&self, trace: &'a Trace) -> &'a str {
+        let names = trace.words("classes");
+        let likeliest = || {
+            let logits = trace.get("logits")?.window(0..names.len())?;
+            (0..names.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
+        };
+        let asked = self.class.filter(|it| *it < names.len()).or_else(likeliest);
+        asked.map_or("", |it| &*names[it])
+    }
+
+    /// The evidence for all classes, for papers.
+    pub fn evidence(&self, card: &Card, trace: &Trace) -> Option<Figure> {
+        let names = trace.words("classes");
+        let logits = trace.get("logits")?.window(0..names.len())?;
+        let largest = logits.iter().fold(1e-6f32, |most, it| most.max(it.abs()));
+        Some(Figure {
+            title: format!("{}: evidence (logits)", card.title),
+            caption: format!("{}, arXiv {} ({}).", card.paper, card.reference, card.year),
+            x_label: "logit".to_owned(),
+            y_label: "class".to_owned(),
+            x_tokens: vec!["logit".to_owned()],
+            y_tokens: names.to_vec(),
+            values: logits.to_vec(),
+            range: Range::signed(largest),
+            scale: Scale::Diverging,
+            dark: false,
+            link: String::new(),
+        })
+    }
+
+    /// What the pointer does, and which picture is looked at.
+    pub fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        let brushes = [(None, "look"), (Some(false), "draw"), (Some(true), "erase")];
+        k.choice("the pointer", &mut self.brush, &brushes);
+        if k.button("Blank", "An empty picture to draw on.", true) {
+            let side = zoo_side(k.scene, &self.model);
+            k.scene.inputs.picture = Picture::Drawn(vec![0; side * side].into());
             self.brush = Some(false);
         }
-        if ui.button("Another collage").clicked() {
-            let next = if let Picture::Collage(i) = scene.inputs.picture { i.wrapping_add(1) } else { 0 };
-            scene.inputs.picture = Picture::Collage(next);
+        if k.button("Another collage", "Four pieces of clothing, drawn anew.", true) {
+            let next = if let Picture::Collage(i) = k.scene.inputs.picture { i.wrapping_add(1) } else { 0 };
+            k.scene.inputs.picture = Picture::Collage(next);
         }
-        if ui
-            .button("Open a file")
-            .on_hover_text("A photograph, or the files of a model; or drop them.")
-            .clicked()
-        {
-            *scene.pick = true;
+        if k.button("Open a file", "A photograph, or the files of a model; or drop them.", true) {
+            *k.scene.pick = true;
         }
     }
 
     /// How the map lies over the picture.
-    pub fn overlay_controls(&mut self, ui: &mut egui::Ui) {
-        ui.add(egui::Slider::new(&mut self.opacity, 0..=100).suffix(" %").text("map over the picture"));
-        ui.checkbox(&mut self.contour, "line of half the largest value");
+    pub fn overlay_knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        k.slide("map over the picture", &mut self.opacity, 0..=100, |it| it.suffix(" %"));
+        k.switch("line of half the largest value", &mut self.contour);
     }
 }
 

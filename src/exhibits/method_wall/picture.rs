@@ -63,15 +63,11 @@ pub(super) fn controls(state: &mut MethodWall, ui: &mut egui::Ui, scene: &mut Sc
             });
         if !state.reads {
             ui.separator();
-            state.looking.controls(ui, scene);
         }
     });
     if state.reads {
         return;
     }
-    ui.collapsing("Overlay", |ui| {
-        ui.horizontal_wrapped(|ui| state.looking.overlay_controls(ui));
-    });
 }
 
 /// The whole picture.
@@ -88,16 +84,16 @@ pub(super) fn view(state: &mut MethodWall, ui: &mut egui::Ui, scene: &mut Scene<
             ui.spacing_mut().item_spacing.x = style.grid(3.0);
             ui.vertical(|ui| {
                 ui.set_width(left);
-                state.looking.show(ui, scene, overlay, left);
+                state.looking.show(ui, scene, overlay);
                 let room = size.y - left - left / 6.0 - style.grid(4.0);
                 let most = (room / (1.75 * style.caption)) as usize;
-                state.looking.classes(ui, scene, left, most.saturating_sub(1).clamp(2, 10));
+                state.looking.classes(ui, scene);
             });
             ui.vertical(|ui| right(state, ui, scene, &methods, vec2(ui.available_width(), size.y)));
         });
     } else {
-        state.looking.show(ui, scene, overlay, size.x);
-        state.looking.classes(ui, scene, size.x, 4);
+        state.looking.show(ui, scene, overlay);
+        state.looking.classes(ui, scene);
         right(state, ui, scene, &methods, vec2(size.x, f32::INFINITY));
     }
     if scene.focus.readout.is_empty() {

@@ -18,7 +18,6 @@ pub(super) fn controls(state: &mut NormGrad, ui: &mut egui::Ui, scene: &mut Scen
     if state.what == What::Pointing {
         return choose_model(ui, scene.zoo, Kind::Vision, &mut state.looking.model);
     }
-    ui.horizontal_wrapped(|ui| state.looking.controls(ui, scene));
     ui.collapsing("Aggregation, combination, a step of learning, overlay", |ui| {
         ui.horizontal_wrapped(|ui| {
             choice(
@@ -46,7 +45,6 @@ pub(super) fn controls(state: &mut NormGrad, ui: &mut egui::Ui, scene: &mut Scen
             );
         });
         step(state, ui, scene);
-        ui.horizontal_wrapped(|ui| state.looking.overlay_controls(ui));
     });
 }
 

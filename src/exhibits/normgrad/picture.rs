@@ -47,12 +47,12 @@ pub(super) fn view(state: &mut NormGrad, ui: &mut egui::Ui, scene: &mut Scene<'_
             ui.spacing_mut().item_spacing.x = style.grid(3.0);
             ui.vertical(|ui| {
                 ui.set_width(left);
-                state.looking.show(ui, scene, overlay(trace, layer), left);
+                state.looking.show(ui, scene, overlay(trace, layer));
             });
             ui.vertical(|ui| right(state, ui, scene, layer, vec2(ui.available_width(), size.y)));
         });
     } else {
-        state.looking.show(ui, scene, overlay(trace, layer), size.x);
+        state.looking.show(ui, scene, overlay(trace, layer));
         right(state, ui, scene, layer, vec2(size.x, f32::INFINITY));
     }
     if scene.focus.readout.is_empty() {
@@ -79,11 +79,11 @@ fn right(state: &mut NormGrad, ui: &mut egui::Ui, scene: &mut Scene<'_>, layer: 
             ui.vertical(|ui| factors(state, ui, scene, layer, large));
             let most = ((large + title) / (1.75 * style.caption)) as usize;
             let width = ui.available_width();
-            ui.vertical(|ui| state.looking.classes(ui, scene, width, most.saturating_sub(1).max(2)));
+            ui.vertical(|ui| state.looking.classes(ui, scene));
         });
     } else {
         factors(state, ui, scene, layer, large);
-        state.looking.classes(ui, scene, size.x, 5);
+        state.looking.classes(ui, scene);
     }
     ui.add_space(style.grid(1.0));
     let heading = |ui: &mut egui::Ui, words: &str| {

@@ -1,0 +1,317 @@
+//! Knobs, visited rather than drawn: an exhibit names each with the value that it changes, and whoever visits draws them,
+//! lists them or turns one.
+
+use std::ops::RangeInclusive;
+
+use egui::emath::Numeric;
+use egui::{ComboBox, RichText, TextEdit, Ui};
+
+use crate::exhibits::Scene;
+use crate::models::Kind;
+
+/// One knob in words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Knob {
+    /// What it changes.
+    pub name: String,
+    /// What it can be set to, in words; a number's ends; none of a text or a button.
+    pub choices: Vec<String>,
+}
+
+/// What a visitor does that turns a knob.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// Which knob.
+    pub name: String,
+    /// To which of its choices.
+    pub to: usize,
+    /// Whether there was such a knob.
+    pub done: bool,
+}
+
+/// A visitor of knobs, and what they may look at or change besides the exhibit.
+pub struct Knobs<'k, 's> {
+    /// What the exhibit shows.
+    pub scene: &'k mut Scene<'s>,
+    visit: Visit<'k>,
+}
+
+enum Visit<'k> {
+    Draw(Draw<'k>),
+    Into { ui: &'k mut Ui, compact: bool },
+    List(&'k mut Vec<Knob>),
+    Turn(&'k mut Turn),
+}
+
+/// Which rows of knobs are drawn.
+struct Draw<'k> {
+    ui: &'k mut Ui,
+    /// Choices fold into a list, as there is little room.
+    compact: bool,
+    /// The row that comes next.
+    row: usize,
+    /// The rows that are drawn.
+    rows: std::ops::Range<usize>,
+    /// What is drawn at the end of the first row.
+    last: &'k mut dyn FnMut(&mut Ui),
+}
+
+/// What a finger or a pointer finds within one line.
+const FEW: usize = 6;
+
+impl<'k, 's> Knobs<'k, 's> {
+    /// Draws the rows of knobs that `rows` names, calling `last` at the end of the first; `compact` folds choices into lists.
+    /// Returns how many rows there are.
+    pub fn draw(
+        ui: &mut Ui,
+        scene: &mut Scene<'s>,
+        (rows, compact): (std::ops::Range<usize>, bool),
+        last: &mut dyn FnMut(&mut Ui),
+        visit: impl FnOnce(&mut Knobs<'_, 's>),
+    ) -> usize {
+        let mut knobs = Knobs { scene, visit: Visit::Draw(Draw { ui, compact, row: 0, rows, last }) };
+        visit(&mut knobs);
+        if let Visit::Draw(draw) = knobs.visit { draw.row } else { 0 }
+    }
+
+    /// All knobs in words.
+    pub fn list(scene: &mut Scene<'s>, visit: impl FnOnce(&mut Knobs<'_, 's>)) -> Vec<Knob> {
+        let mut found = vec![];
+        visit(&mut Knobs { scene, visit: Visit::List(&mut found) });
+        found
+    }
+
+    /// Turns one knob; whether there was one of this name.
+    pub fn turn(
+        scene: &mut Scene<'s>,
+        name: &str,
+        to: usize,
+        visit: impl FnOnce(&mut Knobs<'_, 's>),
+    ) -> bool {
+        let mut turn = Turn { name: name.to_owned(), to, done: false };
+        visit(&mut Knobs { scene, visit: Visit::Turn(&mut turn) });
+        turn.done
+    }
+
+    /// A line of knobs that belong together. The first one is seen from half size on.
+    pub fn row(&mut self, knobs: impl FnOnce(&mut Knobs<'_, 's>)) {
+        let Visit::Draw(draw) = &mut self.visit else { return knobs(&mut self.reborrow()) };
+        let (row, compact) = (draw.row, draw.compact);
+        draw.row += 1;
+        if !draw.rows.contains(&row) {
+            return;
+        }
+        let (scene, last) = (&mut *self.scene, &mut *draw.last);
+        draw.ui.horizontal_wrapped(|ui| {
+            knobs(&mut Knobs { scene, visit: Visit::Into { ui, compact } });
+            if row == 0 {
+                last(ui);
+            }
+        });
+    }
+
+    fn reborrow(&mut self) -> Knobs<'_, 's> {
+        let visit = match &mut self.visit {
+            Visit::Into { ui, compact } => Visit::Into { ui, compact: *compact },
+            Visit::List(it) => Visit::List(it),
+            Visit::Turn(it) => Visit::Turn(it),
+            Visit::Draw(_) => unreachable!("knobs stand in rows"),
+        };
+        Knobs { scene: self.scene, visit }
+    }
+
+    /// Knobs that have an effect only if `on`: they keep their place.
+    pub fn only_if(&mut self, on: bool, knobs: impl FnOnce(&mut Knobs<'_, 's>)) {
+        match &mut self.visit {
+            Visit::Into { ui, compact } => {
+                let (scene, compact) = (&mut *self.scene, *compact);
+                ui.add_enabled_ui(on, |ui| knobs(&mut Knobs { scene, visit: Visit::Into { ui, compact } }));
+            }
+            _ if on => knobs(&mut self.reborrow()),
+            _ => {}
+        }
+    }
+
+    /// One of several words; a name that is empty is not written.
+    pub fn choice<T: PartialEq + Copy>(&mut self, name: &str, value: &mut T, words: &[(T, &str)]) {
+        let owned = || words.iter().map(|it| it.1.to_owned()).collect();
+        match &mut self.visit {
+            Visit::Into { ui, compact } if *compact || words.len() > FEW => {
+                let now = words.iter().find(|it| it.0 == *value).map_or("", |it| it.1);
+                let said = if name.is_empty() { now.to_owned() } else { format!("{name}: {now}") };
+                ComboBox::from_id_salt((name, words[0].1)).selected_text(said).show_ui(ui, |ui| {
+                    for (it, words) in words {
+                        ui.selectable_value(value, *it, *words);
+                    }
+                });
+            }
+            Visit::Into { ui, .. } => {
+                if !name.is_empty() {
+                    ui.label(name);
+                }
+                for (it, words) in words {
+                    ui.selectable_value(value, *it, *words);
+                }
+                ui.add_space(0.5 * ui.spacing().interact_size.y);
+            }
+            Visit::List(found) => {
+                let name = if name.is_empty() { words[0].1 } else { name };
+                found.push(Knob { name: name.to_owned(), choices: owned() });
+            }
+            Visit::Turn(turn) => {
+                let name = if name.is_empty() { words[0].1 } else { name };
+                if let Some(it) = turn.take(name).and_then(|to| words.get(to)) {
+                    *value = it.0;
+                }
+            }
+            Visit::Draw(_) => unreachable!("knobs stand in rows"),
+        }
+    }
+
+    /// One of a list of words by its number, `None` of which stands for what `none` says.
+    pub fn pick(&mut self, name: &str, value: &mut Option<usize>, words: &[String], none: &str) {
+        let pairs: Vec<(Option<usize>, &str)> = std::iter::once((None, none))
+            .chain(words.iter().enumerate().map(|(i, it)| (Some(i), &**it)))
+            .collect();
+        match &mut self.visit {
+            Visit::Into { ui, compact } => {
+                let compact = std::mem::replace(compact, true);
+                let scene = &mut *self.scene;
+                Knobs { scene, visit: Visit::Into { ui, compact: true } }.choice(name, value, &pairs);
+                if let Visit::Into { compact: it, .. } = &mut self.visit {
+                    *it = compact;
+                }
+            }
+            _ => self.choice(name, value, &pairs),
+        }
+    }
+
+    /// A number between two ends.
+    pub fn slider<N: Numeric>(&mut self, name: &str, value: &mut N, range: RangeInclusive<N>) -> bool {
+        self.slide(name, value, range, |it| it)
+    }
+
+    /// A number between two ends, with more to say of the slider.
+    pub fn slide<N: Numeric>(
+        &mut self,
+        name: &str,
+        value: &mut N,
+        range: RangeInclusive<N>,
+        more: impl FnOnce(egui::Slider<'_>) -> egui::Slider<'_>,
+    ) -> bool {
+        match &mut self.visit {
+            Visit::Into { ui, compact } => {
+                let width = ui.spacing().slider_width;
+                if *compact {
+                    ui.spacing_mut().slider_width = 0.6 * width;
+                }
+                let changed = ui.add(more(egui::Slider::new(value, range).text(name))).changed();
+                ui.spacing_mut().slider_width = width;
+                changed
+            }
+            Visit::List(found) => {
+                let ends = [range.start(), range.end()].map(|it| it.to_f64().to_string());
+                found.push(Knob { name: name.to_owned(), choices: ends.into() });
+                false
+            }
+            Visit::Turn(turn) => {
+                let to = turn.take(name);
+                if let Some(to) = to {
+                    *value = if to == 0 { *range.start() } else { *range.end() };
+                }
+                to.is_some()
+            }
+            Visit::Draw(_) => unreachable!("knobs stand in rows"),
+        }
+    }
+
+    /// On or off.
+    pub fn switch(&mut self, name: &str, value: &mut bool) -> bool {
+        match &mut self.visit {
+            Visit::Into { ui, .. } => ui.checkbox(value, name).changed(),
+            Visit::List(found) => {
+                let choices = ["off", "on"].map(str::to_owned).into();
+                found.push(Knob { name: name.to_owned(), choices });
+                false
+            }
+            Visit::Turn(turn) => {
+                let to = turn.take(name);
+                *value = to.map_or(*value, |to| to > 0);
+                to.is_some()
+            }
+            Visit::Draw(_) => unreachable!("knobs stand in rows"),
+        }
+    }
+
+    /// A button with what it does; whether it was pressed.
+    pub fn button(&mut self, name: &str, words: &str, on: bool) -> bool {
+        match &mut self.visit {
+            Visit::Into { ui, .. } => {
+                let button = ui.add_enabled(on, egui::Button::new(name));
+                (if words.is_empty() { button } else { button.on_hover_text(words) }).clicked()
+            }
+            Visit::List(found) => {
+                if on {
+                    found.push(Knob { name: name.to_owned(), choices: vec![] });
+                }
+                false
+            }
+            Visit::Turn(turn) => on && turn.take(name).is_some(),
+            Visit::Draw(_) => unreachable!("knobs stand in rows"),
+        }
+    }
+
+    /// A line of text.
+    pub fn text(&mut self, name: &str, value: &mut String, hint: &str) {
+        match &mut self.visit {
+            Visit::Into { ui, .. } => {
+                ui.label(name);
+                let width = (20.0 * ui.spacing().interact_size.y).min(ui.available_width());
+                ui.add(TextEdit::singleline(value).hint_text(hint).desired_width(width));
+            }
+            Visit::List(found) => found.push(Knob { name: name.to_owned(), choices: vec![] }),
+            Visit::Turn(turn) => {
+                if turn.take(name).is_some() {
+                    "turned".clone_into(value);
+                }
+            }
+            Visit::Draw(_) => unreachable!("knobs stand in rows"),
+        }
+    }
+
+    /// One of the models of a kind.
+    pub fn model(&mut self, kind: Kind, id: &mut String) {
+        let models: Vec<(String, String)> =
+            self.scene.zoo.of_kind(kind).map(|it| (it.id.clone(), it.title.clone())).collect();
+        let mut at = models.iter().position(|it| it.0 == *id);
+        let titles: Vec<String> = models.iter().map(|it| it.1.clone()).collect();
+        self.pick("model", &mut at, &titles, id);
+        if let Some(it) = at.and_then(|it| models.get(it)) {
+            id.clone_from(&it.0);
+        }
+    }
+
+    /// Words between knobs.
+    pub fn words(&mut self, words: &str) {
+        if let Visit::Into { ui, .. } = &mut self.visit {
+            let style = self.scene.style;
+            ui.label(RichText::new(words).font(style.regular(style.caption)).color(style.secondary));
+        }
+    }
+
+    /// What no other knob can do: only drawn, so a list does not know it.
+    pub fn ui(&mut self, draw: impl FnOnce(&mut Ui, &mut Scene<'s>)) {
+        if let Visit::Into { ui, .. } = &mut self.visit {
+            draw(ui, self.scene);
+        }
+    }
+}
+
+impl Turn {
+    fn take(&mut self, name: &str) -> Option<usize> {
+        (!self.done && self.name == name).then(|| {
+            self.done = true;
+            self.to
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! A page on the screen: its panels with their titles, and tabs for what found no room.
+
+use egui::{Rect, RichText, Ui, UiBuilder, pos2};
+
+use super::arrange::{arrange, content};
+use super::{Page, Panel};
+use crate::exhibits::{Exhibit, Scene};
+use crate::ui::Style;
+
+/// Shows the page of an exhibit in `rect`; `front` is the tab that was asked for. With `alone`, the essential panel only.
+/// Returns the names of all panels; `None`: the numbers are still on their way.
+pub fn show(
+    exhibit: &mut dyn Exhibit,
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    rect: Rect,
+    front: &mut Option<&'static str>,
+    alone: bool,
+) -> Option<Vec<&'static str>> {
+    exhibit.heed(ui, scene);
+    let page = exhibit.page(scene)?;
+    let style = scene.style;
+    let names: Vec<&'static str> = page.panels().iter().map(|it| it.name).collect();
+    *front = front.filter(|it| names.contains(it));
+    let mut arranged = arrange(&page, style, rect, *front, alone);
+    if !arranged.hidden.is_empty() && !alone {
+        let bar = 2.6 * style.caption;
+        let above = Rect::from_min_max(rect.min, pos2(rect.right(), rect.bottom() - bar));
+        arranged = arrange(&page, style, above, *front, false);
+        let below = Rect::from_min_max(pos2(rect.left(), above.bottom()), rect.max);
+        tabs(ui, style, &page, &arranged.hidden, front, below);
+    }
+    for (panel, place) in &arranged.placed {
+        one(exhibit, ui, scene, panel, *place);
+    }
+    Some(names)
+}
+
+/// One panel: its title, its note and the picture.
+fn one(exhibit: &mut dyn Exhibit, ui: &mut Ui, scene: &mut Scene<'_>, panel: &Panel, place: Rect) {
+    let style = scene.style;
+    let inside = content(panel, style, place);
+    let above = Rect::from_min_max(place.min, pos2(place.right(), inside.top()));
+    ui.scope_builder(UiBuilder::new().max_rect(above).id_salt((panel.name, "title")), |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        ui.shrink_clip_rect(above);
+        if !panel.title.is_empty() {
+            let title = RichText::new(&panel.title).font(style.semibold(style.body)).color(style.text);
+            ui.add(egui::Label::new(title).truncate());
+        }
+        if let Some(note) = panel.note.as_ref().filter(|it| !it.is_empty()) {
+            let note = RichText::new(note).font(style.regular(style.caption)).color(style.accent);
+            ui.add(egui::Label::new(note).truncate());
+        }
+    });
+    ui.scope_builder(UiBuilder::new().max_rect(inside).id_salt(panel.name), |ui| {
+        ui.shrink_clip_rect(inside.expand(0.5 * style.grid(1.0)));
+        exhibit.draw(panel.name, ui, scene);
+    });
+}
+
+/// What found no room, a click away.
+fn tabs(
+    ui: &mut Ui,
+    style: &Style,
+    page: &Page,
+    hidden: &[Panel],
+    front: &mut Option<&'static str>,
+    rect: Rect,
+) {
+    let Some(essential) = page.essential() else { return };
+    let builder = UiBuilder::new().max_rect(rect).id_salt("panels");
+    ui.scope_builder(builder, |ui| {
+        egui::ScrollArea::horizontal().id_salt("panels").auto_shrink(false).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = style.grid(0.5);
+                ui.spacing_mut().interact_size.y = 2.2 * style.caption;
+                for name in std::iter::once(essential.name).chain(hidden.iter().map(|it| it.name)) {
+                    let lit = front.unwrap_or(essential.name) == name;
+                    let words = RichText::new(name).font(style.regular(style.caption));
+                    if ui.selectable_label(lit, words).clicked() {
+                        *front = (name != essential.name).then_some(name);
+                    }
+                }
+            });
+        });
+    });
+}
