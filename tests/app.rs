@@ -16,6 +16,7 @@ use vitrine::exhibits::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene};
 use vitrine::graph::Graph;
 use vitrine::link::Theme;
 use vitrine::models::Zoo;
+use vitrine::page::{Knobs, Page, Room, panel};
 use vitrine::tensor::Tensor;
 use vitrine::trace::Trace;
 use vitrine::ui::Figure;
@@ -56,21 +57,22 @@ impl Exhibit for Stub {
         None
     }
 
-    fn controls(&mut self, ui: &mut egui::Ui, _scene: &mut Scene<'_>) {
-        if ui.button("Turn the knob").clicked() {
-            self.knob += 1;
-        }
+    fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        k.row(|k| self.knob += u64::from(k.button("Turn the knob", "", true)));
     }
 
-    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
+    fn page(&self, scene: &Scene<'_>) -> Option<Page> {
         scene.trace.get("blocks.0.attn.pattern")?;
+        Some(panel("nothing", 0, Room::fill(100.0, 60.0)).into())
+    }
+
+    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
         let spot = scene.focus.spot();
         ui.label(format!("knob {}, query {:?}, key {:?}", self.knob, spot.query, spot.key));
         scene.focus.readout = format!("the knob is at {}", self.knob);
-        Some(())
     }
 
-    fn figure(&self, _scene: &Scene<'_>) -> Option<Figure> {
+    fn figure(&self, _panel: &str, _scene: &Scene<'_>) -> Option<Figure> {
         None
     }
 

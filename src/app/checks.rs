@@ -105,7 +105,8 @@ impl Checks {
     /// All badges behind one button, for a tile without room for them.
     pub(super) fn chip(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
         let words = RichText::new(format!("{} ▾", self.tally(exhibit, compute)));
-        let button = ui.button(words.font(style.regular(style.caption)));
+        let words = words.font(style.regular(style.caption)).color(style.accent);
+        let button = ui.add(egui::Button::new(words).frame(false));
         egui::Popup::menu(&button).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
             self.badges(ui, style, exhibit, compute);
         });

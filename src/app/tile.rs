@@ -7,7 +7,7 @@ use super::icon::{Icon, icon_button};
 use super::layout::Place;
 use super::stage::{Pane, Stage, ground};
 use super::states::{self, Condition};
-use crate::exhibits::{Exhibit, Scene};
+use crate::exhibits::Scene;
 use crate::page::{self, Knobs};
 use crate::ui::{Size, card};
 
@@ -33,7 +33,7 @@ pub(super) fn show(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane)
 fn least(size: Size) -> f32 {
     match size {
         Size::Card => 8.0,
-        Size::Half => 22.0,
+        Size::Small | Size::Half => 20.0,
         Size::Full => 30.0,
     }
 }
@@ -44,7 +44,13 @@ fn label(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane, size: Size) -
     let top = ui.available_rect_before_wrap();
     let buttons = vec2(style.grid(11.0), style.grid(3.5));
     let room = top.width() - buttons.x - style.grid(1.0);
-    let title = ui.scope(|ui| card(ui, style, pane.exhibit.card(), size, room)).inner;
+    let (checks, compute) = (stage.checks, stage.compute);
+    let mut chip = |ui: &mut Ui| {
+        if size < Size::Full {
+            checks.chip(ui, style, pane.exhibit.as_ref(), compute);
+        }
+    };
+    let title = ui.scope(|ui| card(ui, style, pane.exhibit.card(), size, room, &mut chip)).inner;
     // Above the title, so that it is a handle.
     let handle = ui.interact(title, ui.scope_id().with("handle"), Sense::click_and_drag());
     if handle.double_clicked() {
@@ -128,13 +134,8 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
     condition.strip(stage, ui, id, rect);
     if size > Size::Card {
         ui.add_space(style.grid(0.75));
-        let (checks, compute) = (stage.checks, stage.compute);
         let mut scene = stage.scene(&trace, &mut pick);
-        knobs(pane, ui, &mut scene, size, &mut |ui, exhibit| {
-            if size == Size::Half {
-                checks.chip(ui, style, exhibit, compute);
-            }
-        });
+        knobs(pane, ui, &mut scene, size);
         if size == Size::Full {
             stage.checks.show(ui, style, pane.exhibit.as_ref(), stage.compute);
         }
@@ -150,15 +151,9 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
 }
 
 /// The rows of knobs that there is room for, and the others a click away.
-fn knobs(
-    pane: &mut Pane,
-    ui: &mut Ui,
-    scene: &mut Scene<'_>,
-    size: Size,
-    last: &mut dyn FnMut(&mut Ui, &dyn Exhibit),
-) {
+fn knobs(pane: &mut Pane, ui: &mut Ui, scene: &mut Scene<'_>, size: Size) {
     let shown = if size == Size::Full { 2 } else { 1 };
-    let compact = size == Size::Half;
+    let compact = size < Size::Full;
     let (rows, mut more) = (pane.rows, None);
     let exhibit = &mut pane.exhibit;
     pane.rows = Knobs::draw(
@@ -167,7 +162,7 @@ fn knobs(
         (0..shown, compact),
         &mut |ui| {
             if rows > shown {
-                more = Some(ui.button("More knobs ▾"));
+                more = Some(ui.button("Knobs ▾").on_hover_text("More knobs"));
             }
         },
         |k| exhibit.knobs(k),
@@ -179,7 +174,6 @@ fn knobs(
             Knobs::draw(ui, scene, (shown..rows, true), &mut |_| {}, |k| exhibit.knobs(k));
         });
     }
-    last(ui, exhibit.as_ref());
 }
 
 /// Words in the colour of what explains.
