@@ -41,6 +41,11 @@ pub struct Focus {
 }
 
 impl Focus {
+    /// A cursor that has locked `spot`.
+    pub fn at(spot: Spot) -> Self {
+        Self { locked: spot, ..Self::default() }
+    }
+
     /// What is lit: the hovered place, else the locked one, field by field.
     pub fn spot(&self) -> Spot {
         let (h, l) = (self.hover, self.locked);

@@ -13,7 +13,7 @@ use super::{App, News, bar};
 use crate::data::Picture;
 use crate::engine::EngineError;
 use crate::exhibits::Scene;
-use crate::focus::Spot;
+use crate::focus::{Focus, Spot};
 use crate::lab;
 use crate::link::{self, Layout, State, Tabs, Tile};
 use crate::models::{Kind, Status};
@@ -36,7 +36,10 @@ impl App {
             Action::Help => self.help = !self.help,
             Action::Open(exhibit) => self.add(exhibit),
             Action::Tile(id, what) => self.on_tile(ctx, id, what),
-            Action::Arrange(preset) => self.edit(|layout| Some(arrange(&layout, preset))),
+            Action::Arrange(preset) => {
+                let screen = self.screen;
+                self.edit(|layout| Some(arrange(&layout, preset, screen)));
+            }
             Action::Compute(compute) => self.switch(compute),
             Action::Theme(theme) => self.theme = theme,
             Action::Size(size) => self.size = size,
@@ -51,6 +54,7 @@ impl App {
             OnTile::Maximise => self.maximised = if self.maximised.is_some() { None } else { Some(id) },
             OnTile::Retry => self.again(id),
             OnTile::Stop => self.lab.cancel(id),
+            OnTile::Unlink => self.unlink(id),
             OnTile::Export(format, panel) => self.export(ctx, id, format, panel),
         }
     }
@@ -138,6 +142,14 @@ impl App {
         }
     }
 
+    /// Gives a tile a cursor of its own, or takes it back.
+    fn unlink(&mut self, id: u64) {
+        if let Some(egui_tiles::Tile::Pane(pane)) = self.tree.tiles.get_mut(TileId::from_u64(id)) {
+            let shared = Focus::at(self.focus.locked);
+            pane.own = if pane.own.is_some() { None } else { Some(shared) };
+        }
+    }
+
     fn again(&mut self, id: u64) {
         self.lab.retry(id);
         if let Some(egui_tiles::Tile::Pane(pane)) = self.tree.tiles.get_mut(TileId::from_u64(id)) {
@@ -159,16 +171,20 @@ impl App {
         self.notices.say(ctx, "Copied: whoever opens it sees what you see.");
     }
 
-    /// A new tile to the right of all others.
+    /// A new tile: where it has most room on a wall, and to the right of all others where a person has arranged them.
     fn add(&mut self, exhibit: &'static str) {
         self.in_gallery = false;
-        let last = self.tiles().last().copied();
         let new = Tile { exhibit: exhibit.to_owned(), id: self.next_id, ..Tile::default() };
         (self.front, self.maximised) = (Some(new.id), None);
-        match last {
-            None => self.put(Some(Layout::Tile(new))),
-            Some(last) => self.edit(|layout| Some(layout::insert(layout, last, Place::Right, &new))),
-        }
+        let Some(layout) = self.snapshot().tiles else { return self.put(Some(Layout::Tile(new))) };
+        let mut tiles: Vec<Layout> = layout::all(&layout).into_iter().cloned().map(Layout::Tile).collect();
+        let last = self.tiles().last().copied().unwrap_or_default();
+        self.put(Some(if layout::wall(tiles.clone(), self.screen) == layout {
+            tiles.push(Layout::Tile(new));
+            layout::wall(tiles, self.screen)
+        } else {
+            layout::insert(layout, last, Place::Right, &new)
+        }));
     }
 
     fn duplicate(&mut self, id: u64, place: Place) {
@@ -392,8 +408,8 @@ fn is_photo(name: &str) -> bool {
     ["jpg", "jpeg", "png", "webp", "avif", "gif"].contains(&&*ending.to_lowercase())
 }
 
-/// All tiles in order.
-fn arrange(layout: &Layout, preset: Preset) -> Layout {
+/// All tiles in order, on a screen of this size.
+fn arrange(layout: &Layout, preset: Preset, screen: egui::Vec2) -> Layout {
     let mut tiles: Vec<Layout> = layout::all(layout).into_iter().cloned().map(Layout::Tile).collect();
     if tiles.len() == 1 {
         return tiles.remove(0);
@@ -402,9 +418,6 @@ fn arrange(layout: &Layout, preset: Preset) -> Layout {
         Preset::Row => layout::row(tiles),
         Preset::Column => layout::column(tiles),
         Preset::Tabs => Layout::Tabs(Tabs { tabs: tiles, open: 0 }),
-        Preset::Grid => {
-            let columns = (tiles.len() as f32).sqrt().ceil() as usize;
-            layout::column(tiles.chunks(columns).map(|it| layout::row(it.to_vec())).collect())
-        }
+        Preset::Wall => layout::wall(tiles, screen),
     }
 }

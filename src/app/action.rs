@@ -57,6 +57,8 @@ pub(super) enum OnTile {
     Retry,
     /// Stop its run.
     Stop,
+    /// Give it a cursor of its own, or let it share the others'.
+    Unlink,
     /// Save one of its panels.
     Export(Format, &'static str),
 }
@@ -83,8 +85,8 @@ pub(super) enum Preset {
     Row,
     /// Below each other.
     Column,
-    /// In rows and columns.
-    Grid,
+    /// In rows and columns, as large as the screen allows.
+    Wall,
     /// Behind each other.
     Tabs,
 }

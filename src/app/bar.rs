@@ -81,6 +81,9 @@ impl App {
             egui::Popup::menu(&look).show(|ui| self.appearance(ui, actions));
             let layout = drop_down(ui, style, "Layout", "Layout of the tiles");
             egui::Popup::menu(&layout).show(|ui| arrangements(ui, actions));
+            if letter_button(ui, style, "+", "Add an exhibit (G)") {
+                actions.push(Action::Gallery);
+            }
             self.undo_buttons(ui, style, actions);
         }
         self.compute_menu(ui, style, phone, actions);
@@ -226,7 +229,7 @@ fn arrangements(ui: &mut Ui, actions: &mut Vec<Action>) {
     for (name, preset) in [
         ("Side by side", Preset::Row),
         ("Below each other", Preset::Column),
-        ("Grid", Preset::Grid),
+        ("Wall", Preset::Wall),
         ("Tabs", Preset::Tabs),
     ] {
         if ui.button(name).clicked() {

@@ -13,11 +13,30 @@ use crate::ui::{Size, card};
 
 /// Draws a tile; whether somebody began to drag it by its title.
 pub(super) fn show(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane) -> bool {
+    // A tile with a cursor of its own sees no other.
+    if let Some(own) = &mut pane.own {
+        std::mem::swap(own, stage.focus);
+    }
+    let dragged = whole(stage, ui, id, pane);
+    if let Some(own) = &mut pane.own {
+        std::mem::swap(own, stage.focus);
+        if !own.readout.is_empty() {
+            stage.focus.readout = std::mem::take(&mut own.readout);
+        }
+        if own.turn() {
+            ui.request_repaint();
+        }
+    }
+    dragged
+}
+
+fn whole(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane) -> bool {
     let rect = ui.max_rect();
     ground(ui, stage.style, rect);
     let size = Size::of(rect.size(), stage.style);
     let padding = stage.style.grid(if size == Size::Full { 2.0 } else { 1.25 });
     let inside = rect.shrink(padding);
+    (pane.seen.exhibit, pane.seen.size, pane.seen.tile) = (pane.exhibit.card().id, size, rect);
     let mut dragged = false;
     ui.scope_builder(UiBuilder::new().max_rect(inside).id_salt(id), |ui| {
         ui.shrink_clip_rect(rect.shrink(1.0));
@@ -88,6 +107,13 @@ fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane) {
             export(stage, ui, id, &pane.panels, name, format);
         }
         ui.separator();
+        let (name, words) = match pane.own {
+            None => ("A cursor of its own", "What this tile shows follows no other tile."),
+            Some(_) => ("Share the cursor", "What this tile shows follows the other tiles again."),
+        };
+        if ui.button(name).on_hover_text(words).clicked() {
+            stage.actions.push(Action::Tile(id, OnTile::Unlink));
+        }
         for (name, place) in [
             ("Duplicate to the right", Place::Right),
             ("Duplicate below", Place::Below),
@@ -121,6 +147,7 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
     let above = ui.cursor().top() - ui.max_rect().top();
     let free = (height - above - pane.below).max(style.grid(least(size)));
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), free), Sense::hover());
+    pane.seen.picture = rect;
     let Some(trace) = pane.trace(id, stage.lab) else { return condition.instead(stage, ui, id, rect) };
     let mut pick = false;
     let mut scene = stage.scene(&trace, &mut pick);
@@ -156,6 +183,7 @@ fn knobs(pane: &mut Pane, ui: &mut Ui, scene: &mut Scene<'_>, size: Size) {
     let compact = size < Size::Full;
     let (rows, mut more) = (pane.rows, None);
     let exhibit = &mut pane.exhibit;
+    let top = ui.cursor().min;
     pane.rows = Knobs::draw(
         ui,
         scene,
@@ -167,6 +195,7 @@ fn knobs(pane: &mut Pane, ui: &mut Ui, scene: &mut Scene<'_>, size: Size) {
         },
         |k| exhibit.knobs(k),
     );
+    pane.seen.knobs = Rect::from_min_max(top, ui.min_rect().max);
     if let Some(more) = more {
         let popup = egui::Popup::menu(&more).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
         popup.show(|ui| {

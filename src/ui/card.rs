@@ -10,7 +10,7 @@ use super::{Style, number};
 use crate::exhibits::Card;
 
 /// How much of a label there is room for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub enum Size {
     /// The title.
     Card,
