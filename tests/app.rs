@@ -385,6 +385,52 @@ fn the_cheat_sheet_lists_the_keys() {
     assert!(window.query_by_label("edit the sentence").is_none());
 }
 
+#[test]
+fn keys_change_the_size_of_type() {
+    let mut window = window("");
+    let size = |window: &Window| {
+        let link = report(window).link;
+        link.split_once("size=").map_or(100, |(_, it)| it.split(';').next().unwrap().parse().unwrap())
+    };
+    for (key, want) in [
+        (Key::Plus, 125),
+        (Key::Equals, 150),
+        (Key::Plus, 200),
+        (Key::Plus, 200),
+        (Key::Minus, 150),
+        (Key::Num0, 100),
+        (Key::Minus, 80),
+        (Key::Minus, 80),
+    ] {
+        press(&mut window, Modifiers::COMMAND, key);
+        assert_eq!(size(&window), want, "{key:?}");
+        assert!(window.query_by_label("edit the sentence").is_none(), "the list of keys stays closed");
+        assert!((window.ctx.zoom_factor() - 1.0).abs() < 1e-6, "egui does not zoom as well");
+    }
+    types(&mut window, "/");
+    press(&mut window, Modifiers::COMMAND, Key::Plus);
+    assert_eq!(size(&window), 100, "also while a text is edited");
+}
+
+#[test]
+fn a_browser_zooms_by_itself() {
+    let mut window = window_with(Setup { renderer: "webgpu", ..setup("") }, [1280.0, 800.0]);
+    press(&mut window, Modifiers::COMMAND, Key::Plus);
+    assert!(!report(&window).link.contains("size"), "{}", report(&window).link);
+}
+
+#[test]
+fn keys_are_called_as_on_the_keyboard_at_hand() {
+    let mut window = window("");
+    window.get_by_label("Undo (Ctrl Z)");
+    window.ctx.set_os(egui::os::OperatingSystem::Mac);
+    types(&mut window, "?");
+    for name in ["Undo (Cmd Z)", "Redo (Cmd Shift Z)", "Copy a link to what you see (Cmd L)", "Cmd +"] {
+        window.get_by_label(name);
+    }
+    assert!(window.query_by_label_contains("Ctrl").is_none());
+}
+
 /// A file as a desktop hands it over.
 #[derive(Debug)]
 struct Dropped(std::path::PathBuf);

@@ -40,6 +40,7 @@ impl App {
             Action::Compute(compute) => self.switch(compute),
             Action::Theme(theme) => self.theme = theme,
             Action::Size(size) => self.size = size,
+            Action::Resize(step) => self.size = bar::resized(self.size, step),
             Action::Model(what) => self.on_model(ctx, what),
         }
     }

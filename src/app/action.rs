@@ -40,6 +40,8 @@ pub(super) enum Action {
     Theme(Theme),
     /// Scale of type in percent.
     Size(u16),
+    /// The next larger or smaller scale of type, or the usual one (0).
+    Resize(isize),
     /// Something with the model.
     Model(OnModel),
 }
