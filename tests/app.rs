@@ -36,11 +36,17 @@ static CARD: Card = Card {
 #[derive(Default)]
 struct Stub {
     knob: u64,
+    /// The model that it shows, if not the chosen one.
+    model: Option<String>,
 }
 
 impl Exhibit for Stub {
     fn card(&self) -> &'static Card {
         &CARD
+    }
+
+    fn model<'a>(&'a self, inputs: &'a Inputs) -> &'a str {
+        self.model.as_deref().unwrap_or(&inputs.model)
     }
 
     fn record(&self, inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
@@ -97,7 +103,8 @@ impl Exhibit for Stub {
 fn entry() -> Entry {
     let open = |state: Value| -> Result<Box<dyn Exhibit>, serde_json::Error> {
         let knob = state.get("knob").map_or(Ok(0), |it| serde_json::from_value(it.clone()))?;
-        Ok(Box::new(Stub { knob }))
+        let model = state.get("model").and_then(Value::as_str).map(str::to_owned);
+        Ok(Box::new(Stub { knob, model }))
     };
     Entry { card: &CARD, open }
 }
@@ -357,6 +364,15 @@ fn an_exhibit_says_which_models_it_cannot_show() {
     setup.wishes.model = Some(id);
     let window = window_with(setup, [1280.0, 800.0]);
     assert!(window.query_by_label_contains("cannot show a model of this kind").is_some());
+}
+
+#[test]
+fn to_load_the_model_of_one_tile_is_not_to_choose_it() {
+    let mut window = window("#v1;text=a+b;tiles=(exhibit:attention,state:(model:elsewhere))");
+    window.get_by_label_contains("There is no model “elsewhere” here");
+    click(&mut window, "Try again");
+    assert!(!report(&window).link.contains(";model="), "{}", report(&window).link);
+    assert!(window.query_by_label_contains("elsewhere: failed").is_none(), "the others keep theirs");
 }
 
 #[test]

@@ -59,10 +59,8 @@ impl App {
     fn on_model(&mut self, ctx: &Context, what: OnModel) {
         match what {
             OnModel::Choose(id) => self.inputs.model = id,
-            OnModel::Load(id) => {
-                self.zoo.load(&id);
-                self.inputs.model = id;
-            }
+            // A tile may show another model than the chosen one.
+            OnModel::Load(id) => self.zoo.load(&id),
             OnModel::Cancel(id) => self.zoo.cancel(&id),
             OnModel::From(address) => {
                 if let Err(reason) = self.zoo.add_url(&address) {

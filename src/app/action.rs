@@ -68,7 +68,7 @@ pub(super) enum OnTile {
 pub(super) enum OnModel {
     /// Use this one from now on.
     Choose(String),
-    /// Load it, once more if need be.
+    /// Load it, once more if need be, without choosing it.
     Load(String),
     /// Stop loading it.
     Cancel(String),
