@@ -72,6 +72,7 @@ impl Exhibit for Stub {
         scene.trace.get("blocks.0.attn.pattern")?;
         let spot = scene.focus.spot();
         ui.label(format!("knob {}, query {:?}, key {:?}", self.knob, spot.query, spot.key));
+        scene.focus.shown.head = self.model.as_ref().map(|_| 1);
         scene.focus.readout = format!("the knob is at {}", self.knob);
         Some(())
     }
@@ -271,6 +272,15 @@ fn arrows_walk_and_escape_releases() {
     assert!(report(&window).link.contains("focus=(head:1,key:2,query:1)"), "{}", report(&window).link);
     press(&mut window, Modifiers::NONE, Key::Escape);
     window.get_by_label("knob 0, query None, key None");
+}
+
+#[test]
+fn heads_go_on_from_the_one_that_is_shown() {
+    let mut window = window("#v1;text=a+b;tiles=(exhibit:attention,state:(model:elsewhere))");
+    types(&mut window, "[");
+    assert!(report(&window).link.contains("focus=(head:0)"), "{}", report(&window).link);
+    types(&mut window, "]");
+    assert!(report(&window).link.contains("focus=(head:1)"), "{}", report(&window).link);
 }
 
 #[test]

@@ -107,17 +107,7 @@ impl App {
         let pattern = |l: usize| trace.get(&format!("blocks.{l}.attn.pattern"));
         let layers = (0..1000).take_while(|l| pattern(*l).is_some()).count();
         let heads = pattern(0).and_then(|it| it.shape.first().copied()).unwrap_or(0);
-        let moved = |from: Option<usize>, step: isize, count: usize| {
-            (step != 0 && count > 0)
-                .then(|| from.unwrap_or(0).saturating_add_signed(step).min(count - 1))
-                .or(from)
-        };
-        let locked = self.focus.locked;
-        self.focus.locked = Spot {
-            head: moved(locked.head, head, heads),
-            layer: moved(locked.layer, layer, layers),
-            ..locked
-        };
+        self.focus.step([head, layer], [heads, layers]);
     }
 
     /// Tries again whatever failed.
