@@ -403,6 +403,32 @@ fn a_link_can_be_copied() {
 }
 
 #[test]
+fn a_notice_moves_nothing() {
+    let mut window = window("#v1;text=a+b");
+    let place = |window: &Window| window.get_by_label("Turn the knob").rect();
+    let before = place(&window);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    window.run_steps(3);
+    let said = window.get_by_label_contains("Copied").rect();
+    assert_eq!(place(&window), before);
+    let bar = window.get_by_label("Copy a link to what you see (Ctrl L)").rect();
+    assert!(said.top() > bar.bottom() && said.right() > 1000.0 && said.left() > 640.0, "{said:?}");
+    let close = window.get_by_label("Dismiss").rect();
+    assert!(close.right() <= 1280.0 && close.left() >= said.right(), "{close:?} beside {said:?}");
+}
+
+#[test]
+fn a_long_notice_fits_a_phone() {
+    let window = window_with(setup("#v1;text=%ZZ"), [390.0, 800.0]);
+    let said = window.get_by_label_contains("damaged").rect();
+    let close = window.get_by_label("Dismiss").rect();
+    assert!(
+        said.left() >= 0.0 && close.right() <= 390.0 && close.left() >= said.right(),
+        "{said:?}, {close:?}"
+    );
+}
+
+#[test]
 fn the_cheat_sheet_lists_the_keys() {
     let mut window = window("");
     types(&mut window, "?");
