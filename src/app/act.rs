@@ -43,6 +43,7 @@ impl App {
             Action::Compute(compute) => self.switch(compute),
             Action::Theme(theme) => self.theme = theme,
             Action::Size(size) => self.size = size,
+            Action::Resize(step) => self.size = bar::resized(self.size, step),
             Action::Model(what) => self.on_model(ctx, what),
         }
     }
@@ -62,10 +63,8 @@ impl App {
     fn on_model(&mut self, ctx: &Context, what: OnModel) {
         match what {
             OnModel::Choose(id) => self.inputs.model = id,
-            OnModel::Load(id) => {
-                self.zoo.load(&id);
-                self.inputs.model = id;
-            }
+            // A tile may show another model than the chosen one.
+            OnModel::Load(id) => self.zoo.load(&id),
             OnModel::Cancel(id) => self.zoo.cancel(&id),
             OnModel::From(address) => {
                 if let Err(reason) = self.zoo.add_url(&address) {
@@ -112,17 +111,7 @@ impl App {
         let pattern = |l: usize| trace.get(&format!("blocks.{l}.attn.pattern"));
         let layers = (0..1000).take_while(|l| pattern(*l).is_some()).count();
         let heads = pattern(0).and_then(|it| it.shape.first().copied()).unwrap_or(0);
-        let moved = |from: Option<usize>, step: isize, count: usize| {
-            (step != 0 && count > 0)
-                .then(|| from.unwrap_or(0).saturating_add_signed(step).min(count - 1))
-                .or(from)
-        };
-        let locked = self.focus.locked;
-        self.focus.locked = Spot {
-            head: moved(locked.head, head, heads),
-            layer: moved(locked.layer, layer, layers),
-            ..locked
-        };
+        self.focus.step([head, layer], [heads, layers]);
     }
 
     /// Tries again whatever failed.

@@ -40,6 +40,8 @@ pub(super) enum Action {
     Theme(Theme),
     /// Scale of type in percent.
     Size(u16),
+    /// The next larger or smaller scale of type, or the usual one (0).
+    Resize(isize),
     /// Something with the model.
     Model(OnModel),
 }
@@ -68,7 +70,7 @@ pub(super) enum OnTile {
 pub(super) enum OnModel {
     /// Use this one from now on.
     Choose(String),
-    /// Load it, once more if need be.
+    /// Load it, once more if need be, without choosing it.
     Load(String),
     /// Stop loading it.
     Cancel(String),

@@ -9,7 +9,7 @@ use super::action::Compute;
 use crate::exhibits::{Check, Exhibit, Measure};
 use crate::lab::Lab;
 use crate::models::Zoo;
-use crate::ui::{Measured, Style, badge, number};
+use crate::ui::{Measured, Style, badge, bound};
 
 /// What was measured, by exhibit and check. Tiles with the same exhibit share it.
 #[derive(Default)]
@@ -80,7 +80,7 @@ impl Checks {
             };
             let measured = Measured { name: check.name, value, tolerance: check.tolerance };
             let Check { claim, tolerance, because, .. } = check;
-            let words = format!("{}. Tolerance {}: {because}.{words}", capital(claim), number(*tolerance));
+            let words = format!("{}. Tolerance {}: {because}.{words}", capital(claim), bound(*tolerance));
             badge(ui, style, &measured).on_hover_text(words);
         }
     }

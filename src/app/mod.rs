@@ -151,6 +151,8 @@ impl App {
     /// The window in the state of `setup`.
     pub fn new(ctx: &Context, setup: Setup) -> Self {
         install_fonts(ctx);
+        // The keys for it choose among the sizes of type instead.
+        ctx.options_mut(|it| it.zoom_with_keyboard = false);
         let repaint = ctx.clone();
         let repaint = move || repaint.request_repaint();
         let lab = match (&setup.gpu, setup.compute) {
@@ -239,7 +241,7 @@ impl App {
     /// Shows one frame and does what it asks for.
     pub fn show(&mut self, ui: &mut Ui) {
         self.dress(ui);
-        let mut actions = keys::pressed(ui);
+        let mut actions = keys::pressed(ui, self.renderer != "native");
         self.focus.readout.clear();
         self.bar(ui, &mut actions);
         self.notices.show(ui, &self.style);
