@@ -6,7 +6,7 @@ use egui::{
     TextureOptions, WidgetInfo,
 };
 
-use super::{Style, number};
+use super::{Style, beside, bound};
 use crate::exhibits::Card;
 
 /// How much of a label there is room for.
@@ -225,13 +225,17 @@ pub fn badge(ui: &mut egui::Ui, style: &Style, state: &Measured<'_>) -> Response
         Some(value) if value <= state.tolerance => ("●", "holds", style.good),
         Some(_) => ("●", "fails", style.bad),
     };
-    let text = format!("{}: {}", state.name, state.value.map_or_else(|| "…".to_owned(), number));
+    let text = format!(
+        "{}: {}",
+        state.name,
+        state.value.map_or_else(|| "…".to_owned(), |it| beside(it, state.tolerance))
+    );
     let ink = if verdict == "fails" { colour } else { style.secondary };
     let write = |color| TextFormat { font_id: style.regular(style.caption), color, ..TextFormat::default() };
     let mut job = LayoutJob::default();
     job.append(sign, 0.0, write(colour));
     job.append(&text, style.grid(0.75), write(ink));
-    let hint = format!("{} {verdict}; tolerance {}", state.name, number(state.tolerance));
+    let hint = format!("{} {verdict}; tolerance {}", state.name, bound(state.tolerance));
     ui.add(egui::Label::new(job).selectable(false)).on_hover_text(hint)
 }
 
