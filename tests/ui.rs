@@ -291,7 +291,7 @@ fn lines_isolate_the_token_under_the_pointer() {
     let weights = attention(1, 8);
     let mut harness = harness(&Style::new(true, 1.0)).build_ui_state(
         move |ui, focus: &mut Focus| {
-            let strands = [Strand { hue: 3, weights: &weights.data }];
+            let strands = [Strand { hue: 3, weights: &weights.data, change: None }];
             let tokens = words();
             let lines = Lines { queries: &tokens, keys: &tokens, strands: &strands, spot: focus.spot() };
             lines.show(ui, &Style::new(true, 1.0)).link(focus, Spot::default());
