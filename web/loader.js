@@ -24,6 +24,8 @@ addEventListener("unhandledrejection", ({ reason }) => trapped(reason));
 
 if (await canDraw()) {
   await start().catch((error) => stopped(`The program could not be loaded: ${error.message}`));
+} else if (reopened()) {
+  stopped("The graphics processor was lost, and the browser does not let the page draw any more. Please start it anew.");
 } else {
   progress.textContent = "This browser offers neither WebGPU nor WebGL2, so Vitrine cannot draw here. A current Chrome, "
     + "Edge, Firefox or Safari with hardware acceleration switched on can; so can the desktop program.";
@@ -69,8 +71,9 @@ function lost(reason) {
   leaving = true;
   setTimeout(() => { // The program may be in the middle of the frame that noticed.
     keep();
-    if (remember()) stopped(`The graphics processor was lost again, right after the page had opened anew: ${reason}`);
-    else location.reload();
+    if (reopened()) stopped(`The graphics processor was lost again, right after the page had opened anew: ${reason}`);
+    else if (note()) location.reload();
+    else stopped(`The graphics processor was lost: ${reason}`);
   });
 }
 
@@ -81,14 +84,22 @@ function keep() {
   } catch { /* It has not started or has stopped: the address is the best there is. */ }
 }
 
-/// Notes that the page opens again, and says whether it has done so a moment ago.
-function remember() {
+/// Whether the page has opened itself again a moment ago.
+function reopened() {
   try {
-    const last = Number(sessionStorage.getItem(MARK));
-    sessionStorage.setItem(MARK, Date.now());
-    return Date.now() - last < 60_000;
+    return Date.now() - Number(sessionStorage.getItem(MARK)) < 60_000;
   } catch {
-    return true; // Without a memory it could go round for ever.
+    return false;
+  }
+}
+
+/// Notes that the page opens itself again; whether that was possible.
+function note() {
+  try {
+    sessionStorage.setItem(MARK, Date.now());
+    return true;
+  } catch {
+    return false; // Without a memory it could go round for ever.
   }
 }
 
