@@ -227,7 +227,7 @@ impl App {
         }
     }
 
-    /// A device that could not be opened is no reason to stop; one that was lost is for the person to decide.
+    /// A device that could not be opened is no reason to stop; one that was lost is for the page, if it also draws.
     pub(super) fn heed_fault(&mut self) {
         match &self.lab.fault {
             Some(EngineError::NoGpu(reason)) if self.compute == Compute::Gpu => {
@@ -235,9 +235,9 @@ impl App {
                     .warn(format!("Computing on the CPU, for the GPU could not be opened: {reason}."));
                 self.switch(Compute::Cpu);
             }
-            // What computes also draws, so no card of ours can be seen any more: the page shows its own.
+            // What computes also draws, so no card of ours can be seen any more: the page opens again, or shows its own.
             Some(EngineError::Lost(reason)) if self.renderer == "webgpu" && self.compute == Compute::Gpu => {
-                platform::announce("vitrine-crash", &format!("the GPU was lost: {reason}"));
+                platform::announce("vitrine-lost", reason);
             }
             _ => {}
         }
