@@ -8,7 +8,6 @@
 
 mod claims;
 mod glyph;
-mod knobs;
 mod measure;
 mod picture;
 
@@ -24,10 +23,10 @@ use crate::graph::{Graph, Var};
 use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
 use crate::nn::loss::{log_softmax, total};
-use crate::page::{Knobs, Page, Room, panel};
-use crate::saliency::combine::{self, combined, normalised, resized};
+use crate::page::{Knobs, Page};
+use crate::saliency::combine::{Combination, combined, normalised, resized};
 use crate::saliency::meta::{inner_step, rank_correlation};
-use crate::saliency::normgrad::{self, normgrad};
+use crate::saliency::normgrad::{Aggregate, Identity, normgrad, unfold};
 use crate::saliency::probe::{Probe, probe};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
@@ -89,38 +88,32 @@ pub enum What {
     Pointing,
 }
 
-/// The layer that is thought to be there, see [`normgrad::Identity`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as there")]
-pub enum Identity {
-    Bias,
-    Scaling,
-    #[default]
-    Conv1x1,
-    Conv3x3,
-    Depthwise3x3,
-}
+/// The identities in words.
+const IDENTITIES: [(Identity, &str); 5] = [
+    (Identity::Bias, "bias"),
+    (Identity::Scaling, "scaling"),
+    (Identity::Conv1x1, "1 x 1"),
+    (Identity::Conv3x3, "3 x 3"),
+    (Identity::Depthwise3x3, "depthwise 3 x 3"),
+];
 
-/// From contribution to number, see [`normgrad::Aggregate`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as there")]
-pub enum Aggregate {
-    #[default]
-    Norm,
-    Selective,
-    Sum,
-    Max,
-}
+/// The ways from contribution to number, in words.
+const AGGREGATES: [(Aggregate, &str); 4] = [
+    (Aggregate::Norm, "norm"),
+    (Aggregate::Selective, "positive part (selective)"),
+    (Aggregate::Sum, "sum"),
+    (Aggregate::Max, "largest entry"),
+];
 
-/// How layers are combined, see [`combine::Combination`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as there")]
-pub enum Combination {
-    #[default]
-    GeometricMean,
-    Mean,
-    Product,
-}
+/// How layers are combined, in words.
+const COMBINATIONS: [(Combination, &str); 3] = [
+    (Combination::GeometricMean, "geometric mean"),
+    (Combination::Mean, "mean"),
+    (Combination::Product, "product"),
+];
+
+/// Steps of learning, in ten-thousandths.
+const STEPS: [(u16, &str); 5] = [(0, "none"), (1, "0.0001"), (25, "0.0025"), (100, "0.01"), (1000, "0.1")];
 
 /// Width and height of the combined map.
 const COMBINED: usize = 56;
@@ -136,28 +129,10 @@ pub fn entry() -> Entry {
     }
 }
 
-impl Identity {
-    fn of(self) -> normgrad::Identity {
-        match self {
-            Self::Bias => normgrad::Identity::Bias,
-            Self::Scaling => normgrad::Identity::Scaling,
-            Self::Conv1x1 => normgrad::Identity::Conv1x1,
-            Self::Conv3x3 => normgrad::Identity::Conv3x3,
-            Self::Depthwise3x3 => normgrad::Identity::Depthwise3x3,
-        }
-    }
-}
-
 impl NormGrad {
     /// The map of a layer `[row, col]`, from its activation and gradient.
     fn map<'g>(&self, x: Var<'g>, g: Var<'g>) -> Var<'g> {
-        let aggregate = match self.aggregate {
-            Aggregate::Norm => normgrad::Aggregate::Norm,
-            Aggregate::Selective => normgrad::Aggregate::Selective,
-            Aggregate::Sum => normgrad::Aggregate::Sum,
-            Aggregate::Max => normgrad::Aggregate::Max,
-        };
-        normgrad(x, g, self.identity.of(), aggregate)
+        normgrad(x, g, self.identity, self.aggregate)
     }
 
     /// Whether maps may be negative.
@@ -185,21 +160,16 @@ impl NormGrad {
                 rank_correlation(now.flat(), before.flat()).keep(&format!("layers.{i}.correlation"));
             }
         }
-        let how = match self.combination {
-            Combination::GeometricMean => combine::Combination::GeometricMean,
-            Combination::Mean => combine::Combination::Mean,
-            Combination::Product => combine::Combination::Product,
-        };
         // What speaks against the class is no saliency.
         let maps = maps.into_iter().map(|it| it.max_with(g.constant(0.0)));
         let maps: Vec<_> = maps.map(|it| (resized(it, [COMBINED; 2]), 1.0)).collect();
-        normalised(combined(&maps, how)).keep("combined");
+        normalised(combined(&maps, self.combination)).keep("combined");
     }
 
     /// Keeps how strong activation and gradient are at every place of layer `i`.
     fn factors(&self, x: Var<'_>, dx: Var<'_>, i: usize) {
         let x = if self.identity == Identity::Conv3x3 {
-            let near = normgrad::unfold(x);
+            let near = unfold(x);
             let shape = near.shape();
             near.reshape(&[shape[0], shape[1], shape[2..].iter().product()])
         } else {
@@ -289,28 +259,61 @@ impl Exhibit for NormGrad {
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        let (maps, layers) = (self.what == What::Maps, k.scene.trace.words("layers").to_vec());
         k.row(|k| {
-            k.ui(|ui, scene| {
-                ui.vertical(|ui| knobs::controls(self, ui, scene));
-            })
+            k.choice("", &mut self.what, &[(What::Maps, "maps"), (What::Pointing, "who points right?")]);
+            k.only_if(maps, |k| {
+                k.choice("identity", &mut self.identity, &IDENTITIES);
+                // A layer that the model lacks, since a link may have been made with another, is all of them.
+                self.layer = self.layer.map(|it| if layers.is_empty() { it } else { it.min(layers.len()) });
+                let words = [&layers[..], &["all combined".to_owned()]].concat();
+                k.pick("layer", &mut self.layer, &words, "the last but one");
+            });
         });
+        k.row(|k| {
+            k.model(Kind::Vision, &mut self.looking.model);
+            k.only_if(maps, |k| self.looking.knobs(k));
+        });
+        k.row(|k| {
+            let name = "a contribution counts by its";
+            k.only_if(maps, |k| k.choice(name, &mut self.aggregate, &AGGREGATES));
+        });
+        k.row(|k| {
+            let name = "layers are combined by";
+            k.only_if(maps, |k| k.choice(name, &mut self.combination, &COMBINATIONS));
+        });
+        k.row(|k| {
+            let name = "a step of learning first, of length";
+            k.only_if(maps, |k| k.choice(name, &mut self.epsilon, &STEPS));
+        });
+        k.row(|k| k.only_if(maps, |k| self.looking.overlay_knobs(k)));
     }
 
-    fn page(&self, _scene: &Scene<'_>) -> Option<Page> {
-        Some(panel("picture", 0, Room::fill(200.0, 120.0)).into())
+    fn heed(&mut self, _ui: &egui::Ui, scene: &mut Scene<'_>) {
+        if self.what == What::Maps && scene.focus.readout.is_empty() {
+            picture::read_out(self, scene);
+        }
     }
 
-    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        let _: Option<()> = {
-            match self.what {
-                What::Maps => picture::view(self, ui, scene),
-                What::Pointing => measure::view(ui, scene),
-            }
-        };
+    fn page(&self, scene: &Scene<'_>) -> Option<Page> {
+        match self.what {
+            What::Maps => picture::page(self, scene.trace),
+            What::Pointing => measure::page(scene.trace),
+        }
     }
 
-    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<Figure> {
-        picture::figure(self, scene)
+    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        match self.what {
+            What::Maps => picture::draw(self, panel, ui, scene),
+            What::Pointing => measure::draw(panel, ui, scene),
+        }
+    }
+
+    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
+        match self.what {
+            What::Maps => picture::figure(self, panel, scene.trace),
+            What::Pointing => measure::figure(panel, scene.trace),
+        }
     }
 
     fn checks(&self) -> Vec<Check> {

@@ -1,5 +1,7 @@
 //! Maps of several layers as one: brought to one size, to the range from 0 to 1, and combined (NormGrad, section 3.4).
 
+use serde::{Deserialize, Serialize};
+
 use crate::graph::Var;
 use crate::tensor::Tensor;
 
@@ -8,9 +10,10 @@ use crate::tensor::Tensor;
 pub const FLOOR: f32 = 1e-6;
 
 /// How maps are combined; weights are divided by their sum first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Combination {
     /// `prod_l m_l^w_l`
+    #[default]
     GeometricMean,
     /// `sum_l w_l m_l`
     Mean,

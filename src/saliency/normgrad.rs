@@ -5,17 +5,20 @@
 //! gradient. A map shows how large each contribution is. No layer is really put there; the contribution of a 1 x 1
 //! convolution is the outer product `x_u g_u^T`, whose norm is `|x_u| |g_u|`.
 
+use serde::{Deserialize, Serialize};
+
 use super::without_last;
 use crate::graph::Var;
 
 /// The layer that is thought to be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Identity {
     /// A bias of zeros: `g_u`.
     Bias,
     /// A gain of ones: `x_u o g_u`.
     Scaling,
     /// A 1 x 1 convolution with the identity matrix: `x_u g_u^T`.
+    #[default]
     Conv1x1,
     /// A 3 x 3 convolution with the identity in its middle: `unfold(x)_u g_u^T`, zeros around the image.
     Conv3x3,
@@ -24,9 +27,10 @@ pub enum Identity {
 }
 
 /// From a contribution to a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Aggregate {
     /// The root of the sum of squares: NormGrad.
+    #[default]
     Norm,
     /// The same of the positive entries: "selective".
     Selective,

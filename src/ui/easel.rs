@@ -54,7 +54,9 @@ impl Easel<'_> {
                 contour(ui, style, rect, &maps);
             }
         }
-        ui.painter().rect_stroke(rect, 0, style.hair(), StrokeKind::Outside);
+        let focus_ring = Stroke::new(2.0 * style.scale, style.accent);
+        let edge = if response.has_focus() { focus_ring } else { style.hair() };
+        ui.painter().rect_stroke(rect, 0, edge, StrokeKind::Outside);
         let pos = response.interact_pointer_pos().or(response.hover_pos());
         if let Some(at) = pos.and_then(|it| place(rect, it)) {
             let spot = Spot { at: Some(at), ..Spot::default() };

@@ -36,6 +36,10 @@ impl Square<'_> {
         }
         let stroke = if self.lit { Stroke::new(2.0 * style.scale, style.accent) } else { style.hair() };
         ui.painter().rect_stroke(rect, 0, stroke, StrokeKind::Outside);
+        if response.has_focus() {
+            let stroke = Stroke::new(1.5 * style.scale, style.accent);
+            ui.painter().rect_stroke(area, 2, stroke, StrokeKind::Outside);
+        }
         if !self.note.is_empty() {
             let font = style.semibold(style.caption);
             let note = ui.painter().layout_no_wrap(self.note.to_owned(), font, style.text);

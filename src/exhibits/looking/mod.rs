@@ -1,6 +1,6 @@
 //! What every exhibit of images has: a model, the picture to draw on, and the class that is asked for.
 
-use egui::{RichText, Sense, WidgetInfo, pos2, vec2};
+use egui::{RichText, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
 use serde::{Deserialize, Serialize};
 
 use super::{Card, Inputs, Scene};
@@ -114,7 +114,12 @@ impl Looking {
             brush: self.brush,
             words: "the picture",
         };
-        easel.show(ui, scene.style, scene.focus, &mut scene.inputs.picture, side);
+        let response = easel.show(ui, scene.style, scene.focus, &mut scene.inputs.picture, side);
+        // A hand that draws needs no number in its way.
+        let there = scene.focus.spot().at.filter(|_| self.brush.is_none());
+        if let Some((x, ..)) = there.zip(overlay).and_then(|(at, it)| entry(it.tensor, at)) {
+            response.on_hover_text_at_pointer(number(x));
+        }
         pictures(ui, scene, side, channels);
     }
 
@@ -266,8 +271,12 @@ impl Bar<'_> {
             colour,
         );
         if response.hovered() {
-            ui.painter().rect_stroke(rect, 2.0, style.hair(), egui::StrokeKind::Outside);
+            ui.painter().rect_stroke(rect, 2.0, style.hair(), StrokeKind::Outside);
             scene.focus.readout = format!("{words}. A click asks what speaks for it.");
+        }
+        if response.has_focus() {
+            let stroke = Stroke::new(1.5 * style.scale, style.accent);
+            ui.painter().rect_stroke(rect, 2.0, stroke, StrokeKind::Inside);
         }
         response.clicked()
     }
@@ -296,7 +305,10 @@ pub(super) fn figure(card: &Card, words: &str, kept: &Kept, signed: bool) -> Opt
 
 /// The value of a map `[row, col]` of a trace at a place, and the row and column.
 pub(super) fn value(trace: &Trace, name: &str, at: [u16; 2]) -> Option<(f32, usize, usize)> {
-    let kept = trace.get(name)?;
+    entry(trace.get(name)?, at)
+}
+
+fn entry(kept: &Kept, at: [u16; 2]) -> Option<(f32, usize, usize)> {
     let [h, w] = kept.shape[..] else { return None };
     let [row, col] = [(at[0], h), (at[1], w)].map(|(it, n)| usize::from(it) * n / 1000);
     Some((kept.window(0..h * w)?[row * w + col], row, col))

@@ -1,19 +1,22 @@
 //! Which layers and methods point at the right quarter of a collage, and whether a map depends on the class: measured here
 //! over many collages, beside what was published.
 
-use egui::{RichText, vec2};
+use egui::vec2;
 
+use super::CARD;
 use crate::data::fashion::CLASSES;
 use crate::data::{Collage, collage, picture};
 use crate::exhibits::Scene;
 use crate::graph::{Graph, Var};
 use crate::models::Vision;
 use crate::nn::Params;
+use crate::page::{Page, Room, panel, row};
 use crate::saliency::meta::rank_correlation;
 use crate::saliency::method::Method;
 use crate::saliency::pointing::quarters;
 use crate::saliency::probe::{Probe, Wanted, probe};
-use crate::ui::{Curve, Curves, Range};
+use crate::trace::Trace;
+use crate::ui::{Curve, Curves, Figure, Range, Scale};
 
 /// Why there is nothing to measure.
 pub(super) const REFUSAL: &str =
@@ -34,9 +37,12 @@ const SEED: u64 = 2;
 /// Maps are compared in this size.
 const GRID: usize = 14;
 
-/// The methods that are compared, with their hues.
+/// The methods that are compared.
 pub(super) const METHODS: [Method; 4] =
     [Method::NormGrad, Method::Selective, Method::GradCam, Method::LayerGradient];
+
+/// Their hues: those of the methods, but for the last, whose blue is too near to that of the second.
+const HUES: [usize; 4] = [0, 1, 2, 3];
 
 /// Pointing accuracy of the same methods by layer, on VOC07 with VGG16 (layers features.3, 8, 15, 22 and 29), as cited from
 /// the authors' benchmark (`attribution_benchmark.py` of github.com/ruthcfong/TorchRay, branch normgrad).
@@ -120,72 +126,109 @@ fn maps<'g>(probe: &Probe<'g>) -> Vec<Var<'g>> {
     probe.layers.iter().map(|(_, x, dx)| small(*x, *dx)).collect()
 }
 
-/// What the first picture needs to be understood.
-const LAST: &str = "Of convolutions that end in a mean over all places, the last layer has the same gradient everywhere: \
-                    the gradient cannot point, and NormGrad is left with the activation.";
-const CITED: &str = "Figures from the authors' repository (TorchRay, branch normgrad), not measured here. VGG16 does not end in \
-                     a mean.";
-const CLASS: &str = "1: the map is the same whatever one asks for. A step of learning the class first lets the map depend \
-                     more on it.";
+/// Curves with what they need to be understood.
+struct Chart<'a> {
+    title: &'static str,
+    curves: Vec<Curve<'a>>,
+    ticks: Vec<(f32, String)>,
+    y_label: &'static str,
+    below: String,
+}
 
-/// The curves.
-pub(super) fn view(ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
-    let trace = scene.trace;
+/// The curves of a panel.
+fn chart<'a>(panel: &str, trace: &Trace) -> Chart<'a> {
     let layers = trace.words("layers");
-    let read = |name: String| Some(trace.get(&name)?.window(0..1)?[0]);
+    let short = |it: &String| it.replace("conv ", "").replace("block ", "");
+    let ticks = layers.iter().enumerate().map(|(l, it)| (l as f32, short(it))).collect();
+    let read = |name: &str| Some(trace.get(name)?.window(0..1)?[0]);
     let curve = |name: &str| -> Vec<[f32; 2]> {
-        let point = |l: usize| Some([l as f32, read(format!("{name}.{l}"))?]);
-        (0..layers.len()).filter_map(point).collect()
+        (0..layers.len()).filter_map(|l| Some([l as f32, read(&format!("{name}.{l}"))?])).collect()
     };
-    trace.get("pointing.0.0")?;
-    let ticks: Vec<(f32, String)> = layers
-        .iter()
-        .enumerate()
-        .map(|(l, it)| (l as f32, it.replace("conv ", "").replace("block ", "")))
-        .collect();
-    let size = ui.available_size();
-    let wide = size.x > 900.0 * scene.style.scale;
-    let each =
-        if wide { vec2(size.x / 3.0 - scene.style.grid(2.0), size.y) } else { vec2(size.x, 0.9 * size.x) };
-    let panel = |ui: &mut egui::Ui, scene: &mut Scene<'_>, title: String, curves: Curves<'_>, below: &str| {
-        ui.vertical(|ui| {
-            ui.set_width(each.x);
-            let words =
-                RichText::new(title).font(scene.style.semibold(scene.style.body)).color(scene.style.text);
-            ui.add(egui::Label::new(words).wrap());
-            let room = vec2(each.x, (each.y - 8.0 * scene.style.body).min(0.9 * each.x));
-            if let Some(words) = curves.show(ui, scene.style, room) {
-                scene.focus.readout = words;
+    let points_right = "share that points right";
+    let methods = |points: &dyn Fn(usize) -> Vec<[f32; 2]>| -> Vec<Curve<'a>> {
+        let named =
+            |m: usize| Curve { name: METHODS[m].name(), hue: HUES[m], points: points(m), dashed: false };
+        (0..METHODS.len()).map(named).collect()
+    };
+    match panel {
+        "measured here" => {
+            let mut curves = methods(&|m| curve(&format!("pointing.{m}")));
+            let ends = vec![[0.0, 0.25], [layers.len().saturating_sub(1) as f32, 0.25]];
+            curves.push(Curve { name: "chance", hue: 7, points: ends, dashed: true });
+            let below = format!(
+                "{COLLAGES} collages of four of 40 test pictures. Of convolutions that end in a mean over all places, the last \
+                 layer has the same gradient everywhere: the gradient cannot point, and NormGrad is left with the activation."
+            );
+            Chart { title: "Measured here, on collages", curves, ticks, y_label: points_right, below }
+        }
+        "as published" => {
+            let cited = |m: usize| (0..5).map(|l| [l as f32, PUBLISHED[m][l]]).collect();
+            let ticks = (0..5).map(|l| (l as f32, ["3", "8", "15", "22", "29"][l].to_owned())).collect();
+            let below = "Figures from the authors' repository (TorchRay, branch normgrad; Rebuffi et al. 2020), not measured \
+                         here. VGG16 does not end in a mean.";
+            Chart {
+                title: "As published, VGG16 on VOC07",
+                curves: methods(&cited),
+                ticks,
+                y_label: points_right,
+                below: below.to_owned(),
             }
-            let words = RichText::new(below).font(scene.style.regular(scene.style.caption));
-            ui.add(egui::Label::new(words.color(scene.style.secondary)).wrap());
-        });
+        }
+        _ => {
+            let both = [("as it is", "sensitivity.plain", 4), ("after a step", "sensitivity.stepped", 5)];
+            let both = both.map(|(name, key, hue)| Curve { name, hue, points: curve(key), dashed: false });
+            let below = format!(
+                "Ranks of the maps for the likeliest and the least likely class, {STEPPED} collages. 1: the map is the same \
+                 whatever one asks for. A step of learning the class first, of {EPSILON}, lets the map depend more on it."
+            );
+            let title = "Does the map care about the class?";
+            Chart { title, curves: both.into(), ticks, y_label: "rank correlation", below }
+        }
+    }
+}
+
+/// The panels, once the first number is there.
+pub(super) fn page(trace: &Trace) -> Option<Page> {
+    trace.get("pointing.0.0")?;
+    let one = |(rank, name): (u8, &'static str)| {
+        panel(name, rank, Room::fill(260.0, 190.0)).titled(chart(name, trace).title).into()
     };
-    let named =
-        |m: usize, points| Curve { name: METHODS[m].name(), hue: METHODS[m].hue(), points, dashed: false };
-    let mut ours: Vec<Curve<'_>> =
-        (0..METHODS.len()).map(|m| named(m, curve(&format!("pointing.{m}")))).collect();
-    let ends = vec![[0.0, 0.25], [layers.len().saturating_sub(1) as f32, 0.25]];
-    ours.push(Curve { name: "chance", hue: 7, points: ends, dashed: true });
-    let cited = |m: usize| PUBLISHED[m].iter().enumerate().map(|(l, y)| [l as f32, *y]).collect();
-    let cited: Vec<Curve<'_>> = (0..METHODS.len()).map(|m| named(m, cited(m))).collect();
-    let vgg: Vec<(f32, String)> =
-        (0..5).map(|l| (l as f32, ["3", "8", "15", "22", "29"][l].to_owned())).collect();
-    let sensitive =
-        [("as it is", "sensitivity.plain", 4, false), ("after a step", "sensitivity.stepped", 5, false)];
-    let sensitive = sensitive.map(|(name, key, hue, dashed)| Curve { name, hue, points: curve(key), dashed });
-    let unit = Range::UNIT;
-    let frame = |curves, ticks, x_label, y_label, y| Curves { curves, ticks, x_label, y_label, y };
-    let layout = if wide { egui::Layout::left_to_right(egui::Align::Min) } else { *ui.layout() };
-    ui.with_layout(layout, |ui| {
-        ui.spacing_mut().item_spacing.x = scene.style.grid(3.0);
-        let title = format!("Measured here: {COLLAGES} collages of 40 test pictures");
-        panel(ui, scene, title, frame(&ours, &ticks, "layer", "share that points right", unit), LAST);
-        let title = "As published: VOC07, VGG16 (Rebuffi et al. 2020, authors' code)".to_owned();
-        panel(ui, scene, title, frame(&cited, &vgg, "layer", "share that points right", unit), CITED);
-        let title = format!("Does the map care about the class? {STEPPED} collages, step {EPSILON}");
-        let label = "rank correlation, likeliest and least likely class";
-        panel(ui, scene, title, frame(&sensitive, &ticks, "layer", label, unit), CLASS);
-    });
-    Some(())
+    Some(row([(0, "measured here"), (1, "as published"), (2, "the class")].map(one)))
+}
+
+/// Draws curves, and below them what they need to be understood.
+pub(super) fn draw(panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+    let (style, room) = (scene.style, ui.available_size());
+    let Chart { curves, ticks, y_label, below, .. } = chart(panel, scene.trace);
+    let words = ui.painter().layout(below, style.regular(style.caption), style.secondary, room.x);
+    let gap = style.grid(1.0);
+    let size = vec2(room.x, room.y - words.size().y - gap);
+    let curves = Curves { curves: &curves, ticks: &ticks, x_label: "layer", y_label, y: Range::UNIT };
+    ui.spacing_mut().item_spacing.y = gap;
+    if let Some(words) = curves.show(ui, style, size) {
+        scene.focus.readout = words;
+    }
+    ui.label(words);
+}
+
+/// The curves of a panel for papers: a row each.
+pub(super) fn figure(panel: &str, trace: &Trace) -> Option<Figure> {
+    let Chart { title, curves, ticks, y_label, below } = chart(panel, trace);
+    let curves: Vec<_> = curves.into_iter().filter(|it| !it.dashed).collect();
+    if curves.iter().any(|it| it.points.len() != ticks.len()) {
+        return None;
+    }
+    Some(Figure {
+        title: format!("{}: {title}", CARD.title),
+        caption: format!("{y_label}. {below} {}, arXiv {} ({}).", CARD.paper, CARD.reference, CARD.year),
+        x_label: "layer".to_owned(),
+        y_label: "method".to_owned(),
+        x_tokens: ticks.into_iter().map(|it| it.1).collect(),
+        y_tokens: curves.iter().map(|it| it.name.to_owned()).collect(),
+        values: curves.iter().flat_map(|it| it.points.iter().map(|at| at[1])).collect(),
+        range: Range::UNIT,
+        scale: Scale::Sequential,
+        dark: false,
+        link: String::new(),
+    })
 }

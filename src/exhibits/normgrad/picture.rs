@@ -1,12 +1,14 @@
-//! How the maps of NormGrad look: the picture, two factors and their product, and all layers below.
+//! How the maps of NormGrad look: the picture, two factors and their product, and all layers.
 
-use egui::{RichText, vec2};
+use egui::{Response, ScrollArea, Sense, Ui, Vec2, vec2};
 
-use super::{CARD, Identity, NormGrad};
+use super::{CARD, NormGrad, glyph};
 use crate::exhibits::Scene;
-use crate::exhibits::looking::{self, value};
+use crate::exhibits::looking::{self, Looking, value};
+use crate::page::{Page, Room, column, panel, row};
+use crate::saliency::normgrad::Identity;
 use crate::trace::Trace;
-use crate::ui::{Figure, Maps, Peak, Range, Scale, Square, Style, number};
+use crate::ui::{Divided, Figure, Legend, Maps, Peak, Range, Scale, Square, Style, number};
 
 /// Number of layers in the trace.
 fn layers(trace: &Trace) -> usize {
@@ -14,135 +16,156 @@ fn layers(trace: &Trace) -> usize {
 }
 
 /// The layer that is shown large: the number of layers stands for all of them combined.
-pub(super) fn layer(state: &NormGrad, trace: &Trace) -> usize {
+fn layer(state: &NormGrad, trace: &Trace) -> usize {
     let n = layers(trace);
     state.layer.map_or(n.saturating_sub(2), |it| it.min(n))
 }
 
+/// The name of the map of a layer, or of all combined.
+fn map_of(layer: usize, trace: &Trace) -> String {
+    if layer == layers(trace) { "combined".to_owned() } else { format!("layers.{layer}.map") }
+}
+
 /// A map of the trace, its colours relative to its largest value.
-fn map<'a>(trace: &'a Trace, name: &str, signed: bool) -> Option<Maps<'a>> {
+fn map<'a>(state: &NormGrad, trace: &'a Trace, name: &str) -> Option<Maps<'a>> {
     let tensor = trace.get(name)?;
     let [rows, cols] = tensor.shape[..] else { return None };
     let peak = trace.get(&format!("{name}.peak")).map(|tensor| Peak { tensor, per_row: false });
-    let (range, scale) =
-        if signed { (Range::signed(1.0), Scale::Diverging) } else { (Range::UNIT, Scale::Sequential) };
+    let (range, scale) = colours(state);
     Some(Maps { tensor, rows, cols, peak, range, scale })
 }
 
-/// The map that lies over the picture.
-fn overlay(trace: &Trace, layer: usize) -> Option<Maps<'_>> {
-    let name = if layer == layers(trace) { "combined".to_owned() } else { format!("layers.{layer}.map") };
-    Some(Maps { scale: Scale::Saliency, ..map(trace, &name, false)? })
+/// The colours that all maps share.
+fn colours(state: &NormGrad) -> (Range, Scale) {
+    if state.is_signed() { (Range::signed(1.0), Scale::Diverging) } else { (Range::UNIT, Scale::Sequential) }
 }
 
-/// The whole picture.
-pub(super) fn view(state: &mut NormGrad, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
-    scene.trace.get("combined")?;
-    let (trace, style) = (scene.trace, scene.style);
+/// The panels.
+pub(super) fn page(state: &NormGrad, trace: &Trace) -> Option<Page> {
+    trace.get("combined")?;
     let layer = layer(state, trace);
-    let size = ui.available_size();
-    if size.x > 620.0 * style.scale {
-        let left = (size.x * 0.33).min(size.y - style.grid(8.0)).max(style.grid(18.0));
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = style.grid(3.0);
-            ui.vertical(|ui| {
-                ui.set_width(left);
-                state.looking.show(ui, scene, overlay(trace, layer));
-            });
-            ui.vertical(|ui| right(state, ui, scene, layer, vec2(ui.available_width(), size.y)));
-        });
-    } else {
-        state.looking.show(ui, scene, overlay(trace, layer));
-        right(state, ui, scene, layer, vec2(size.x, f32::INFINITY));
-    }
-    if scene.focus.readout.is_empty() {
-        read_out(state, scene, layer);
-    }
-    Some(())
-}
-
-/// Factors and product above, all layers below.
-fn right(state: &mut NormGrad, ui: &mut egui::Ui, scene: &mut Scene<'_>, layer: usize, size: egui::Vec2) {
-    let style = scene.style;
-    let n = layers(scene.trace);
-    let gap = style.grid(1.0);
-    let across = if size.x > 500.0 * style.scale { n + 1 } else { n.div_ceil(2) + 1 };
-    // A point less, so that rounding wraps none.
-    let small = ((size.x + gap) / across as f32 - gap - 1.0).min(style.grid(14.0)).min(0.3 * size.y);
-    let title = 1.6 * style.body;
-    let beside = if size.x > 560.0 * style.scale { style.grid(30.0) } else { 0.0 };
-    let large = ((size.x - beside - style.grid(8.0)) / 3.0)
-        .min(size.y - small - 2.0 * title - 2.5 * Square::caption_height(style) - style.grid(3.0));
-    if beside > 0.0 {
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = style.grid(3.0);
-            ui.vertical(|ui| factors(state, ui, scene, layer, large));
-            let most = ((large + title) / (1.75 * style.caption)) as usize;
-            let width = ui.available_width();
-            ui.vertical(|ui| state.looking.classes(ui, scene));
-        });
-    } else {
-        factors(state, ui, scene, layer, large);
-        state.looking.classes(ui, scene);
-    }
-    ui.add_space(style.grid(1.0));
-    let heading = |ui: &mut egui::Ui, words: &str| {
-        ui.label(RichText::new(words).font(style.semibold(style.body)).color(style.text));
+    let (shown, factors) = match trace.words("layers").get(layer) {
+        Some(name) => (format!("Layer {name}"), format!("Layer {name}: {}", identity(state.identity))),
+        None => ("All layers".to_owned(), "All layers, every map scaled to 0..1, then combined".to_owned()),
     };
-    heading(ui, "All layers, from the picture to the answer");
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(gap, gap);
-        for i in 0..=n {
-            let name = if i == n { "combined".to_owned() } else { format!("layers.{i}.map") };
-            let caption = scene.trace.words("layers").get(i).map_or("combined", String::as_str);
-            let maps = map(scene.trace, &name, state.is_signed() && i < n);
-            let square = Square { maps, caption, note: "", lit: i == layer };
-            if square.show(ui, style, scene.focus, small).clicked() {
-                state.layer = Some(i);
-            }
-        }
-    });
+    let shaped = Room::shaped(3.0, [270.0, 110.0], [64.0, 75.0]);
+    Some(row([
+        panel("picture", 0, Looking::ROOM).titled(format!("{shown}: {}", state.looking.asked(trace))).into(),
+        column([
+            row([
+                panel("factors", 1, shaped).titled(factors).noted(learnt(trace, layer)).into(),
+                panel("classes", 3, Room::fill(170.0, 100.0).at_most_wide(320.0))
+                    .titled("Evidence (logits)")
+                    .into(),
+            ]),
+            panel("all layers", 2, Room::fill(220.0, 90.0).at_most_high(200.0))
+                .titled("All layers, from the picture to the answer")
+                .into(),
+        ]),
+    ]))
 }
 
-/// `|x| x |g| = map`, or what takes their place.
-fn factors(state: &NormGrad, ui: &mut egui::Ui, scene: &mut Scene<'_>, layer: usize, side: f32) {
-    let (style, trace) = (scene.style, scene.trace);
-    let name = trace.words("layers").get(layer).cloned();
-    let words = name.as_ref().map_or_else(
-        || "All layers combined".to_owned(),
-        |name| format!("Layer {name}: {}", identity(state.identity)),
-    );
-    ui.set_max_width(3.0 * side + style.grid(8.0));
-    let words = RichText::new(words).font(style.semibold(style.body)).color(style.text);
-    ui.add(egui::Label::new(words).truncate());
-    if name.is_none() {
-        let maps = map(trace, "combined", false);
-        Square { maps, caption: "every map scaled to 0..1, then combined", note: "", lit: false }.show(
-            ui,
-            style,
-            scene.focus,
-            side,
-        );
-        return;
+/// What the step of learning did, in words.
+fn learnt(trace: &Trace, layer: usize) -> String {
+    let read = |name: &str| Some(trace.get(name)?.window(0..1)?[0]);
+    let Some(far) = read("step") else { return String::new() };
+    let ranks = read(&format!("layers.{layer}.correlation")).map_or_else(String::new, |rho| {
+        format!("; the map's ranks correlate by {} with those before", number(rho))
+    });
+    format!("The step went {} of the parameters' length{ranks}", number(far))
+}
+
+/// Draws a panel.
+pub(super) fn draw(state: &mut NormGrad, panel: &str, ui: &mut Ui, scene: &mut Scene<'_>) {
+    let (trace, layer) = (scene.trace, layer(state, scene.trace));
+    match panel {
+        "picture" => {
+            let overlay = map(state, trace, &map_of(layer, trace));
+            let overlay = overlay.map(|it| Maps { range: Range::UNIT, scale: Scale::Saliency, ..it });
+            state.looking.show(ui, scene, overlay);
+        }
+        "factors" => factors(state, ui, scene, layer),
+        "classes" => state.looking.classes(ui, scene),
+        _ => all(state, ui, scene, layer),
     }
-    let [left, sign, right] = match state.identity {
+}
+
+/// A square map; the number under the pointer stands beside it.
+fn square(
+    state: &NormGrad,
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    name: &str,
+    (caption, lit): (&str, bool),
+    side: f32,
+) -> Response {
+    let maps = map(state, scene.trace, name);
+    let response = Square { maps, caption, note: "", lit }.show(ui, scene.style, scene.focus, side);
+    let there = scene.focus.spot().at.and_then(|at| value(scene.trace, name, at));
+    match there {
+        Some((x, ..)) => response.on_hover_text_at_pointer(number(x)),
+        None => response,
+    }
+}
+
+/// `|x| x |g| = map`, or what takes their place, and what the colours of all maps say.
+fn factors(state: &NormGrad, ui: &mut Ui, scene: &mut Scene<'_>, layer: usize) {
+    let (style, room) = (scene.style, ui.available_size());
+    let (sign, caption, legend) = (style.grid(4.0), Square::caption_height(style), style.grid(7.0));
+    let wide = (room.x - 2.0 * sign) / 3.0 - 1.0;
+    // Where the squares would suffer, the legend leaves.
+    let legend = if room.y - caption - legend > style.grid(9.0) { legend } else { 0.0 };
+    let side = wide.min(room.y - caption - legend).max(style.grid(4.0));
+    let [left, between, right] = match state.identity {
         Identity::Bias => ["", "", "|g|  gradient"],
         Identity::Scaling | Identity::Depthwise3x3 => ["|x|  activation", "∘", "|g|  gradient"],
         Identity::Conv1x1 => ["|x|  activation", "×", "|g|  gradient"],
         Identity::Conv3x3 => ["|x|  of 3 x 3 places", "×", "|g|  gradient"],
     };
+    ui.spacing_mut().item_spacing.y = 0.0;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 0.0;
-        if !left.is_empty() {
-            let maps = map(trace, &format!("layers.{layer}.activation"), false);
-            Square { maps, caption: left, note: "", lit: false }.show(ui, style, scene.focus, side);
-            operator(ui, style, sign, side);
+        if layer == layers(scene.trace) {
+            square(state, ui, scene, "combined", ("all layers", false), side);
+            return;
         }
-        let maps = map(trace, &format!("layers.{layer}.gradient"), false);
-        Square { maps, caption: right, note: "", lit: false }.show(ui, style, scene.focus, side);
-        operator(ui, style, "=", side);
-        let maps = map(trace, &format!("layers.{layer}.map"), state.is_signed());
-        Square { maps, caption: "NormGrad", note: "", lit: false }.show(ui, style, scene.focus, side);
+        let name = |what: &str| format!("layers.{layer}.{what}");
+        if !left.is_empty() {
+            square(state, ui, scene, &name("activation"), (left, false), side);
+        }
+        operator(ui, style, between, side, Some(state.identity));
+        square(state, ui, scene, &name("gradient"), (right, false), side);
+        operator(ui, style, "=", side, None);
+        square(state, ui, scene, &name("map"), ("NormGrad", false), side);
+    });
+    if legend > 0.0 {
+        ui.add_space(style.grid(1.0));
+        let (range, scale) = colours(state);
+        Legend { scale, range, divided: Divided::Map, caption: "", missing: None }.show(ui, style);
+    }
+}
+
+/// All maps as squares; a click shows one large.
+fn all(state: &mut NormGrad, ui: &mut Ui, scene: &mut Scene<'_>, layer: usize) {
+    let (n, gap, room) = (layers(scene.trace), scene.style.grid(1.0), ui.available_size());
+    let below = Square::caption_height(scene.style) + gap;
+    let fit = |columns: usize| {
+        let rows = (n + 1).div_ceil(columns) as f32;
+        // A point less, so that rounding wraps none.
+        ((room.x + gap) / columns as f32 - gap - 1.0).min((room.y + gap) / rows - below)
+    };
+    let side = (1..=n + 1).map(fit).fold(scene.style.grid(5.0), f32::max);
+    ScrollArea::vertical().id_salt("all layers").auto_shrink(false).show(ui, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = Vec2::splat(gap);
+            for i in 0..=n {
+                let caption = scene.trace.words("layers").get(i).map_or("combined", String::as_str);
+                let name = map_of(i, scene.trace);
+                if square(state, ui, scene, &name, (caption, i == layer), side).clicked() {
+                    state.layer = Some(i);
+                }
+            }
+        });
     });
 }
 
@@ -157,16 +180,22 @@ fn identity(identity: Identity) -> &'static str {
     }
 }
 
-fn operator(ui: &mut egui::Ui, style: &Style, sign: &str, side: f32) {
-    let (rect, _) = ui.allocate_exact_size(vec2(style.grid(4.0), side), egui::Sense::hover());
+/// A sign between squares, over it the weights of the layer that is thought to be there.
+fn operator(ui: &mut Ui, style: &Style, sign: &str, side: f32, identity: Option<Identity>) {
+    let (rect, response) = ui.allocate_exact_size(vec2(style.grid(4.0), side), Sense::hover());
     let font = style.regular(style.page);
     ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, sign, font, style.secondary);
+    if let Some(identity) = identity {
+        let at = rect.center() - vec2(0.0, if sign.is_empty() { 0.0 } else { style.grid(3.5) });
+        glyph::paint(ui, style, identity, egui::Rect::from_center_size(at, Vec2::splat(style.grid(2.5))));
+        response.on_hover_text(glyph::words(identity));
+    }
 }
 
-/// The place under the cursor in words.
-fn read_out(state: &NormGrad, scene: &mut Scene<'_>, layer: usize) {
+/// Says what is at the place under the cursor.
+pub(super) fn read_out(state: &NormGrad, scene: &mut Scene<'_>) {
     let Some(at) = scene.focus.spot().at else { return };
-    let trace = scene.trace;
+    let (trace, layer) = (scene.trace, layer(state, scene.trace));
     let read = |name: &str| value(trace, &format!("layers.{layer}.{name}"), at);
     let all = (trace.words("layers").get(layer), read("activation"), read("gradient"), read("map"));
     let words = if let (Some(name), Some((x, row, col)), Some((g, ..)), Some((map, ..))) = all {
@@ -181,14 +210,54 @@ fn read_out(state: &NormGrad, scene: &mut Scene<'_>, layer: usize) {
     scene.focus.readout = words;
 }
 
-/// The map that is shown large, for papers.
-pub(super) fn figure(state: &NormGrad, scene: &Scene<'_>) -> Option<Figure> {
-    let trace = scene.trace;
+/// A panel for papers.
+pub(super) fn figure(state: &NormGrad, panel: &str, trace: &Trace) -> Option<Figure> {
     let layer = layer(state, trace);
-    let (name, words) = match trace.words("layers").get(layer) {
-        Some(words) => (format!("layers.{layer}.map"), format!("layer {words}")),
-        None => ("combined".to_owned(), "all layers combined".to_owned()),
+    let name = trace.words("layers").get(layer);
+    let words = name.map_or("all layers combined".to_owned(), |it| format!("layer {it}"));
+    let part = |what: &str, words: &str| (format!("layers.{layer}.{what}"), words.to_owned());
+    match (panel, name) {
+        ("classes", _) => state.looking.evidence(&CARD, trace),
+        ("factors", Some(_)) => {
+            let parts = [part("activation", "|x|"), part("gradient", "|g|"), part("map", "map")];
+            let first = usize::from(state.identity == Identity::Bias);
+            beside(state, trace, &words, &parts[first..])
+        }
+        ("all layers", _) => {
+            let named = |i: usize| trace.words("layers").get(i).map_or("combined", String::as_str).to_owned();
+            let parts: Vec<_> = (0..=layers(trace)).map(|i| (map_of(i, trace), named(i))).collect();
+            beside(state, trace, "all layers", &parts)
+        }
+        _ => {
+            let signed = state.is_signed() && name.is_some();
+            looking::figure(&CARD, &words, trace.get(&map_of(layer, trace))?, signed)
+        }
+    }
+}
+
+/// Maps beside each other, as high as the highest, each divided by its largest value, an empty column between them.
+fn beside(state: &NormGrad, trace: &Trace, words: &str, parts: &[(String, String)]) -> Option<Figure> {
+    let maps: Option<Vec<Figure>> =
+        parts.iter().map(|it| looking::figure(&CARD, "", trace.get(&it.0)?, false)).collect();
+    let maps = maps?;
+    let side = maps.iter().map(|it| it.y_tokens.len()).max()?;
+    let place = |i: usize, n: usize| i * n / side;
+    let cell = |row: usize, col: usize| {
+        let (it, col) = (&maps[col / (side + 1)], col % (side + 1));
+        let [rows, cols] = [it.y_tokens.len(), it.x_tokens.len()];
+        let x = || it.values[place(row, rows) * cols + place(col, cols)] / it.range.max;
+        if col == side { f32::NAN } else { x() }
     };
-    let signed = state.is_signed() && layer < layers(trace);
-    looking::figure(&CARD, &words, trace.get(&name)?, signed)
+    let width = maps.len() * (side + 1) - 1;
+    let (range, scale) = colours(state);
+    Some(Figure {
+        title: format!("{}: {words}", CARD.title),
+        caption: format!("{} Each map is divided by its largest value.", maps[0].caption),
+        x_tokens: (0..width).map(|j| format!("{} {}", parts[j / (side + 1)].1, j % (side + 1))).collect(),
+        y_tokens: (0..side).map(|i| i.to_string()).collect(),
+        values: (0..side * width).map(|i| cell(i / width, i % width)).collect(),
+        range,
+        scale,
+        ..maps[0].clone()
+    })
 }
