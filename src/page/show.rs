@@ -41,7 +41,9 @@ fn one(exhibit: &mut dyn Exhibit, ui: &mut Ui, scene: &mut Scene<'_>, panel: &Pa
     let style = scene.style;
     let inside = content(panel, style, place);
     let above = Rect::from_min_max(place.min, pos2(place.right(), inside.top()));
-    ui.scope_builder(UiBuilder::new().max_rect(above).id_salt((panel.name, "title")), |ui| {
+    // Children of their own: what a panel leaves free must not move what comes below the picture.
+    {
+        let ui = &mut ui.new_child(UiBuilder::new().max_rect(above).id_salt((panel.name, "title")));
         ui.spacing_mut().item_spacing.y = 0.0;
         ui.shrink_clip_rect(above);
         if !panel.title.is_empty() {
@@ -52,11 +54,10 @@ fn one(exhibit: &mut dyn Exhibit, ui: &mut Ui, scene: &mut Scene<'_>, panel: &Pa
             let note = RichText::new(note).font(style.regular(style.caption)).color(style.accent);
             ui.add(egui::Label::new(note).truncate());
         }
-    });
-    ui.scope_builder(UiBuilder::new().max_rect(inside).id_salt(panel.name), |ui| {
-        ui.shrink_clip_rect(inside.expand(0.5 * style.grid(1.0)));
-        exhibit.draw(panel.name, ui, scene);
-    });
+    }
+    let ui = &mut ui.new_child(UiBuilder::new().max_rect(inside).id_salt(panel.name));
+    ui.shrink_clip_rect(inside.expand(0.5 * style.grid(1.0)));
+    exhibit.draw(panel.name, ui, scene);
 }
 
 /// What found no room, a click away.
