@@ -9,19 +9,21 @@ mod claims;
 mod forget;
 mod picture;
 mod sentence;
+mod words;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use self::forget::Forgotten;
+use self::words::Wall;
 use super::looking::Looking;
 use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest};
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
-use crate::page::{Knobs, Page, Room, panel};
+use crate::page::{Knobs, Page};
 use crate::saliency::combine::{normalised, resized};
 use crate::saliency::masking::{deletion, insertion};
 use crate::saliency::meta::rank_correlation;
@@ -46,7 +48,8 @@ pub static CARD: Card = Card {
            method calls important are blackened first (it should fall fast) or are the only ones to be shown (it should \
            rise fast).\n\n\
            The slider lets layers forget what they learnt, from the answer down: every tensor is drawn anew with the mean and the deviation that it had. \
-           The number below a map is the rank correlation with the map of the trained model. When everything is forgotten \
+           The class that is explained stays the one that was asked, or that the trained model finds likeliest. \
+           The number on a map is the rank correlation with the map of the trained model. When everything is forgotten \
            and a map is still the same, it shows the picture and not what the model knows.",
 };
 
@@ -69,6 +72,9 @@ pub struct MethodWall {
     /// Whether a sentence is read, instead of looking at a picture.
     #[serde(skip_serializing_if = "is_default")]
     pub reads: bool,
+    /// How far a long sentence is scrolled, in points: its panels scroll as one.
+    #[serde(skip)]
+    scrolled: f32,
     /// Parameters that have learnt nothing.
     #[serde(skip)]
     untrained: Forgotten,
@@ -116,50 +122,83 @@ impl MethodWall {
         self.layer.unwrap_or(n.saturating_sub(2)).min(n.saturating_sub(1))
     }
 
-    /// Every method's map `[row, col]` of the picture, and the model's logits.
+    /// The methods that are compared, of those that are there: a link may name one that another model has.
+    fn pair(&self, there: &[Method]) -> Pair {
+        let usual = Pair::default();
+        let or = |it, other| match it {
+            it if there.contains(&it) => it,
+            _ if other == usual.a => usual.b,
+            _ => usual.a,
+        };
+        let a = or(self.pair.a, self.pair.b);
+        Pair { a, b: or(self.pair.b, a) }
+    }
+
+    /// Every method's map `[row, col]` of the picture, what speaks against dropped, and the class that is explained.
     fn maps<'g>(
         &self,
         model: Vision<'_>,
         p: &Params<'_, 'g>,
         image: Var<'g>,
-    ) -> (Vec<(Method, Var<'g>)>, Var<'g>) {
-        let probe = probe(model, image, p, |logits| self.looking.wanted(model).one_hot(logits));
+        wanted: impl FnOnce(Var<'g>) -> Var<'g>,
+    ) -> (Vec<Var<'g>>, Var<'g>) {
+        let probe = probe(model, image, p, wanted);
         let layer = self.layer(probe.layers.len());
         let map = |method: Method| {
             let map = method.map(model, p, &probe, layer)?;
-            Some((method, map.max_with(map.graph().constant(0.0))))
+            Some(map.max_with(map.graph().constant(0.0)))
         };
         (methods(model).into_iter().filter_map(map).collect(), probe.one_hot)
     }
 
     fn wall(&self, g: &Graph, model: Vision<'_>, image: &Tensor) {
-        let image = g.input(image);
+        let (image, methods) = (g.input(image), methods(model));
         let trained = Params::new(g, model.weights());
+        // What forgets is asked of the class that it knew: maps of different classes could not be compared.
+        let (before, one_hot) =
+            self.maps(model, &trained, image, |logits| self.looking.wanted(model).one_hot(logits));
         let forgotten = (self.forgotten > 0)
             .then(|| self.untrained.parameters(g, model.weights(), &names(model), self.forgotten));
         let p = forgotten.as_ref().map_or(trained, |it| Params::recorded(g, it));
-        let (maps, one_hot) = self.maps(model, &p, image);
-        g.label("methods", maps.iter().map(|(method, _)| method.name().to_owned()).collect());
-        for (i, (_, map)) in maps.iter().enumerate() {
-            map.keep(&format!("maps.{i}"));
-            largest(*map).keep(&format!("maps.{i}.peak"));
-        }
+        let maps = match forgotten {
+            Some(_) => g.scope("forgotten", || self.maps(model, &p, image, |_| one_hot).0),
+            None => before.clone(),
+        };
+        let small: Vec<Var<'_>> = maps.iter().map(|it| small(*it)).collect();
+        self.keep(g, &methods, &maps, &small);
         if forgotten.is_some() {
-            let trained = Params::new(g, model.weights());
-            let (before, _) = g.scope("trained", || self.maps(model, &trained, image));
-            for (i, ((_, now), (_, before))) in maps.iter().zip(before).enumerate() {
-                rank_correlation(small(*now).flat(), small(before).flat()).keep(&format!("sanity.{i}"));
-            }
+            keep_sanity(&small, &before.into_iter().map(self::small).collect::<Vec<_>>());
         }
-        let of = |wanted: Method| maps.iter().find(|(it, _)| *it == wanted).map(|(_, map)| small(*map));
-        if let (Some(a), Some(b)) = (of(self.pair.a), of(self.pair.b)) {
-            (normalised(a) - normalised(b)).keep("difference");
+        for (map, name) in self.compared(&methods, &small).into_iter().flatten().zip(["a", "b"]) {
+            deletion(model, &p, image, map, one_hot).keep(&format!("deletion.{name}"));
+            insertion(model, &p, image, map, one_hot).keep(&format!("insertion.{name}"));
+        }
+    }
+
+    /// The maps of A and B.
+    fn compared<'g>(&self, methods: &[Method], maps: &[Var<'g>]) -> Option<[Var<'g>; 2]> {
+        let Pair { a, b } = self.pair(methods);
+        let of = |wanted: Method| Some(maps[methods.iter().position(|it| *it == wanted)?]);
+        Some([of(a)?, of(b)?])
+    }
+
+    /// Keeps all maps, and A minus B of `small`, the same maps in one size.
+    fn keep(&self, g: &Graph, methods: &[Method], maps: &[Var<'_>], small: &[Var<'_>]) {
+        g.label("methods", methods.iter().map(|it| it.name().to_owned()).collect());
+        for (i, map) in maps.iter().enumerate() {
+            largest(map.keep(&format!("maps.{i}"))).keep(&format!("maps.{i}.peak"));
+        }
+        if let Some([a, b]) = self.compared(methods, small) {
+            (normalised(a).keep("compared.a") - normalised(b).keep("compared.b")).keep("difference");
             rank_correlation(a.flat(), b.flat()).keep("agreement");
-            for (map, name) in [(a, "a"), (b, "b")] {
-                deletion(model, &p, image, map, one_hot).keep(&format!("deletion.{name}"));
-                insertion(model, &p, image, map, one_hot).keep(&format!("insertion.{name}"));
-            }
         }
+    }
+}
+
+/// Keeps how much every map is still what it was `before` the model forgot.
+fn keep_sanity(now: &[Var<'_>], before: &[Var<'_>]) {
+    for (i, (now, before)) in now.iter().zip(before).enumerate() {
+        rank_correlation(now.flat(), before.flat()).keep(&format!("sanity.{i}"));
     }
 }
 
@@ -227,24 +266,47 @@ impl Exhibit for MethodWall {
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        let trace = k.scene.trace;
         k.row(|k| {
-            k.ui(|ui, scene| {
-                ui.vertical(|ui| picture::controls(self, ui, scene));
-            })
+            let before = self.reads;
+            k.choice("", &mut self.reads, &[(false, "a picture"), (true, "a sentence")]);
+            if self.reads != before {
+                // The other model has other layers.
+                (self.layer, self.forgotten) = (None, 0);
+            }
+            k.slider("layers that forgot", &mut self.forgotten, 0..=trace.words("forget").len());
+            k.pick("layer", &mut self.layer, trace.words("layers"), "last but one");
         });
+        let sees = !self.reads;
+        k.row(|k| {
+            k.only_if(sees, |k| {
+                k.model(Kind::Vision, &mut self.looking.model);
+                self.looking.knobs(k);
+            });
+        });
+        k.row(|k| k.only_if(sees, |k| self.looking.overlay_knobs(k)));
     }
 
-    fn page(&self, _scene: &Scene<'_>) -> Option<Page> {
-        Some(panel("picture", 0, Room::fill(200.0, 120.0)).into())
+    fn page(&self, scene: &Scene<'_>) -> Option<Page> {
+        let wall = Wall::new(self, scene.trace);
+        if self.reads { sentence::page(&wall) } else { picture::page(&wall) }
     }
 
-    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        let _: Option<()> =
-            { if self.reads { sentence::view(self, ui, scene) } else { picture::view(self, ui, scene) } };
+    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        if self.reads {
+            sentence::draw(self, panel, ui, scene);
+        } else {
+            picture::draw(self, panel, ui, scene);
+        }
     }
 
-    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<Figure> {
-        picture::figure(self, scene)
+    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
+        let wall = Wall::new(self, scene.trace);
+        match panel {
+            "classes" => self.looking.evidence(&CARD, scene.trace),
+            _ if self.reads => wall.strips(panel == "A minus B"),
+            _ => picture::figure(&wall, panel),
+        }
     }
 
     fn checks(&self) -> Vec<Check> {

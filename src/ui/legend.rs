@@ -44,6 +44,25 @@ impl Divided {
 }
 
 impl Legend<'_> {
+    /// Lets `picture` draw into the height that it is given, and the legend below; where less than `least` points would be
+    /// left, the picture has all the room.
+    pub fn below(
+        &self,
+        ui: &mut egui::Ui,
+        style: &Style,
+        least: f32,
+        picture: impl FnOnce(&mut egui::Ui, f32),
+    ) {
+        // Two lines of words even where one does: other words move nothing.
+        let (height, foot) = (ui.available_height(), style.grid(2.75) + 2.8 * style.caption);
+        let room = height - foot >= least;
+        picture(ui, if room { height - foot } else { height });
+        if room {
+            ui.add_space(style.grid(0.5));
+            self.show(ui, style);
+        }
+    }
+
     /// Draws the legend: the bar with its numbers, and the words beside it, or below where there is no room.
     pub fn show(&self, ui: &mut egui::Ui, style: &Style) -> Response {
         let font = style.regular(style.caption);

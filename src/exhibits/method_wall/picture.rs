@@ -1,279 +1,248 @@
-//! How the method wall looks: the picture, all maps on one scale, and two of them put to the test.
+//! The wall for a picture: all maps on one scale, and two of them put to the test.
 
-use egui::{RichText, vec2};
+use std::sync::Arc;
 
-use super::{CARD, GRID, MethodWall, Pair};
+use egui::{ScrollArea, Ui, Vec2};
+
+use super::words::{Wall, over};
+use super::{CARD, GRID, MethodWall};
 use crate::exhibits::Scene;
-use crate::exhibits::looking::{self, value};
+use crate::exhibits::looking::{self, Looking, value};
+use crate::page::{Page, Room, column, panel, row};
 use crate::saliency::masking::STEPS;
 use crate::saliency::method::Method;
-use crate::trace::Trace;
-use crate::ui::{Curve, Curves, Figure, Maps, Peak, Range, Scale, Square, Style, choice, number};
+use crate::ui::{Curve, Curves, Divided, Figure, Legend, Maps, Peak, Range, Scale, Square, number};
 
-/// From this rank correlation on two maps are said to be the same.
-const SAME: f32 = 0.5;
-
-/// The methods of a trace, in its order.
-pub(super) fn methods(trace: &Trace) -> Vec<Method> {
-    let of = |name: &String| Method::ALL.into_iter().find(|it| it.name() == name);
-    trace.words("methods").iter().filter_map(of).collect()
+/// The panels.
+pub(super) fn page(wall: &Wall<'_>) -> Option<Page> {
+    wall.trace.get("maps.0").filter(|it| it.shape.len() == 2)?;
+    let for_class = |words: &str| format!("{words} {}", wall.class);
+    let evidence = if wall.forgotten > 0 { "Evidence before forgetting" } else { "Evidence" };
+    let chart = Room::fill(210.0, 130.0).at_most_high(210.0);
+    let square = Room::shaped(1.0, [165.0, 130.0], [0.0, 70.0]).at_most_high(210.0);
+    let seen =
+        panel("picture", 1, Looking::ROOM).titled(for_class(&format!("{} for", wall.name(wall.pair.a))));
+    let classes = Room::fill(150.0, 90.0).at_most_wide(260.0).at_most_high(180.0);
+    Some(row([
+        column([seen.into(), panel("classes", 5, classes).titled(evidence).into()]),
+        column([
+            panel("all methods", 0, Room::fill(250.0, 190.0)).titled(wall.title()).noted(wall.note()).into(),
+            row([
+                panel("A minus B", 2, square).titled(for_class("A − B for")).into(),
+                panel("deletion", 3, chart).titled("Take the important away").into(),
+                panel("insertion", 4, chart).titled("Show only the important").into(),
+            ]),
+        ]),
+    ]))
 }
 
-/// Map `i` of the trace.
-fn map(trace: &Trace, i: usize, scale: Scale) -> Option<Maps<'_>> {
-    let tensor = trace.get(&format!("maps.{i}"))?;
-    let [rows, cols] = tensor.shape[..] else { return None };
-    let peak = trace.get(&format!("maps.{i}.peak")).map(|tensor| Peak { tensor, per_row: false });
-    Some(Maps { tensor, rows, cols, peak, range: Range::UNIT, scale })
-}
-
-pub(super) fn read(trace: &Trace, name: &str) -> Option<f32> {
-    Some(trace.get(name)?.window(0..1)?[0])
-}
-
-/// The knobs.
-pub(super) fn controls(state: &mut MethodWall, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-    ui.horizontal_wrapped(|ui| {
-        let before = state.reads;
-        choice(ui, "", &mut state.reads, &[(false, "a picture"), (true, "a sentence")]);
-        if state.reads != before {
-            // The other model has other layers.
-            (state.layer, state.forgotten) = (None, 0);
-        }
-        ui.separator();
-        let groups = scene.trace.words("forget");
-        let slider = egui::Slider::new(&mut state.forgotten, 0..=groups.len());
-        ui.add(slider.text("layers that forgot what they learnt, from the answer down"));
-        if state.forgotten > 0 {
-            let last = groups.get(state.forgotten - 1).map_or("", String::as_str);
-            ui.label(
-                RichText::new(format!("to {last}")).size(scene.style.caption).color(scene.style.secondary),
-            );
-        }
-    });
-    ui.horizontal_wrapped(|ui| {
-        let layers = scene.trace.words("layers");
-        let layer = state.layer(layers.len());
-        egui::ComboBox::from_label("layer")
-            .selected_text(layers.get(layer).map_or("", String::as_str))
-            .show_ui(ui, |ui| {
-                for (i, name) in layers.iter().enumerate() {
-                    ui.selectable_value(&mut state.layer, Some(i), name);
-                }
-            });
-        if !state.reads {
-            ui.separator();
-        }
-    });
-    if state.reads {
-        return;
+/// One of them.
+pub(super) fn draw(state: &mut MethodWall, panel: &str, ui: &mut Ui, scene: &mut Scene<'_>) {
+    let wall = Wall::new(state, scene.trace);
+    match panel {
+        "all methods" => all(state, &wall, ui, scene),
+        "A minus B" => difference(&wall, ui, scene),
+        "classes" => state.looking.classes(ui, scene),
+        "picture" => state.looking.show(ui, scene, wall.map(wall.pair.a, Scale::Saliency)),
+        what => tested(&wall, what, ui, scene),
+    }
+    if scene.focus.readout.is_empty()
+        && let Some(at) = scene.focus.spot().at
+    {
+        scene.focus.readout = wall.said(at);
     }
 }
 
-/// The whole picture.
-pub(super) fn view(state: &mut MethodWall, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
-    let methods = methods(scene.trace);
-    scene.trace.get("maps.0")?;
-    let (style, size) = (scene.style, ui.available_size());
-    let trace = scene.trace;
-    let a = methods.iter().position(|it| *it == state.pair.a);
-    let overlay = a.and_then(|i| map(trace, i, Scale::Saliency));
-    if size.x > 620.0 * style.scale {
-        let left = (size.x * 0.27).min(0.62 * size.y).max(style.grid(18.0));
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = style.grid(3.0);
-            ui.vertical(|ui| {
-                ui.set_width(left);
-                state.looking.show(ui, scene, overlay);
-                let room = size.y - left - left / 6.0 - style.grid(4.0);
-                let most = (room / (1.75 * style.caption)) as usize;
-                state.looking.classes(ui, scene);
-            });
-            ui.vertical(|ui| right(state, ui, scene, &methods, vec2(ui.available_width(), size.y)));
-        });
-    } else {
-        state.looking.show(ui, scene, overlay);
-        state.looking.classes(ui, scene);
-        right(state, ui, scene, &methods, vec2(size.x, f32::INFINITY));
+impl<'a> Wall<'a> {
+    fn index(&self, method: Method) -> Option<usize> {
+        self.methods.iter().position(|it| *it == method)
     }
-    if scene.focus.readout.is_empty() {
-        read_out(scene, &methods);
+
+    /// A method's map.
+    fn map(&self, method: Method, scale: Scale) -> Option<Maps<'a>> {
+        let name = format!("maps.{}", self.index(method)?);
+        let tensor = self.trace.get(&name)?;
+        let [rows, cols] = tensor.shape[..] else { return None };
+        let peak = self.trace.get(&format!("{name}.peak")).map(|tensor| Peak { tensor, per_row: false });
+        Some(Maps { tensor, rows, cols, peak, range: Range::UNIT, scale })
     }
-    Some(())
+
+    /// What map `i` says of a place, of its largest value.
+    fn part(&self, i: usize, at: [u16; 2]) -> Option<f32> {
+        let peak = self.read(&format!("maps.{i}.peak"))?;
+        Some(value(self.trace, &format!("maps.{i}"), at)?.0 / peak.max(f32::MIN_POSITIVE))
+    }
+
+    /// The place under the cursor in words: what every method says of it.
+    fn said(&self, at: [u16; 2]) -> String {
+        let say =
+            |(i, method): (usize, &Method)| Some(format!("{} {}", method.name(), number(self.part(i, at)?)));
+        let words: Vec<String> = self.methods.iter().enumerate().filter_map(say).collect();
+        format!("Here, of each map's largest value: {}", words.join(" · "))
+    }
+
+    /// The evidence for the class while important places go (or come), for A and B.
+    fn tested(&self, what: &str) -> Option<[Arc<[f32]>; 2]> {
+        let read = |name: &str| self.trace.get(&format!("{what}.{name}"))?.window(0..STEPS + 1);
+        Some([read("a")?, read("b")?])
+    }
+
+    /// Map `i` of its largest value, in as many places as maps are compared in: those of the map that lie there on average.
+    fn places(&self, i: usize) -> Option<Vec<f32>> {
+        let tensor = self.trace.get(&format!("maps.{i}"))?;
+        let [h, w] = tensor.shape[..] else { return None };
+        let values = tensor.window(0..h * w)?;
+        let peak = values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+        let span = |k: usize, n: usize| k * n / GRID..((k + 1) * n / GRID).max(k * n / GRID + 1);
+        let mean = |k: usize| {
+            let (rows, cols) = (span(k / GRID, h), span(k % GRID, w));
+            let count = (rows.len() * cols.len()) as f32;
+            let sum: f32 = rows.flat_map(|r| cols.clone().map(move |c| r * w + c)).map(|it| values[it]).sum();
+            sum / (count * peak)
+        };
+        Some((0..GRID * GRID).map(mean).collect())
+    }
 }
 
-/// All maps, and below them the pair that is compared.
-fn right(
-    state: &mut MethodWall,
-    ui: &mut egui::Ui,
-    scene: &mut Scene<'_>,
-    methods: &[Method],
-    size: egui::Vec2,
-) {
+/// All maps in a grid that fills the room; what is clicked becomes A.
+fn all(state: &mut MethodWall, wall: &Wall<'_>, ui: &mut Ui, scene: &mut Scene<'_>) {
     let style = scene.style;
-    let wide = size.y.is_finite();
-    let gap = style.grid(1.0);
-    let caption = Square::caption_height(style) + gap;
-    let fit = |rows: usize| (size.x + gap) / methods.len().div_ceil(rows) as f32 - gap;
-    let least = style.grid(22.0); // what the pair needs
-    let side = |rows: usize| fit(rows).min((size.y - least) / rows as f32 - caption);
-    // Fewer rows leave more room to the curves.
-    let worth = |rows: usize| side(rows) / (rows as f32).sqrt();
-    let best = (1..4).max_by(|a, b| worth(*a).total_cmp(&worth(*b)));
-    let rows = if wide { best.unwrap_or(1) } else { methods.len().div_ceil(3) };
-    let side = side(rows).max(style.grid(6.0));
-    let said = verdict(state, scene.trace, methods);
-    let words = if said.is_some() { 3.2 * style.body } else { 0.0 };
-    let below = if wide { size.y - rows as f32 * (side + caption) - words } else { style.grid(26.0) };
-    ui.spacing_mut().item_spacing = vec2(gap, gap);
-    let all: Vec<(usize, Method)> = methods.iter().copied().enumerate().collect();
-    for row in all.chunks(methods.len().div_ceil(rows)) {
-        ui.horizontal(|ui| row.iter().for_each(|(i, method)| one(state, ui, scene, *method, *i, side)));
-    }
-    if let Some(said) = said {
-        let colour = if said.1 { style.bad } else { style.good };
-        let words = RichText::new(said.0).font(style.semibold(style.body)).color(colour);
-        ui.add(egui::Label::new(words).wrap());
-    }
-    pair(state, ui, scene, vec2(size.x, below));
+    let legend = Legend {
+        scale: Scale::Sequential,
+        range: Range::UNIT,
+        divided: Divided::Map,
+        caption: "",
+        missing: None,
+    };
+    over(ui, style, &legend, 18.0, |ui| {
+        let (n, room, gap, least) =
+            (wall.methods.len(), ui.available_size(), style.grid(1.0), style.grid(7.0));
+        let edge = style.grid(0.5); // for the frame of what is chosen
+        let wide = |columns: usize| (room.x + gap - edge) / columns as f32 - gap;
+        let high = |columns: usize| {
+            (room.y + gap - edge) / n.div_ceil(columns) as f32 - gap - Square::caption_height(style)
+        };
+        let side = |columns: usize| wide(columns).min(high(columns)).floor();
+        let best = (1..=n).max_by(|a, b| side(*a).total_cmp(&side(*b))).unwrap_or(1);
+        // Where they would be too small to read they scroll.
+        let few = (((room.x + gap) / (least + gap)) as usize).max(1);
+        let (columns, side) =
+            if side(best) < least { (few, wide(few).floor().min(2.0 * least)) } else { (best, side(best)) };
+        ScrollArea::vertical().id_salt("all methods").auto_shrink(false).show(ui, |ui| {
+            ui.spacing_mut().item_spacing = Vec2::splat(gap);
+            ui.add_space(0.5 * edge);
+            for (r, methods) in wall.methods.chunks(columns).enumerate() {
+                ui.horizontal(|ui| {
+                    for (c, method) in methods.iter().enumerate() {
+                        one(state, wall, ui, scene, (columns * r + c, *method), side);
+                    }
+                });
+            }
+        });
+    });
 }
 
 /// One map of the wall.
 fn one(
     state: &mut MethodWall,
-    ui: &mut egui::Ui,
+    wall: &Wall<'_>,
+    ui: &mut Ui,
     scene: &mut Scene<'_>,
-    method: Method,
-    i: usize,
+    (i, method): (usize, Method),
     side: f32,
 ) {
-    let letter = match method {
-        it if it == state.pair.a => "A  ",
-        it if it == state.pair.b => "B  ",
-        _ => "",
-    };
-    let sanity = read(scene.trace, &format!("sanity.{i}"));
-    let note = sanity.map_or_else(String::new, |rho| format!("{rho:.2}"));
-    let caption = format!("{letter}{}", method.name());
-    let maps = map(scene.trace, i, Scale::Sequential);
-    let square = Square { maps, caption: &caption, note: &note, lit: !letter.is_empty() };
-    if square.show(ui, scene.style, scene.focus, side).clicked() {
-        pick(state, method);
+    let (maps, caption, note) = (wall.map(method, Scale::Sequential), wall.name(method), wall.sanity(i));
+    let square = Square { maps, caption: &caption, note: &note, lit: wall.lit(method) };
+    let response = square.show(ui, scene.style, scene.focus, side);
+    if response.clicked() {
+        state.pick(method, wall.pair);
+    }
+    if let Some(part) = scene.focus.hover.at.and_then(|at| wall.part(i, at)) {
+        response.on_hover_text_at_pointer(format!("{caption}: {} of its largest value", number(part)));
     }
 }
 
-/// The method becomes A, and what was A becomes B.
-pub(super) fn pick(state: &mut MethodWall, method: Method) {
-    if method != state.pair.a {
-        state.pair = Pair { a: method, b: state.pair.a };
-    }
-}
-
-/// Which methods do not care what the model knows, once it has forgotten everything; and whether there are any.
-pub(super) fn verdict(state: &MethodWall, trace: &Trace, methods: &[Method]) -> Option<(String, bool)> {
-    let all = trace.words("forget").len();
-    if state.forgotten < all || all == 0 {
-        return None;
-    }
-    let same = |i: &usize| read(trace, &format!("sanity.{i}")).is_some_and(|rho| rho > SAME);
-    let accused: Vec<&str> = (0..methods.len()).filter(same).map(|i| methods[i].name()).collect();
-    let words = match accused.len() {
-        0 => "Nothing is left of what was learnt, and every map has changed.".to_owned(),
-        _ => format!(
-            "Nothing is left of what was learnt, and still the ranks of these maps correlate by more than {SAME}: {}. They show \
-             what is looked at more than the model.",
-            accused.join(", ")
-        ),
-    };
-    Some((words, !accused.is_empty()))
-}
-
-/// A minus B, and what happens when the important places go or stay.
-fn pair(state: &MethodWall, ui: &mut egui::Ui, scene: &mut Scene<'_>, size: egui::Vec2) {
-    let (style, trace) = (scene.style, scene.trace);
-    let Pair { a, b } = state.pair;
-    let heading = |ui: &mut egui::Ui, words: String| {
-        let words = RichText::new(words).font(style.semibold(style.body)).color(style.text);
-        ui.add(egui::Label::new(words).truncate());
-    };
-    let side = (size.y - 4.2 * style.body).min(0.27 * size.x).max(style.grid(8.0));
-    let wide = size.x > 560.0 * style.scale;
-    let each = if wide { (size.x - side - style.grid(7.0)) / 2.0 } else { size.x };
-    let layout = if wide { egui::Layout::left_to_right(egui::Align::Min) } else { *ui.layout() };
-    ui.with_layout(layout, |ui| {
-        ui.spacing_mut().item_spacing.x = style.grid(3.0);
-        ui.vertical(|ui| {
-            ui.set_width(if wide { side } else { each });
-            heading(ui, "A − B".to_owned());
-            let rho = read(trace, "agreement").map_or_else(String::new, |it| format!("rank corr. {it:.2}"));
-            let maps = trace.get("difference").map(|tensor| Maps {
-                tensor,
-                rows: GRID,
-                cols: GRID,
-                peak: None,
-                range: Range::signed(1.0),
-                scale: Scale::Diverging,
-            });
-            Square { maps, caption: &rho, note: "", lit: false }.show(ui, style, scene.focus, side);
+/// A minus B, and how much they agree.
+fn difference(wall: &Wall<'_>, ui: &mut Ui, scene: &mut Scene<'_>) {
+    let (style, trace, mut words) = (scene.style, wall.trace, String::new());
+    over(ui, style, &wall.difference_legend(&mut words), 18.0, |ui| {
+        let side = ui.available_width().min(ui.available_height() - Square::caption_height(style));
+        let maps = trace.get("difference").map(|tensor| Maps {
+            tensor,
+            rows: GRID,
+            cols: GRID,
+            peak: None,
+            range: Range::signed(1.0),
+            scale: Scale::Diverging,
         });
-        for (what, title) in
-            [("deletion", "Take the important away"), ("insertion", "Show only the important")]
-        {
-            ui.vertical(|ui| {
-                ui.set_width(each);
-                heading(ui, title.to_owned());
-                let room = vec2(each, (size.y - 2.6 * style.body).min(0.8 * each));
-                if let Some(words) = tested(ui, style, trace, what, [a, b], room) {
-                    scene.focus.readout = words;
-                }
-            });
+        let square = Square { maps, caption: &wall.agreement(), note: "", lit: false };
+        let response = square.show(ui, style, scene.focus, side);
+        let at = scene.focus.hover.at.filter(|_| response.hovered());
+        let said = at.and_then(|at| wall.compared(|name| Some(value(trace, name, at)?.0)));
+        if let Some((words, difference)) = said {
+            scene.focus.readout = words;
+            response.on_hover_text_at_pointer(number(difference));
         }
     });
 }
 
-/// The evidence while important places go (or come), for both methods.
-fn tested(
-    ui: &mut egui::Ui,
-    style: &Style,
-    trace: &Trace,
-    what: &str,
-    pair: [Method; 2],
-    size: egui::Vec2,
-) -> Option<String> {
-    let names = ["a", "b"].map(|it| format!("{what}.{it}"));
-    let values = names.map(|name| trace.get(&name).and_then(|it| it.window(0..STEPS + 1)));
-    let points = |i: usize| -> Vec<[f32; 2]> {
-        let values = values[i].iter().flat_map(|it| it.iter());
-        values.enumerate().map(|(k, y)| [100.0 * k as f32 / STEPS as f32, *y]).collect()
-    };
-    let curves =
-        [0, 1].map(|i| Curve { name: ["A", "B"][i], hue: pair[i].hue(), points: points(i), dashed: i == 1 });
-    let all = ["deletion.a", "deletion.b", "insertion.a", "insertion.b"];
-    let all = all.iter().filter_map(|it| trace.get(it)?.window(0..STEPS + 1));
+/// The evidence for the class while the important places go (or come), for both methods.
+fn tested(wall: &Wall<'_>, what: &str, ui: &mut Ui, scene: &mut Scene<'_>) {
+    let pair = [wall.pair.a, wall.pair.b];
+    let names = pair.map(|it| wall.name(it));
     let (mut low, mut high) = (0.0f32, 1.0f32);
-    for y in all.flat_map(|it| it.to_vec()) {
-        (low, high) = (low.min(y), high.max(y));
+    for y in ["deletion", "insertion"].iter().filter_map(|it| wall.tested(it)).flatten() {
+        (low, high) = y.iter().fold((low, high), |(low, high), y| (low.min(*y), high.max(*y)));
     }
+    let Some(values) = wall.tested(what) else { return };
+    let curves = [0, 1].map(|i| Curve {
+        name: &names[i],
+        hue: pair[i].hue(),
+        points: values[i].iter().enumerate().map(|(k, y)| [100.0 * k as f32 / STEPS as f32, *y]).collect(),
+        dashed: i == 1,
+    });
     let ticks = [0.0f32, 50.0, 100.0].map(|it| (it, format!("{it} %")));
     let x_label = if what == "deletion" { "of all places black" } else { "of all places shown" };
+    let y_label = format!("evidence for {} (logit)", wall.class);
     let y = Range::round(low, high);
-    Curves { curves: &curves, ticks: &ticks, x_label, y_label: "evidence (logit)", y }.show(ui, style, size)
+    let chart = Curves { curves: &curves, ticks: &ticks, x_label, y_label: &y_label, y };
+    if let Some(words) = chart.show(ui, scene.style, ui.available_size()) {
+        scene.focus.readout = words;
+    }
 }
 
-/// The place under the cursor in words: what every method says of it.
-fn read_out(scene: &mut Scene<'_>, methods: &[Method]) {
-    let Some(at) = scene.focus.spot().at else { return };
-    let say = |(i, method): (usize, &Method)| {
-        let (it, ..) = value(scene.trace, &format!("maps.{i}"), at)?;
-        let peak = read(scene.trace, &format!("maps.{i}.peak"))?;
-        Some(format!("{} {}", method.name(), number(it / peak.max(f32::MIN_POSITIVE))))
-    };
-    let words: Vec<String> = methods.iter().enumerate().filter_map(say).collect();
-    scene.focus.readout = format!("Here, of each map's largest value: {}", words.join(" · "));
-}
-
-/// The map of A, for papers.
-pub(super) fn figure(state: &MethodWall, scene: &Scene<'_>) -> Option<Figure> {
-    let i = methods(scene.trace).iter().position(|it| *it == state.pair.a)?;
-    looking::figure(&CARD, state.pair.a.name(), scene.trace.get(&format!("maps.{i}"))?, false)
+/// A panel for papers.
+pub(super) fn figure(wall: &Wall<'_>, panel: &str) -> Option<Figure> {
+    let [a, b] = [wall.pair.a, wall.pair.b].map(|it| wall.name(it));
+    match panel {
+        "picture" => {
+            let map = wall.map(wall.pair.a, Scale::Saliency)?;
+            looking::figure(&CARD, &format!("{a} for {}", wall.class), map.tensor, false)
+        }
+        "A minus B" => {
+            let words = format!("{a} − {b} for {}", wall.class);
+            looking::figure(&CARD, &words, wall.trace.get("difference")?, true)
+        }
+        "all methods" => {
+            let rows = wall.methods.iter().map(|it| wall.name(*it)).collect();
+            let places = (0..GRID * GRID).map(|k| format!("{},{}", k / GRID, k % GRID)).collect();
+            let values: Option<Vec<_>> = (0..wall.methods.len()).map(|i| wall.places(i)).collect();
+            let labels = ["method", "row,column"];
+            Some(wall.figure(&wall.title(), labels, [rows, places], values?.concat(), Range::UNIT))
+        }
+        what => {
+            let values = wall.tested(what)?.concat();
+            let steps = (0..=STEPS).map(|k| format!("{:.0} %", 100.0 * k as f32 / STEPS as f32)).collect();
+            let ends = values.iter().fold((0.0f32, 0.0f32), |it, y| (it.0.min(*y), it.1.max(*y)));
+            let range = if ends.0 < 0.0 {
+                Range::signed(ends.1.max(-ends.0))
+            } else {
+                Range { min: 0.0, max: ends.1, log: false }
+            };
+            let labels =
+                ["method", if what == "deletion" { "of all places black" } else { "of all places shown" }];
+            let title = format!("{what}, evidence for {} (logit)", wall.class);
+            Some(wall.figure(&title, labels, [vec![a, b], steps], values, range))
+        }
+    }
 }

@@ -1,24 +1,23 @@
 //! The wall for a sentence: which characters made a small GPT expect what it expects next.
 
-use egui::{Align2, Rect, RichText, Role, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
+use egui::{Align2, Rect, RichText, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, vec2};
 
-use super::picture::{methods, pick, read, verdict};
-use super::{MethodWall, forget};
+use super::words::{Wall, over};
+use super::{MethodWall, forget, keep_sanity};
+use crate::exhibits::Scene;
 use crate::exhibits::next_character::visible;
-use crate::exhibits::{Scene, largest};
 use crate::focus::Spot;
 use crate::graph::{Graph, Var};
 use crate::models::{Gpt, gpt};
 use crate::nn::Params;
 use crate::nn::loss::total;
-use crate::saliency::combine::normalised;
-use crate::saliency::meta::rank_correlation;
+use crate::page::{Page, Room, column, panel};
 use crate::saliency::method::Method;
 use crate::saliency::probe::Wanted;
 use crate::saliency::relevance::{attention_gradient, relevance};
 use crate::saliency::rollout::rollout;
 use crate::tensor::Tensor;
-use crate::ui::{Range, Scale, number, readable_on, scale::colour};
+use crate::ui::{Divided, Figure, Legend, Range, Scale, Style, number, readable_on, scale::colour};
 
 /// The model that reads.
 pub(super) const MODEL: &str = "shakespeare-gpt";
@@ -52,39 +51,39 @@ pub(super) fn record(state: &MethodWall, g: &Graph, model: &Gpt, text: &str) -> 
     g.label("layers", (0..model.config.layers).map(|l| format!("block {l}")).collect());
     let names: Vec<String> = model.config.parameters().map(|(name, _)| name).collect();
     g.label("forget", forget::groups(&names));
-    g.label("methods", METHODS.iter().map(|it| it.name().to_owned()).collect());
     let vocabulary = (0..model.config.vocabulary as u32).map(|id| model.tokenizer.token(id));
     g.label("classes", vocabulary.collect());
     let trained = Params::new(g, &model.weights);
     let layer = state.layer(model.config.layers);
-    let forgotten =
-        (state.forgotten > 0).then(|| state.untrained.parameters(g, &model.weights, &names, state.forgotten));
-    let p = forgotten.as_ref().map_or_else(|| Params::new(g, &model.weights), |it| Params::recorded(g, it));
-    let maps = maps(g, model, &p, ids, layer);
-    for (i, map) in maps.iter().enumerate() {
-        largest(map.keep(&format!("maps.{i}"))).keep(&format!("maps.{i}.peak"));
+    // What forgets is asked of the character that it knew: maps of different ones could not be compared.
+    let (before, one_hot) = maps(g, model, &trained, ids, layer, None);
+    let mut now = before.clone();
+    if state.forgotten > 0 {
+        let forgotten = state.untrained.parameters(g, &model.weights, &names, state.forgotten);
+        let p = Params::recorded(g, &forgotten);
+        now = g.scope("forgotten", || maps(g, model, &p, ids, layer, Some(one_hot)).0);
+        keep_sanity(&now, &before);
     }
-    if forgotten.is_some() {
-        let before = g.scope("trained", || self::maps(g, model, &trained, ids, layer));
-        for (i, (now, before)) in maps.iter().zip(before).enumerate() {
-            rank_correlation(*now, before).keep(&format!("sanity.{i}"));
-        }
-    }
-    let of = |wanted: Method| METHODS.iter().position(|it| *it == wanted).map(|i| maps[i]);
-    if let (Some(a), Some(b)) = (of(state.pair.a), of(state.pair.b)) {
-        (normalised(a) - normalised(b)).keep("difference");
-        rank_correlation(a, b).keep("agreement");
-    }
+    state.keep(g, &METHODS, &now, &now);
     Some(())
 }
 
-/// The maps of all methods, `[character]`, what speaks against dropped.
-fn maps<'g>(g: &'g Graph, model: &Gpt, p: &Params<'_, 'g>, ids: &[u32], layer: usize) -> Vec<Var<'g>> {
+/// The maps of all methods, `[character]`, what speaks against dropped, and the character that is explained: the likeliest
+/// one if none is `held`.
+fn maps<'g>(
+    g: &'g Graph,
+    model: &Gpt,
+    p: &Params<'_, 'g>,
+    ids: &[u32],
+    layer: usize,
+    held: Option<Var<'g>>,
+) -> (Vec<Var<'g>>, Var<'g>) {
     let numbers: Vec<f32> = ids.iter().map(|id| *id as f32).collect();
     let n = ids.len();
     let logits = gpt::record(&model.config, g.input(&Tensor::new(&[n], numbers)), p).logits;
-    let next = logits.slice(0, n - 1, 1).flat().keep("logits"); // [d_vocab]
-    let z = total(next * Wanted::Likeliest.one_hot(next));
+    let next = logits.slice(0, n - 1, 1).flat(); // [d_vocab]
+    let one_hot = held.unwrap_or_else(|| Wanted::Likeliest.one_hot(next.keep("logits")));
+    let z = total(next * one_hot);
     let at = |tap: &str| g.at(tap).unwrap_or_else(|| panic!("the model taps {tap}"));
     let mut vars = vec![at("embed"), at(&format!("blocks.{layer}.resid_pre"))];
     vars.extend((0..model.config.layers).map(|l| at(&format!("blocks.{l}.attn.pattern"))));
@@ -104,126 +103,202 @@ fn maps<'g>(g: &'g Graph, model: &Gpt, p: &Params<'_, 'g>, ids: &[u32], layer: u
         Method::GradientInput => place(Method::Linear, 0).abs(),
         _ => place(method, 1),
     };
-    METHODS.into_iter().map(|it| map(it).max_with(g.constant(0.0))).collect()
+    (METHODS.into_iter().map(|it| map(it).max_with(g.constant(0.0))).collect(), one_hot)
 }
 
-/// One strip a method, all under one cursor, and below them A minus B.
-pub(super) fn view(state: &mut MethodWall, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
-    let (trace, style) = (scene.trace, scene.style);
-    let methods = methods(trace);
-    let tokens: Vec<String> = trace.words("tokens").iter().map(|it| visible(it)).collect();
-    trace.get("maps.0").filter(|it| it.shape == [tokens.len()])?;
-    let size = ui.available_size();
-    if let Some(words) = expected(scene) {
-        ui.label(RichText::new(words).font(style.semibold(style.body)).color(style.text));
-    }
-    let name = (11.0 * style.caption).min(0.3 * size.x);
-    let wide = ((size.x - name) / tokens.len() as f32).min(style.grid(3.0));
-    let high = (size.y / (methods.len() as f32 + 4.5)).clamp(1.6 * style.caption, style.grid(4.5));
-    let cell = vec2(wide, high);
-    ui.spacing_mut().item_spacing.y = style.grid(0.4);
-    for (i, method) in methods.iter().enumerate() {
-        let letter = if *method == state.pair.a {
-            "A  "
-        } else if *method == state.pair.b {
-            "B  "
-        } else {
-            ""
+/// The panels.
+pub(super) fn page(wall: &Wall<'_>) -> Option<Page> {
+    let n = wall.trace.words("tokens").len();
+    wall.trace.get("maps.0").filter(|it| it.shape == [n])?;
+    let high = METHODS.len() as f32;
+    let strips = Room::fill(260.0, 22.0 * high).at_most_high(37.0 * high + 60.0);
+    let difference = format!("A − B for {}, {}", wall.class, wall.agreement());
+    Some(column([
+        panel("all methods", 0, strips).titled(wall.title()).noted(wall.note()).into(),
+        panel("A minus B", 1, Room::fill(260.0, 40.0).at_most_high(90.0)).titled(difference).into(),
+    ]))
+}
+
+/// One of them.
+pub(super) fn draw(state: &mut MethodWall, panel: &str, ui: &mut Ui, scene: &mut Scene<'_>) {
+    let (wall, mut words) = (Wall::new(state, scene.trace), String::new());
+    let difference = panel == "A minus B";
+    let maps = Legend {
+        scale: Scale::Sequential,
+        range: Range::UNIT,
+        divided: Divided::Map,
+        caption: "",
+        missing: None,
+    };
+    let legend = if difference { wall.difference_legend(&mut words) } else { maps };
+    let least = if difference { 9.0 } else { 18.0 };
+    over(ui, scene.style, &legend, least, |ui| {
+        let strips = Strips {
+            tokens: wall.tokens(),
+            rows: wall.rows(difference),
+            scale: legend.scale,
+            range: legend.range,
+            wall: &wall,
         };
-        let sanity = read(trace, &format!("sanity.{i}")).map_or_else(String::new, |it| format!("  {it:.2}"));
-        let caption = format!("{letter}{}{sanity}", method.name());
-        let peak = read(trace, &format!("maps.{i}.peak")).unwrap_or(1.0).max(f32::MIN_POSITIVE);
-        let strip = Strip {
-            name: &format!("maps.{i}"),
-            caption: &caption,
-            peak,
-            scale: Scale::Sequential,
-            lit: !letter.is_empty(),
-        };
-        if strip.show(ui, scene, &tokens, name, cell) {
-            pick(state, *method);
-        }
-    }
-    let rho = read(trace, "agreement").map_or_else(String::new, |it| format!("  {it:.2}"));
-    let caption = format!("A − B{rho}");
-    let strip =
-        Strip { name: "difference", caption: &caption, peak: 1.0, scale: Scale::Diverging, lit: false };
-    strip.show(ui, scene, &tokens, name, cell);
-    if let Some((words, bad)) = verdict(state, trace, &methods) {
-        let words = RichText::new(words).font(style.semibold(style.body));
-        ui.add(egui::Label::new(words.color(if bad { style.bad } else { style.good })).wrap());
-    }
-    Some(())
+        // A sentence that is too long scrolls to the side, what is too high down.
+        ScrollArea::vertical().id_salt("strips").auto_shrink(false).show(ui, |ui| {
+            if let Some(i) = strips.show(ui, scene, &mut state.scrolled).filter(|_| !difference) {
+                state.pick(wall.methods[i], wall.pair);
+            }
+        });
+    });
 }
 
-/// What the model expects next, in words.
-fn expected(scene: &Scene<'_>) -> Option<String> {
-    let names = scene.trace.words("classes");
-    let logits = scene.trace.get("logits")?.window(0..names.len())?;
-    let best = (0..names.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]))?;
-    Some(format!("What made the model expect “{}” next?", visible(&names[best])))
-}
-
-/// One method's map as characters on its colours.
-struct Strip<'a> {
-    name: &'a str,
-    caption: &'a str,
-    /// What values are divided by.
-    peak: f32,
-    scale: Scale,
+/// One line of a panel.
+struct Row {
+    words: String,
     lit: bool,
+    /// One a character, if they are at hand: of the largest value, or A minus B.
+    values: Option<Vec<f32>>,
 }
 
-impl Strip<'_> {
-    /// Draws it; whether its name was clicked.
-    fn show(
-        &self,
-        ui: &mut egui::Ui,
-        scene: &mut Scene<'_>,
-        tokens: &[String],
-        name: f32,
-        cell: egui::Vec2,
-    ) -> bool {
-        let style = scene.style;
-        let size = vec2(name + tokens.len() as f32 * cell.x, cell.y);
-        let (area, response) = ui.allocate_exact_size(size, Sense::click());
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, self.caption));
-        let values = scene.trace.get(self.name).and_then(|it| it.window(0..tokens.len()));
+impl Wall<'_> {
+    fn tokens(&self) -> Vec<String> {
+        self.trace.words("tokens").iter().map(|it| visible(it)).collect()
+    }
+
+    fn values(&self, name: &str) -> Option<Vec<f32>> {
+        Some(self.trace.get(name)?.window(0..self.trace.words("tokens").len())?.to_vec())
+    }
+
+    fn rows(&self, difference: bool) -> Vec<Row> {
+        if difference {
+            return vec![Row { words: "A − B".to_owned(), lit: false, values: self.values("difference") }];
+        }
+        let row = |(i, method): (usize, &Method)| {
+            let values = self.values(&format!("maps.{i}")).map(|mut values| {
+                let peak = values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+                values.iter_mut().for_each(|it| *it /= peak);
+                values
+            });
+            let words = format!("{}  {}", self.name(*method), self.sanity(i)).trim_end().to_owned();
+            Row { words, lit: self.lit(*method), values }
+        };
+        self.methods.iter().enumerate().map(row).collect()
+    }
+
+    /// A panel for papers.
+    pub(super) fn strips(&self, difference: bool) -> Option<Figure> {
+        let rows = self.rows(difference);
+        let values: Option<Vec<_>> = rows.iter().map(|it| it.values.clone()).collect();
+        let words = rows.into_iter().map(|it| it.words).collect();
+        let [a, b] = [self.pair.a, self.pair.b].map(|it| self.name(it));
+        let title = if difference { format!("{a} − {b} for {}", self.class) } else { self.title() };
+        let range = if difference { Range::signed(1.0) } else { Range::UNIT };
+        Some(self.figure(&title, ["method", "character"], [words, self.tokens()], values?.concat(), range))
+    }
+}
+
+/// One line a method, all under one cursor: characters on its colours.
+struct Strips<'a> {
+    tokens: Vec<String>,
+    rows: Vec<Row>,
+    scale: Scale,
+    range: Range,
+    wall: &'a Wall<'a>,
+}
+
+impl Strips<'_> {
+    /// Draws them, scrolled to the side by `scrolled`; which name was clicked.
+    fn show(&self, ui: &mut Ui, scene: &mut Scene<'_>, scrolled: &mut f32) -> Option<usize> {
+        let (style, room) = (scene.style, ui.available_size());
+        let name = (11.0 * style.caption).min(0.4 * room.x);
+        let letter = ui.fonts_mut(|it| it.glyph_width(&style.mono(style.caption), '0')) + 1.0;
+        let least = letter.max((room.x - name) / self.tokens.len() as f32);
+        let high = (room.y / self.rows.len() as f32).clamp(1.6 * style.caption, style.grid(4.5));
+        let cell = vec2(least.min(style.grid(3.0)), high.floor());
+        let mut clicked = None;
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            clicked = self.names(ui, style, vec2(name, cell.y));
+            let area = ScrollArea::horizontal()
+                .id_salt("characters")
+                .horizontal_scroll_offset(*scrolled)
+                .show(ui, |ui| {
+                    self.cells(ui, scene, cell);
+                });
+            *scrolled = area.state.clamped_offset().x;
+        });
+        clicked
+    }
+
+    /// What the lines are; which was clicked.
+    fn names(&self, ui: &mut Ui, style: &Style, size: Vec2) -> Option<usize> {
+        let mut clicked = None;
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            for (i, row) in self.rows.iter().enumerate() {
+                let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+                let pressed = self.rows.len() > 1;
+                let role = if pressed { Role::Button } else { Role::Label };
+                response.widget_info(|| WidgetInfo::labeled(role, true, &row.words));
+                let ink =
+                    if row.lit || response.hovered() && pressed { style.accent } else { style.secondary };
+                let words = RichText::new(&row.words).font(style.regular(style.caption)).color(ink);
+                let (cut, small) = (Some(egui::TextWrapMode::Truncate), egui::TextStyle::Small);
+                let words = egui::WidgetText::from(words).into_galley(ui, cut, size.x, small);
+                ui.painter().galley(rect.left_center() - vec2(0.0, words.size().y / 2.0), words, ink);
+                if response.clicked() {
+                    clicked = Some(i);
+                }
+            }
+        });
+        clicked
+    }
+
+    /// The characters on their colours, with the cursor of all tiles.
+    fn cells(&self, ui: &mut Ui, scene: &mut Scene<'_>, cell: Vec2) {
+        let (style, n) = (scene.style, self.tokens.len());
+        let size = vec2(n as f32 * cell.x, self.rows.len() as f32 * cell.y);
+        let (area, response) = ui.allocate_exact_size(size, Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.wall.title()));
         let font = style.mono((0.6 * cell.y).min(style.body).min(1.5 * cell.x));
-        let range = if self.scale == Scale::Diverging { Range::signed(1.0) } else { Range::UNIT };
-        let rect =
-            |i: usize| Rect::from_min_size(pos2(area.left() + name + i as f32 * cell.x, area.top()), cell);
-        for (i, token) in tokens.iter().enumerate() {
-            let value = values.as_ref().map_or(0.0, |it| it[i] / self.peak);
-            let fill = colour(self.scale, style.dark, range.place(value));
-            ui.painter().rect_filled(rect(i), 0, fill);
-            ui.painter().text(
-                rect(i).center(),
-                Align2::CENTER_CENTER,
-                token,
-                font.clone(),
-                readable_on(fill),
-            );
+        let rect = |r: usize, i: usize| {
+            Rect::from_min_size(area.min + vec2(i as f32 * cell.x, r as f32 * cell.y), cell)
+                .with_max_y(area.top() + (r + 1) as f32 * cell.y - style.grid(0.25))
+        };
+        for (r, row) in self.rows.iter().enumerate() {
+            for (i, token) in self.tokens.iter().enumerate() {
+                let value = row.values.as_ref().map_or(f32::NAN, |it| it[i]);
+                let fill = colour(self.scale, style.dark, self.range.place(value));
+                ui.painter().rect_filled(rect(r, i), 0, fill);
+                let ink = readable_on(fill);
+                let at = rect(r, i).center();
+                ui.painter().text(at, Align2::CENTER_CENTER, token, font.clone(), ink);
+            }
         }
-        let ink = if self.lit { style.accent } else { style.secondary };
-        let at = pos2(area.left(), area.center().y);
-        ui.painter().text(at, Align2::LEFT_CENTER, self.caption, style.regular(style.caption), ink);
+        let under = response.hover_pos().map(|it| (it - area.min) / cell);
         let under =
-            response.hover_pos().map(|it| (it.x - area.left() - name) / cell.x).filter(|it| *it >= 0.0);
-        if let Some(i) = under.map(|it| it as usize).filter(|it| *it < tokens.len()) {
+            under.map(|it| (it.y as usize, it.x as usize)).filter(|it| it.0 < self.rows.len() && it.1 < n);
+        if let Some((r, i)) = under {
             scene.focus.hover(Spot { query: Some(i), ..Spot::default() });
-            let value = values.as_ref().map_or(0.0, |it| it[i] / self.peak);
-            scene.focus.readout = format!(
-                "“{}” ({i}): {}, {} of its largest value",
-                tokens[i],
-                self.caption.trim(),
-                number(value)
-            );
+            self.said(scene, r, i);
+            let value = self.rows[r].values.as_ref().map_or_else(String::new, |it| number(it[i]));
+            response.on_hover_text_at_pointer(format!("{}: {value}", self.rows[r].words));
         }
-        if let Some(i) = scene.focus.spot().query.filter(|it| *it < tokens.len()) {
+        if let Some(i) = scene.focus.spot().query.filter(|it| *it < n) {
             let stroke = Stroke::new(1.5 * style.scale, style.accent);
-            ui.painter().rect_stroke(rect(i), 0, stroke, StrokeKind::Inside);
+            for r in 0..self.rows.len() {
+                ui.painter().rect_stroke(rect(r, i), 0, stroke, StrokeKind::Inside);
+            }
         }
-        response.clicked() && under.is_none()
+    }
+
+    /// What a line says of a character, in words.
+    fn said(&self, scene: &mut Scene<'_>, r: usize, i: usize) {
+        let token = format!("“{}” ({i}): ", self.tokens[i]);
+        let compared = || self.wall.compared(|name| Some(self.wall.values(name)?[i])).map(|it| it.0);
+        let words = match &self.rows[r].values {
+            _ if self.scale == Scale::Diverging => compared(),
+            values => values
+                .as_ref()
+                .map(|it| format!("{}, {} of its largest value", self.rows[r].words, number(it[i]))),
+        };
+        scene.focus.readout = token + &words.unwrap_or_default();
     }
 }

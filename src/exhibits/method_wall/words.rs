@@ -1,0 +1,173 @@
+//! What the wall knows of its trace, for a picture and a sentence alike: its methods, A and B, and what is said of them.
+
+use super::{CARD, MethodWall, Pair};
+use crate::exhibits::looking::Looking;
+use crate::exhibits::next_character::visible;
+use crate::saliency::method::Method;
+use crate::trace::Trace;
+use crate::ui::{Figure, Legend, Range, Scale, Style, number};
+
+/// From this rank correlation on two maps are said to be the same.
+const SAME: f32 = 0.5;
+
+/// A trace as the wall reads it.
+pub(super) struct Wall<'a> {
+    pub(super) trace: &'a Trace,
+    /// In the order of the maps.
+    pub(super) methods: Vec<Method>,
+    pub(super) pair: Pair,
+    /// What is explained, in quotes.
+    pub(super) class: String,
+    pub(super) forgotten: usize,
+    reads: bool,
+}
+
+impl<'a> Wall<'a> {
+    pub(super) fn new(state: &MethodWall, trace: &'a Trace) -> Self {
+        let of = |name: &String| Method::ALL.into_iter().find(|it| it.name() == name);
+        let methods: Vec<Method> = trace.words("methods").iter().filter_map(of).collect();
+        let likeliest = Looking::default();
+        let class = if state.reads { &likeliest } else { &state.looking }.asked(trace);
+        let class = match class {
+            "" => "the class".to_owned(), // the logits are on their way
+            name if state.reads => format!("“{}”", visible(name)),
+            name => format!("“{name}”"),
+        };
+        let (forgotten, reads) = (state.forgotten, state.reads);
+        Self { trace, pair: state.pair(&methods), methods, class, forgotten, reads }
+    }
+
+    /// A number of the trace.
+    pub(super) fn read(&self, name: &str) -> Option<f32> {
+        Some(self.trace.get(name)?.window(0..1)?[0])
+    }
+
+    /// A method with its letter, if it is one of the two.
+    pub(super) fn name(&self, method: Method) -> String {
+        match method {
+            it if it == self.pair.a => format!("A {}", it.name()),
+            it if it == self.pair.b => format!("B {}", it.name()),
+            it => it.name().to_owned(),
+        }
+    }
+
+    /// Whether it is one of the two that are compared.
+    pub(super) fn lit(&self, method: Method) -> bool {
+        method == self.pair.a || method == self.pair.b
+    }
+
+    /// How much map `i` is still what it was before the model forgot.
+    pub(super) fn sanity(&self, i: usize) -> String {
+        self.read(&format!("sanity.{i}")).map_or_else(String::new, |it| format!("{it:.2}"))
+    }
+
+    /// What is explained, and what was forgotten.
+    pub(super) fn title(&self) -> String {
+        let next = if self.reads { " as the next character" } else { "" };
+        let groups = self.trace.words("forget");
+        let last = self.forgotten.min(groups.len()).checked_sub(1).and_then(|it| groups.get(it));
+        let held = last.map_or_else(String::new, |it| format!(", held; layers forgot down to {it}"));
+        format!("What speaks for {}{next}{held}", self.class)
+    }
+
+    /// Once everything is forgotten, which methods do not care; how to compare until then.
+    pub(super) fn note(&self) -> String {
+        let all = self.trace.words("forget").len();
+        if self.forgotten < all || all == 0 {
+            let more = if self.forgotten > 0 { " Numbers: rank correlation with what it was." } else { "" };
+            return format!(
+                "A is {}, B is {}; a click makes another A.{more}",
+                self.pair.a.name(),
+                self.pair.b.name()
+            );
+        }
+        let same = |i: &usize| self.read(&format!("sanity.{i}")).is_some_and(|rho| rho > SAME);
+        let accused: Vec<&str> =
+            (0..self.methods.len()).filter(same).map(|i| self.methods[i].name()).collect();
+        if accused.is_empty() {
+            return "Nothing is left of what was learnt, and every map has changed.".to_owned();
+        }
+        format!(
+            "Everything is forgotten, and still the same by more than {SAME} (rank correlation): {}. They show what is looked \
+             at more than the model.",
+            accused.join(", ")
+        )
+    }
+
+    /// A, B and their difference where the pointer is; `at` finds a tensor's value there.
+    pub(super) fn compared(&self, at: impl Fn(&str) -> Option<f32>) -> Option<(String, f32)> {
+        let difference = at("difference")?;
+        let [a, b] = [self.pair.a, self.pair.b].map(|it| self.name(it));
+        let words = match (at("compared.a"), at("compared.b")) {
+            (Some(x), Some(y)) => format!("{a} {}, {b} {}, A − B", number(x), number(y)),
+            _ => format!("{a} − {b}"),
+        };
+        Some((format!("{words}: {}", number(difference)), difference))
+    }
+
+    /// `A − B` in words, and how much their ranks agree.
+    pub(super) fn agreement(&self) -> String {
+        self.read("agreement").map_or_else(String::new, |it| format!("rank corr. {it:.2}"))
+    }
+
+    /// The scale of A minus B.
+    pub(super) fn difference_legend<'w>(&self, words: &'w mut String) -> Legend<'w> {
+        *words = format!("{} − {}", self.pair.a.name(), self.pair.b.name());
+        Legend {
+            scale: Scale::Diverging,
+            range: Range::signed(1.0),
+            divided: crate::ui::Divided::Not,
+            caption: words,
+            missing: None,
+        }
+    }
+
+    /// A table for papers, one row of `values` for each of `rows`.
+    pub(super) fn figure(
+        &self,
+        title: &str,
+        labels: [&str; 2],
+        [rows, columns]: [Vec<String>; 2],
+        values: Vec<f32>,
+        range: Range,
+    ) -> Figure {
+        Figure {
+            title: format!("{}: {title}", CARD.title),
+            caption: format!("{}, arXiv {} ({}).", CARD.paper, CARD.reference, CARD.year),
+            x_label: labels[1].to_owned(),
+            y_label: labels[0].to_owned(),
+            x_tokens: columns,
+            y_tokens: rows,
+            values,
+            range,
+            scale: if range.min < 0.0 { Scale::Diverging } else { Scale::Sequential },
+            dark: false,
+            link: String::new(),
+        }
+    }
+}
+
+impl MethodWall {
+    /// The method becomes A, and what was A becomes B.
+    pub(super) fn pick(&mut self, method: Method, pair: Pair) {
+        if method != pair.a {
+            self.pair = Pair { a: method, b: pair.a };
+        }
+    }
+}
+
+/// Draws over a legend, which leaves where the room is not `least` steps of the grid high.
+pub(super) fn over(
+    ui: &mut egui::Ui,
+    style: &Style,
+    legend: &Legend<'_>,
+    least: f32,
+    draw: impl FnOnce(&mut egui::Ui),
+) {
+    ui.with_layout(egui::Layout::bottom_up(egui::Align::Min), |ui| {
+        if ui.available_height() > style.grid(least) {
+            legend.show(ui, style);
+        }
+        ui.with_layout(egui::Layout::top_down(egui::Align::Min), draw);
+    });
+}
