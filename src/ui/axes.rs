@@ -1,10 +1,14 @@
 //! One map, large, with its tokens on both axes.
 
 use egui::epaint::TextShape;
-use egui::{Align2, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Vec2, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, Pos2, Rangef, Rect, Response, Role, Sense, Stroke, StrokeKind, UiBuilder, Vec2, WidgetInfo, pos2,
+    vec2,
+};
 
+use super::scale::colour;
 use super::tokens::{ink, label, lit};
-use super::{Hit, Maps, Style};
+use super::{Hit, Maps, Scale, Style};
 use crate::focus::Spot;
 
 /// One map, large: rows are queries, columns keys, the first token is top left.
@@ -24,20 +28,23 @@ pub struct Axes<'a> {
 }
 
 impl Axes<'_> {
-    /// Draws the map as large as the width allows, at most `height` points high with its labels.
+    /// Draws the map as large as the width allows, at most `height` points high with its labels. Ctrl and the wheel, or two
+    /// fingers, zoom into it.
     pub fn show(&self, ui: &mut egui::Ui, style: &Style, height: f32) -> Hit {
-        let plan = Plan::new(self, ui, style, vec2(ui.available_width(), height));
+        let mut plan = Plan::new(self, ui, style, vec2(ui.available_width(), height));
         let (area, response) = ui.allocate_exact_size(plan.size, Sense::click());
-        let map = plan.map.translate(area.min.to_vec2());
-        self.maps.paint(ui, style, &[(self.map, map)]);
+        plan.map = plan.map.translate(area.min.to_vec2());
+        let view = zoom(ui, &response, plan.map, plan.map.size() / plan.cell);
+        plan.look(view);
+        self.cells(ui, style, &plan);
         let painter = ui.painter();
-        painter.rect_stroke(map, 0, style.hair(), StrokeKind::Outside);
+        painter.rect_stroke(plan.map, 0, style.hair(), StrokeKind::Outside);
         painter.text(area.min, Align2::LEFT_TOP, WORDS, style.regular(style.caption), style.secondary);
-        plan.row_labels(self, ui, style, map);
-        plan.column_labels(self, ui, style, map);
-        plan.cross_hair(self.spot, ui, style, map);
+        plan.row_labels(self, ui, style);
+        plan.column_labels(self, ui, style);
+        plan.cross_hair(self, ui, style);
         let at = response.interact_pointer_pos().or(response.hover_pos());
-        let (query, key) = at.map_or((None, None), |at| plan.under(at, map));
+        let (query, key) = at.map_or((None, None), |at| plan.under(at));
         response.widget_info(|| {
             let lit = lit(self.queries, self.keys, self.spot);
             let (rows, columns) = (self.queries.len(), self.keys.len());
@@ -49,6 +56,71 @@ impl Axes<'_> {
         });
         Hit { query, key, clicked: response.clicked(), response }
     }
+
+    /// The map, as much of it as is in view.
+    fn cells(&self, ui: &mut egui::Ui, style: &Style, plan: &Plan) {
+        let mut inside = ui.new_child(UiBuilder::new().max_rect(plan.map));
+        inside.shrink_clip_rect(plan.map);
+        self.maps.paint(&inside, style, &[(self.map, plan.whole)]);
+        if plan.cell.min_elem() * ui.pixels_per_point() <= 1.0 {
+            self.peaks(&inside, style, plan);
+        }
+    }
+
+    /// Marks the strongest cell of every row, where cells are too small to be seen.
+    fn peaks(&self, ui: &egui::Ui, style: &Style, plan: &Plan) {
+        let (rows, cols) = (self.maps.rows, self.maps.cols);
+        let Some(values) = self.maps.tensor.window(self.map * rows * cols..(self.map + 1) * rows * cols)
+        else {
+            return;
+        };
+        let signed = self.maps.scale == Scale::Diverging;
+        let size = |x: f32| if signed { x.abs() } else { x };
+        for (i, row) in values.chunks_exact(cols.max(1)).enumerate() {
+            let Some((j, most)) =
+                row.iter().copied().enumerate().max_by(|a, b| size(a.1).total_cmp(&size(b.1)))
+            else {
+                continue;
+            };
+            // Of what is divided by its row's largest, the largest is one.
+            let shade = if self.maps.peak.is_some_and(|it| it.per_row) { 1.0 } else { most };
+            let colour = colour(self.maps.scale, style.dark, self.maps.range.place(shade));
+            if size(most) > 0.0 {
+                let at = plan.whole.min + vec2(j as f32 + 0.5, i as f32 + 0.5) * plan.cell;
+                ui.painter().circle_filled(at, 1.75 * style.scale, colour);
+            }
+        }
+    }
+}
+
+/// The part of the map that is in view, of a unit square. Ctrl and the wheel or two fingers change its size, the wheel or a
+/// drag move it, and a double click shows the whole map.
+fn zoom(ui: &egui::Ui, response: &Response, map: Rect, cells: Vec2) -> Rect {
+    let id = response.id.with("zoom");
+    let unit = Rect::from_min_size(Pos2::ZERO, Vec2::splat(1.0));
+    let before: Rect = ui.data(|it| it.get_temp(id)).unwrap_or(unit);
+    let mut view = if response.double_clicked() { unit } else { before };
+    if let Some(at) = response.hover_pos().filter(|at| map.contains(*at)) {
+        let place = (at - map.min) / map.size();
+        let (factor, scroll) = ui.input(|it| (it.zoom_delta(), it.smooth_scroll_delta()));
+        // At least four cells stay in view.
+        let least = (4.0 / cells.max_elem().max(4.0)).min(1.0);
+        let size = (view.size() / factor).clamp(Vec2::splat(least), Vec2::splat(1.0));
+        view = Rect::from_min_size(view.min + place * view.size() - place * size, size);
+        if view != unit {
+            view = view.translate(-scroll / map.size() * view.size());
+            // What moves the map does not scroll the tile.
+            ui.input_mut(|it| it.smooth_scroll_delta = Vec2::ZERO);
+        }
+    }
+    if before != unit {
+        let drag = ui.interact(map, id, Sense::drag());
+        view = view.translate(-drag.drag_delta() / map.size() * view.size());
+    }
+    let free = Vec2::splat(1.0) - view.size();
+    let view = Rect::from_min_size(view.min.clamp(Pos2::ZERO, free.to_pos2()), view.size());
+    ui.data_mut(|it| it.insert_temp(id, view));
+    view
 }
 
 /// How the axes read, said on the picture.
@@ -62,7 +134,10 @@ fn slant(line: f32, cell: f32) -> f32 {
 /// Where everything is, from the top left corner of the widget.
 struct Plan {
     size: Vec2,
+    /// Where the map is seen.
     map: Rect,
+    /// Where it would be if all of it were seen.
+    whole: Rect,
     cell: Vec2,
     /// Angle of the column labels, which are slanted where they are wider than a cell.
     angle: Option<f32>,
@@ -88,7 +163,8 @@ impl Plan {
         let (line, gap) = (style.caption * 1.12, style.grid(1.0));
         let (left, count) =
             (longest(&rows) + gap, vec2(columns.len() as f32, rows.len() as f32).max(Vec2::splat(1.0)));
-        let mut plan = Self { size: space, map: Rect::ZERO, cell: Vec2::splat(0.0), angle: None, line, gap };
+        let (map, whole, cell) = (Rect::ZERO, Rect::ZERO, Vec2::ZERO);
+        let mut plan = Self { size: space, map, whole, cell, angle: None, line, gap };
         // The labels need room that depends on the cells' size, which depends on the room: three rounds settle it.
         let mut cell = (space.x - left) / count.x;
         for _ in 0..3 {
@@ -112,10 +188,20 @@ impl Plan {
         plan
     }
 
-    fn row_labels(&self, axes: &Axes<'_>, ui: &egui::Ui, style: &Style, map: Rect) {
+    /// Takes the part `view` of a unit square into view.
+    fn look(&mut self, view: Rect) {
+        let size = self.map.size() / view.size();
+        self.whole = Rect::from_min_size(self.map.min - view.min.to_vec2() * size, size);
+        self.cell = self.cell / view.size();
+    }
+
+    fn row_labels(&self, axes: &Axes<'_>, ui: &egui::Ui, style: &Style) {
         let shown = Shown { step: self.line / self.cell.y, lit: axes.spot.query };
         for i in shown.of(axes.queries.len()) {
-            let at = pos2(map.left() - self.gap, map.top() + (i as f32 + 0.5) * self.cell.y);
+            let at = pos2(self.map.left() - self.gap, self.whole.top() + (i as f32 + 0.5) * self.cell.y);
+            if !self.map.y_range().contains(at.y) {
+                continue;
+            }
             let colour = ink(style, &axes.queries[i], axes.spot.query == Some(i));
             ui.painter().text(
                 at,
@@ -127,11 +213,14 @@ impl Plan {
         }
     }
 
-    fn column_labels(&self, axes: &Axes<'_>, ui: &egui::Ui, style: &Style, map: Rect) {
+    fn column_labels(&self, axes: &Axes<'_>, ui: &egui::Ui, style: &Style) {
         let apart = self.angle.map_or(0.0, |angle| self.line / angle.sin());
         let shown = Shown { step: apart / self.cell.x, lit: axes.spot.key };
         for j in shown.of(axes.keys.len()) {
-            let at = pos2(map.left() + (j as f32 + 0.5) * self.cell.x, map.top() - self.gap);
+            let at = pos2(self.whole.left() + (j as f32 + 0.5) * self.cell.x, self.map.top() - self.gap);
+            if !self.map.x_range().contains(at.x) {
+                continue;
+            }
             let colour = ink(style, &axes.keys[j], axes.spot.key == Some(j));
             let (text, font) = (label(&axes.keys[j]), style.mono(style.caption));
             if let Some(angle) = self.angle {
@@ -145,32 +234,33 @@ impl Plan {
     }
 
     /// Frames the lit row and column from edge to edge.
-    fn cross_hair(&self, spot: Spot, ui: &egui::Ui, style: &Style, map: Rect) {
+    fn cross_hair(&self, axes: &Axes<'_>, ui: &egui::Ui, style: &Style) {
         let stroke = Stroke::new(1.5 * style.scale, style.accent);
+        let painter = ui.painter().with_clip_rect(self.map.expand(stroke.width).intersect(ui.clip_rect()));
         let frame = |rect: Rect| {
-            ui.painter().rect_stroke(rect, 0, stroke, StrokeKind::Middle);
+            painter.rect_stroke(rect, 0, stroke, StrokeKind::Middle);
         };
-        if let Some(i) = spot.query.filter(|&i| i < (map.height() / self.cell.y).round() as usize) {
-            let top = map.top() + i as f32 * self.cell.y;
-            frame(Rect::from_x_y_ranges(map.x_range(), top..=top + self.cell.y));
+        if let Some(i) = axes.spot.query.filter(|i| *i < axes.queries.len()) {
+            let top = self.whole.top() + i as f32 * self.cell.y;
+            frame(Rect::from_x_y_ranges(self.whole.x_range(), top..=top + self.cell.y));
         }
-        if let Some(j) = spot.key.filter(|&j| j < (map.width() / self.cell.x).round() as usize) {
-            let left = map.left() + j as f32 * self.cell.x;
-            frame(Rect::from_x_y_ranges(left..=left + self.cell.x, map.y_range()));
+        if let Some(j) = axes.spot.key.filter(|j| *j < axes.keys.len()) {
+            let left = self.whole.left() + j as f32 * self.cell.x;
+            frame(Rect::from_x_y_ranges(left..=left + self.cell.x, self.whole.y_range()));
         }
     }
 
     /// Row and column under `at`; one of them alone beside the map, on its labels.
-    fn under(&self, at: Pos2, map: Rect) -> (Option<usize>, Option<usize>) {
-        let index = |place: f32, length: f32, cell: f32| {
-            (place >= 0.0 && place < length).then(|| (place / cell) as usize)
+    fn under(&self, at: Pos2) -> (Option<usize>, Option<usize>) {
+        let map = self.map;
+        let index = |place: f32, seen: Rangef, first: f32, cell: f32| {
+            (place >= seen.min && place < seen.max).then(|| ((place - first) / cell) as usize)
         };
         // A slanted label is over its column only at its foot.
         let lean = self.angle.map_or(0.0, |angle| (map.top() - self.gap - at.y).max(0.0) / angle.tan());
-        let row = index(at.y - map.top(), map.height(), self.cell.y).filter(|_| at.x < map.right());
-        let column =
-            index(at.x - lean - map.left(), map.width(), self.cell.x).filter(|_| at.y < map.bottom());
-        (row, column)
+        let row = index(at.y, map.y_range(), self.whole.top(), self.cell.y).filter(|_| at.x < map.right());
+        let column = index(at.x - lean, map.x_range(), self.whole.left(), self.cell.x);
+        (row, column.filter(|_| at.y < map.bottom()))
     }
 }
 

@@ -7,12 +7,12 @@ use egui::{Align, Layout, Rect, RichText, UiBuilder, pos2, vec2};
 use super::{Attention, CARD, Click, Picture, What};
 use crate::exhibits::Scene;
 use crate::focus::Spot;
-use crate::page::{Page, Panel, Room, column, panel, row};
+use crate::page::{Page, Panel, Room, panel, row};
 use crate::saliency::heads::{self, Kind, Label};
 use crate::trace::{Kept, Trace};
 use crate::ui::{
     Axes, Divided, Figure, HeadGrid, Hit, Legend, Lines, Maps, Mark, Peak, Picked, Range, Scale, Strand,
-    number,
+    Style, number,
 };
 
 /// The head that is shown before anybody chose one: in the default sentence, "it" finds "animal".
@@ -135,8 +135,8 @@ pub(super) fn page(state: &Attention, scene: &Scene<'_>) -> Option<Page> {
     let first =
         [map_panel(state, scene, "head map", 0)?.into(), heads_panel(state, scene, "all heads", 1).into()];
     let Some(second) = map_panel(state, scene, "second map", 2) else { return Some(row(first)) };
-    let second = column([second.into(), heads_panel(state, scene, "second heads", 3).into()]);
-    Some(row([column(first), second]))
+    let second = [second.into(), heads_panel(state, scene, "second heads", 3).into()];
+    Some(row([row(first), row(second)]))
 }
 
 fn map_panel(state: &Attention, scene: &Scene<'_>, name: &'static str, rank: u8) -> Option<Panel> {
@@ -144,11 +144,11 @@ fn map_panel(state: &Attention, scene: &Scene<'_>, name: &'static str, rank: u8)
     let it = shown(state.what, state.shows_change(), trace, scope(name), spot)?;
     let label = label(trace, scope(name), place(trace, spot)).filter(|_| state.what == What::Head);
     let label = label.map_or_else(String::new, |it| format!(" · {} {}", it.kind.name(), number(it.score)));
-    let of = if rank == 0 { "" } else { "second sentence, " };
+    let of = if rank == 0 { "" } else { "second · " };
     let longest = it.tokens.iter().map(|it| it.chars().count()).max().unwrap_or(0).min(14) as f32;
     let room = match state.picture {
-        Picture::Map => Room::shaped(1.0, [170.0, 200.0], [16.0 + 10.0 * longest, 70.0 + 6.0 * longest]),
-        Picture::Lines => Room::fill(200.0, 200.0).at_most_wide(640.0),
+        Picture::Map => Room::shaped(1.0, [240.0, 190.0], [16.0 + 10.0 * longest, 70.0 + 6.0 * longest]),
+        Picture::Lines => Room::fill(240.0, 190.0).at_most_wide(640.0),
     };
     let note = consequence(state, trace, scope(name), place(trace, spot).0);
     Some(panel(name, rank, room).titled(format!("{of}{}{label}", it.words)).noted(note))
@@ -162,7 +162,8 @@ fn consequence(state: &Attention, trace: &Trace, scope: &str, layer: usize) -> S
     let before = before.then(|| "Before the change: nothing is different.".to_owned());
     let off = number(format!("{scope}cosine"));
     let off = off.map(|c| format!("Sentence embedding: cosine {c:.4} to the original."));
-    let two = number("similarity".to_owned()).map(|c| format!("The two sentences: cosine {c:.4}."));
+    let two = number("similarity".to_owned()).filter(|_| scope.is_empty());
+    let two = two.map(|c| format!("The two sentences: cosine {c:.4}."));
     [before, off, two].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
@@ -180,7 +181,7 @@ fn heads_panel(state: &Attention, scene: &Scene<'_>, name: &'static str, rank: u
     };
     let least = [(22.0 + 12.0 * across).max(160.0), (22.0 + 12.0 * down).max(60.0) + 70.0];
     let room = Room::shaped(across / down.max(1.0), least, [22.0, 92.0]);
-    let title = if rank == 1 { "all heads" } else { "second sentence, all heads" };
+    let title = if rank == 1 { "all heads" } else { "second · all heads" };
     panel(name, rank, room).titled(title).noted(note)
 }
 
@@ -199,7 +200,7 @@ fn foot(ui: &mut egui::Ui, gap: f32, draw: impl FnOnce(&mut egui::Ui)) -> Rect {
 
 /// All heads of a sentence, and under them how many there are of every kind.
 pub(super) fn all_heads(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>, scope: &str) {
-    let rect = foot(ui, scene.style.grid(0.5), |ui| kinds(state, ui, scene, scope));
+    let (columns, below) = columns(ui, scene.style);
     let trace = scene.trace;
     let row = |layer: usize| {
         let spot = Spot { layer: Some(layer), head: Some(0), ..Spot::default() };
@@ -223,12 +224,22 @@ pub(super) fn all_heads(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Sc
     let (l, h) = place(trace, scene.focus.spot());
     let spot = Spot { layer: Some(l), head: (state.what == What::Head).then_some(h), ..Spot::default() };
     let grid = HeadGrid { layers, heads: heads_of(trace), spot, marks: &marks, name: &name };
-    let mut above = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("grid"));
-    let picked = grid.show(&mut above, scene.style, rect.size());
+    let room = ui.available_size() - vec2(0.0, below + scene.style.grid(0.75));
+    ui.spacing_mut().item_spacing.y = scene.style.grid(0.75);
+    let picked = grid.show(ui, scene.style, room);
     if let Some((l, h)) = picked.hover {
         scene.focus.readout = name(l, h);
     }
     follow(state, scene, &picked);
+    kinds(state, ui, scene, scope, (columns, below));
+}
+
+/// In how many columns the kinds stand in this room, and how high they are.
+fn columns(ui: &egui::Ui, style: &Style) -> (usize, f32) {
+    let columns = (ui.available_width() / (12.0 * style.caption)) as usize;
+    let columns = columns.clamp(1, Kind::ALL.len());
+    let high = Kind::ALL.len().div_ceil(columns) as f32 * 1.7 * style.caption;
+    (columns, high.min(0.4 * ui.available_height()))
 }
 
 /// What the pointer did to the grid.
@@ -254,7 +265,13 @@ fn follow(state: &mut Attention, scene: &mut Scene<'_>, picked: &Picked) {
 }
 
 /// How many heads of each kind there are, in columns that stay where they are; a click searches for them.
-fn kinds(state: &mut Attention, ui: &mut egui::Ui, scene: &Scene<'_>, scope: &str) {
+fn kinds(
+    state: &mut Attention,
+    ui: &mut egui::Ui,
+    scene: &Scene<'_>,
+    scope: &str,
+    (columns, height): (usize, f32),
+) {
     let (trace, style) = (scene.trace, scene.style);
     let mut counts = [0; Kind::ALL.len()];
     for (l, h) in (0..layers(trace)).flat_map(|l| (0..heads_of(trace)).map(move |h| (l, h))) {
@@ -262,16 +279,12 @@ fn kinds(state: &mut Attention, ui: &mut egui::Ui, scene: &Scene<'_>, scope: &st
             counts[label.kind as usize] += 1;
         }
     }
-    let (width, line) = (ui.available_width(), 1.7 * style.caption);
-    let columns = ((width / (12.0 * style.caption)) as usize).clamp(1, counts.len());
-    let size = vec2(width, counts.len().div_ceil(columns) as f32 * line);
-    let (area, _) =
-        ui.allocate_exact_size(size.min(vec2(width, 0.4 * ui.available_height())), egui::Sense::hover());
-    let mut inside = ui.new_child(UiBuilder::new().max_rect(area).layout(Layout::top_down(Align::Min)));
-    egui::ScrollArea::vertical().id_salt("kinds").auto_shrink(false).show(&mut inside, |ui| {
-        let (all, _) = ui.allocate_exact_size(size, egui::Sense::hover());
+    let scroll = egui::ScrollArea::vertical().id_salt("kinds").max_height(height).auto_shrink(false);
+    scroll.show(ui, |ui| {
+        let cell = vec2(ui.available_width() / columns as f32, 1.7 * style.caption);
+        let rows = counts.len().div_ceil(columns) as f32;
+        let (all, _) = ui.allocate_exact_size(cell * vec2(columns as f32, rows), egui::Sense::hover());
         for (i, (kind, count)) in Kind::ALL.into_iter().zip(counts).enumerate() {
-            let cell = vec2(width / columns as f32, line);
             let at = all.min + vec2((i % columns) as f32, (i / columns) as f32) * cell;
             let found = !state.search.is_empty() && matches(&state.search, kind);
             let colour = if found { style.accent } else { style.hue(kind as usize) };
