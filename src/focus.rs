@@ -32,6 +32,9 @@ pub struct Focus {
     pub hover: Spot,
     /// What a click has locked.
     pub locked: Spot,
+    /// The layer and head that an exhibit shows in this frame, whoever chose them: keys step from there.
+    #[serde(skip)]
+    pub shown: Spot,
     /// What the cursor is on, in words: the read-out line and what a screen reader hears.
     #[serde(skip)]
     pub readout: String,
@@ -41,6 +44,11 @@ pub struct Focus {
 }
 
 impl Focus {
+    /// A cursor that has locked `spot`.
+    pub fn at(spot: Spot) -> Self {
+        Self { locked: spot, ..Self::default() }
+    }
+
     /// What is lit: the hovered place, else the locked one, field by field.
     pub fn spot(&self) -> Spot {
         let (h, l) = (self.hover, self.locked);
@@ -82,10 +90,54 @@ impl Focus {
         (self.locked.query, self.locked.key, self.locked.at) = (None, None, None);
     }
 
+    /// Locks another head or layer, from the locked one or else from what is shown, of so many that there are.
+    pub fn step(&mut self, [head, layer]: [isize; 2], [heads, layers]: [usize; 2]) {
+        let moved = |locked: Option<usize>, shown: Option<usize>, step: isize, count: usize| {
+            let from = locked.or(shown).unwrap_or(0);
+            if step == 0 || count == 0 {
+                locked
+            } else {
+                Some(from.saturating_add_signed(step).min(count - 1))
+            }
+        };
+        let (l, s) = (&mut self.locked, self.shown);
+        l.head = moved(l.head, s.head, head, heads);
+        l.layer = moved(l.layer, s.layer, layer, layers);
+    }
+
     /// Ends a frame; returns whether the hover changed, so that the app draws once more.
     pub fn turn(&mut self) -> bool {
         let changed = self.hover != self.next;
         self.hover = std::mem::take(&mut self.next);
+        self.shown = Spot::default();
         changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_go_on_from_what_is_locked_or_else_shown() {
+        let at = |layer, head| Spot { layer, head, ..Spot::default() };
+        let mut focus = Focus { shown: at(Some(3), Some(1)), ..Focus::default() };
+        focus.step([1, 0], [12, 6]);
+        assert_eq!(focus.locked, at(None, Some(2)), "from the head that is shown; the layer stays open");
+        focus.step([0, -1], [12, 6]);
+        assert_eq!(focus.locked, at(Some(2), Some(2)));
+        focus.step([1, 9], [12, 6]);
+        assert_eq!(focus.locked, at(Some(5), Some(3)), "from what is locked, as far as there are");
+        focus.step([-9, 1], [12, 0]);
+        assert_eq!(focus.locked, at(Some(5), Some(0)), "nothing moves among none");
+        focus.turn();
+        assert_eq!(focus.shown, Spot::default(), "an exhibit that is gone shows nothing");
+    }
+
+    #[test]
+    fn without_anything_shown_steps_begin_at_the_first() {
+        let mut focus = Focus::default();
+        focus.step([1, 1], [2, 2]);
+        assert_eq!((focus.locked.layer, focus.locked.head), (Some(1), Some(1)));
     }
 }

@@ -56,6 +56,9 @@ pub struct Tile {
     /// What of its state differs from the default.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub state: Value,
+    /// What a click has locked in a tile with a cursor of its own; `None` if it shares the others'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focus: Option<Spot>,
     /// Tells tiles apart while the app runs; links do not carry it.
     #[serde(skip)]
     pub id: u64,

@@ -59,6 +59,11 @@ impl Kept {
         Self { shape: shape.to_vec(), id: NEXT.fetch_add(1, Ordering::Relaxed), storage }
     }
 
+    /// Number of elements.
+    pub fn size(&self) -> usize {
+        size(&self.shape)
+    }
+
     /// Elements `range` of the flat tensor if they are at hand. On a GPU the first call asks for them, and a later frame
     /// finds them: nothing waits.
     pub fn window(&self, range: Range<usize>) -> Option<Arc<[f32]>> {

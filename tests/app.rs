@@ -16,6 +16,7 @@ use vitrine::exhibits::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene};
 use vitrine::graph::Graph;
 use vitrine::link::Theme;
 use vitrine::models::Zoo;
+use vitrine::page::{Knobs, Page, Room, panel};
 use vitrine::tensor::Tensor;
 use vitrine::trace::Trace;
 use vitrine::ui::Figure;
@@ -36,11 +37,17 @@ static CARD: Card = Card {
 #[derive(Default)]
 struct Stub {
     knob: u64,
+    /// The model that it shows, if not the chosen one.
+    model: Option<String>,
 }
 
 impl Exhibit for Stub {
     fn card(&self) -> &'static Card {
         &CARD
+    }
+
+    fn model<'a>(&'a self, inputs: &'a Inputs) -> &'a str {
+        self.model.as_deref().unwrap_or(&inputs.model)
     }
 
     fn record(&self, inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
@@ -56,21 +63,23 @@ impl Exhibit for Stub {
         None
     }
 
-    fn controls(&mut self, ui: &mut egui::Ui, _scene: &mut Scene<'_>) {
-        if ui.button("Turn the knob").clicked() {
-            self.knob += 1;
-        }
+    fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        k.row(|k| self.knob += u64::from(k.button("Turn the knob", "", true)));
     }
 
-    fn view(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
+    fn page(&self, scene: &Scene<'_>) -> Option<Page> {
         scene.trace.get("blocks.0.attn.pattern")?;
+        Some(panel("nothing", 0, Room::fill(100.0, 60.0)).into())
+    }
+
+    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
         let spot = scene.focus.spot();
         ui.label(format!("knob {}, query {:?}, key {:?}", self.knob, spot.query, spot.key));
+        scene.focus.shown.head = self.model.as_ref().map(|_| 1);
         scene.focus.readout = format!("the knob is at {}", self.knob);
-        Some(())
     }
 
-    fn figure(&self, _scene: &Scene<'_>) -> Option<Figure> {
+    fn figure(&self, _panel: &str, _scene: &Scene<'_>) -> Option<Figure> {
         None
     }
 
@@ -97,7 +106,8 @@ impl Exhibit for Stub {
 fn entry() -> Entry {
     let open = |state: Value| -> Result<Box<dyn Exhibit>, serde_json::Error> {
         let knob = state.get("knob").map_or(Ok(0), |it| serde_json::from_value(it.clone()))?;
-        Ok(Box::new(Stub { knob }))
+        let model = state.get("model").and_then(Value::as_str).map(str::to_owned);
+        Ok(Box::new(Stub { knob, model }))
     };
     Entry { card: &CARD, open }
 }
@@ -267,6 +277,15 @@ fn arrows_walk_and_escape_releases() {
 }
 
 #[test]
+fn heads_go_on_from_the_one_that_is_shown() {
+    let mut window = window("#v1;text=a+b;tiles=(exhibit:attention,state:(model:elsewhere))");
+    types(&mut window, "[");
+    assert!(report(&window).link.contains("focus=(head:0)"), "{}", report(&window).link);
+    types(&mut window, "]");
+    assert!(report(&window).link.contains("focus=(head:1)"), "{}", report(&window).link);
+}
+
+#[test]
 fn keys_do_nothing_while_a_text_is_edited() {
     let mut window = window("#v1;text=a+b");
     types(&mut window, "/");
@@ -360,6 +379,15 @@ fn an_exhibit_says_which_models_it_cannot_show() {
 }
 
 #[test]
+fn to_load_the_model_of_one_tile_is_not_to_choose_it() {
+    let mut window = window("#v1;text=a+b;tiles=(exhibit:attention,state:(model:elsewhere))");
+    window.get_by_label_contains("There is no model “elsewhere” here");
+    click(&mut window, "Try again");
+    assert!(!report(&window).link.contains(";model="), "{}", report(&window).link);
+    assert!(window.query_by_label_contains("elsewhere: failed").is_none(), "the others keep theirs");
+}
+
+#[test]
 fn the_gallery_opens_exhibits() {
     let mut window = window("#v1;text=a+b");
     types(&mut window, "g");
@@ -377,12 +405,84 @@ fn a_link_can_be_copied() {
 }
 
 #[test]
+fn a_notice_moves_nothing() {
+    let mut window = window("#v1;text=a+b");
+    let place = |window: &Window| window.get_by_label("Turn the knob").rect();
+    let before = place(&window);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    window.run_steps(3);
+    let said = window.get_by_label_contains("Copied").rect();
+    assert_eq!(place(&window), before);
+    let bar = window.get_by_label("Copy a link to what you see (Ctrl L)").rect();
+    assert!(said.top() > bar.bottom() && said.right() > 1000.0 && said.left() > 640.0, "{said:?}");
+    let close = window.get_by_label("Dismiss").rect();
+    assert!(close.right() <= 1280.0 && close.left() >= said.right(), "{close:?} beside {said:?}");
+}
+
+#[test]
+fn a_long_notice_fits_a_phone() {
+    let window = window_with(setup("#v1;text=%ZZ"), [390.0, 800.0]);
+    let said = window.get_by_label_contains("damaged").rect();
+    let close = window.get_by_label("Dismiss").rect();
+    assert!(
+        said.left() >= 0.0 && close.right() <= 390.0 && close.left() >= said.right(),
+        "{said:?}, {close:?}"
+    );
+}
+
+#[test]
 fn the_cheat_sheet_lists_the_keys() {
     let mut window = window("");
     types(&mut window, "?");
     window.get_by_label("edit the sentence");
     press(&mut window, Modifiers::NONE, Key::Escape);
     assert!(window.query_by_label("edit the sentence").is_none());
+}
+
+#[test]
+fn keys_change_the_size_of_type() {
+    let mut window = window("");
+    let size = |window: &Window| {
+        let link = report(window).link;
+        link.split_once("size=").map_or(100, |(_, it)| it.split(';').next().unwrap().parse().unwrap())
+    };
+    for (key, want) in [
+        (Key::Plus, 125),
+        (Key::Equals, 150),
+        (Key::Plus, 200),
+        (Key::Plus, 200),
+        (Key::Minus, 150),
+        (Key::Num0, 100),
+        (Key::Minus, 80),
+        (Key::Minus, 80),
+    ] {
+        press(&mut window, Modifiers::COMMAND, key);
+        assert_eq!(size(&window), want, "{key:?}");
+        assert!(window.query_by_label("edit the sentence").is_none(), "the list of keys stays closed");
+        assert!((window.ctx.zoom_factor() - 1.0).abs() < 1e-6, "egui does not zoom as well");
+    }
+    types(&mut window, "/");
+    press(&mut window, Modifiers::COMMAND, Key::Plus);
+    assert_eq!(size(&window), 100, "also while a text is edited");
+}
+
+#[test]
+fn a_browser_zooms_by_itself() {
+    let mut window = window_with(Setup { renderer: "webgpu", ..setup("") }, [1280.0, 800.0]);
+    press(&mut window, Modifiers::COMMAND, Key::Plus);
+    assert!(!report(&window).link.contains("size"), "{}", report(&window).link);
+}
+
+#[test]
+fn keys_are_called_as_on_the_keyboard_at_hand() {
+    let mut window = window("");
+    window.get_by_label("Undo (Ctrl Z)");
+    window.ctx.set_os(egui::os::OperatingSystem::Mac);
+    types(&mut window, "?");
+    for name in ["Undo (Cmd Z)", "Redo (Cmd Shift Z)", "Copy a link to what you see (Cmd L)", "Cmd +"] {
+        window.get_by_label(name);
+    }
+    assert!(window.query_by_label_contains("Ctrl").is_none());
 }
 
 /// A file as a desktop hands it over.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use vitrine::engine::{Cancel, cpu::Cpu};
-use vitrine::exhibits::{Inputs, Measure, Scene, all};
+use vitrine::exhibits::{Exhibit, Inputs, Measure, Scene, all};
 use vitrine::focus::Focus;
 use vitrine::models::Zoo;
+use vitrine::page::{self, Knobs};
 use vitrine::platform::block_on;
 use vitrine::trace::Trace;
 use vitrine::ui::{Style, install_fonts, install_heatmaps};
@@ -71,46 +72,125 @@ fn recorded_traces_are_what_the_model_computes() {
     }
 }
 
-/// The first picture of every exhibit, pixel by pixel; `UPDATE_SNAPSHOTS=1` draws it anew.
+/// The sizes that a page is judged at: full, half and card, without label and knobs.
+const SIZES: [(&str, [f32; 2], bool); 3] =
+    [("full", [1200.0, 560.0], false), ("half", [570.0, 300.0], false), ("card", [280.0, 190.0], true)];
+
+/// A window that shows a page in one look.
+fn page_of(
+    mut exhibit: Box<dyn Exhibit>,
+    trace: Arc<Trace>,
+    zoo: Zoo,
+    style: Style,
+    (size, alone): ([f32; 2], bool),
+) -> Harness<'static> {
+    let state = create_render_state(default_wgpu_setup(), egui_wgpu::RendererOptions::PREDICTABLE);
+    block_on(install_heatmaps(&state)).unwrap();
+    let look = style.clone();
+    let (mut focus, mut inputs) = (Focus::default(), Inputs::default());
+    let builder = Harness::builder()
+        .with_size(size)
+        .renderer(WgpuTestRenderer::from_render_state(state))
+        .with_context_setup(move |ctx| {
+            install_fonts(ctx);
+            look.apply(ctx);
+        });
+    let mut harness = builder.build_ui(move |ui| {
+        ui.painter().rect_filled(ui.max_rect(), 0.0, style.surface);
+        let rect = ui.max_rect().shrink(8.0);
+        let (inputs, pick) = (&mut inputs, &mut false);
+        let mut scene = Scene { trace: &trace, focus: &mut focus, style: &style, inputs, zoo: &zoo, pick };
+        page::show(exhibit.as_mut(), ui, &mut scene, rect, &mut None, alone).unwrap();
+    });
+    harness.run_steps(3);
+    harness
+}
+
+/// The first picture of every exhibit at three sizes in both themes, pixel by pixel; `UPDATE_SNAPSHOTS=1` draws it anew.
 #[test]
 fn pictures_are_as_they_were_judged() {
     let mut results = SnapshotResults::new();
     for entry in all() {
-        let mut exhibit = (entry.open)(serde_json::Value::Null).unwrap();
-        let trace = exhibit.recorded(&Inputs::default()).unwrap();
-        let state = create_render_state(default_wgpu_setup(), egui_wgpu::RendererOptions::PREDICTABLE);
-        block_on(install_heatmaps(&state)).unwrap();
-        let style = Style::new(true, 1.0);
-        let look = style.clone();
-        let mut focus = Focus::default();
-        let (mut inputs, zoo) = (Inputs::default(), Zoo::default());
-        let mut harness = Harness::builder()
-            .with_size([1100.0, 620.0])
-            .renderer(WgpuTestRenderer::from_render_state(state))
-            .with_context_setup(move |ctx| {
-                install_fonts(ctx);
-                look.apply(ctx);
-            })
-            .build_ui(move |ui| {
-                ui.painter().rect_filled(ui.max_rect(), 0.0, style.surface);
-                let mut scene = Scene {
-                    trace: &trace,
-                    focus: &mut focus,
-                    style: &style,
-                    inputs: &mut inputs,
-                    zoo: &zoo,
-                    pick: &mut false,
-                };
-                let size = egui::vec2(ui.available_width(), 500.0);
-                ui.allocate_ui(size, |ui| exhibit.view(ui, &mut scene).unwrap());
-                exhibit.controls(ui, &mut scene);
-            });
-        harness.run_steps(3);
-        // A driver of another version may round a pixel of a letter's edge differently.
-        let options = SnapshotOptions::new().max_failed_pixels(200).output_path("tests/snapshots");
-        harness.snapshot_options(entry.card.id, &options);
-        results.extend(harness.take_snapshot_results());
+        for (name, size, alone) in SIZES {
+            for (theme, dark) in [("dark", true), ("light", false)] {
+                let exhibit = (entry.open)(serde_json::Value::Null).unwrap();
+                let trace = exhibit.recorded(&Inputs::default()).unwrap();
+                let style = Style::new(dark, 1.0);
+                let mut harness = page_of(exhibit, trace, Zoo::default(), style, (size, alone));
+                let options = SnapshotOptions::new().max_failed_pixels(10).output_path("tests/snapshots");
+                harness.snapshot_options(format!("{}-{name}-{theme}", entry.card.id), &options);
+                results.extend(harness.take_snapshot_results());
+            }
+        }
     }
+}
+
+/// Every knob of every exhibit is turned to its first and its last choice: something is recorded, every panel is drawn, and
+/// gives its numbers.
+#[test]
+fn every_knob_turns_and_every_panel_gives_its_numbers() {
+    let zoo = zoo();
+    for entry in all() {
+        let open = || (entry.open)(serde_json::Value::Null).unwrap();
+        let style = Style::new(true, 1.0);
+        let mut exhibit = open();
+        let recorded = exhibit.recorded(&Inputs::default()).unwrap();
+        let (mut inputs, mut focus) = (Inputs::default(), Focus::default());
+        let knobs = {
+            let (focus, inputs, pick) = (&mut focus, &mut inputs, &mut false);
+            let trace = &*recorded;
+            let mut scene = Scene { trace, focus, style: &style, inputs, zoo: &zoo, pick };
+            Knobs::list(&mut scene, |k| exhibit.knobs(k))
+        };
+        assert!(knobs.len() > 3, "{} has knobs: {knobs:?}", entry.card.id);
+        for knob in &knobs {
+            for to in [0, knob.choices.len().saturating_sub(1)] {
+                let mut exhibit = open();
+                let (mut inputs, mut focus) = (Inputs::default(), Focus::default());
+                {
+                    let (focus, inputs, pick) = (&mut focus, &mut inputs, &mut false);
+                    let trace = &*recorded;
+                    let mut scene = Scene { trace, focus, style: &style, inputs, zoo: &zoo, pick };
+                    assert!(Knobs::turn(&mut scene, &knob.name, to, |k| exhibit.knobs(k)), "{knob:?}");
+                }
+                let graph = exhibit.record(&inputs, &zoo);
+                let trace = graph.map_or_else(Arc::default, |it| Arc::new(run(&it.finish())));
+                let at = format!("{}: {} to {to}", entry.card.id, knob.name);
+                let said = panels(exhibit.as_mut(), &trace, &mut inputs, &mut focus, &zoo, &style);
+                assert!(said.is_none_or(|it| it > 0), "{at}: no panel");
+            }
+        }
+    }
+}
+
+/// Draws all panels at two widths and asks each for its numbers; how many there are. `None`: nothing can be shown.
+fn panels(
+    exhibit: &mut dyn Exhibit,
+    trace: &Trace,
+    inputs: &mut Inputs,
+    focus: &mut Focus,
+    zoo: &Zoo,
+    style: &Style,
+) -> Option<usize> {
+    let mut names = None;
+    for width in [390.0, 1280.0] {
+        let mut harness = Harness::builder().with_size([width, 700.0]).build_ui(|ui| {
+            let (inputs, pick) = (&mut *inputs, &mut false);
+            let mut scene = Scene { trace, focus: &mut *focus, style, inputs, zoo, pick };
+            let rect = ui.max_rect();
+            names = page::show(exhibit, ui, &mut scene, rect, &mut None, false);
+        });
+        harness.run_steps(2);
+    }
+    let names = names?;
+    let scene = Scene { trace, focus, style, inputs, zoo, pick: &mut false };
+    for name in &names {
+        let figure = exhibit.figure(name, &scene).unwrap_or_else(|| panic!("{name} gives no numbers"));
+        assert_eq!(figure.values.len(), figure.x_tokens.len() * figure.y_tokens.len(), "{name}");
+        assert!(figure.svg().is_ok(), "{name}");
+        assert!(!figure.title.is_empty() && !figure.caption.is_empty(), "{name} says what it is");
+    }
+    Some(names.len())
 }
 
 #[test]

@@ -53,6 +53,17 @@ fn awkward(shape: &[usize]) -> Tensor {
     })
 }
 
+/// The tensors in buffers of the device that draws.
+fn on_device<const N: usize>(state: &egui_wgpu::RenderState, tensors: [&Tensor; N]) -> [Kept; N] {
+    let graph = Graph::new(&[], &[]);
+    for (i, tensor) in tensors.iter().enumerate() {
+        graph.input(tensor).keep(&i.to_string());
+    }
+    let mut gpu = Gpu::shared(&state.adapter, state.device.clone(), state.queue.clone());
+    let mut trace = block_on(gpu.run(&graph.finish(), &Cancel::default())).expect("it runs");
+    std::array::from_fn(|i| trace.tensors.remove(&i.to_string()).expect("kept"))
+}
+
 /// The picture of four maps in rectangles larger and smaller than their cells, from the host or from the GPU.
 fn painted(on_gpu: bool, scale: Scale, range: Range, per_row: Option<bool>, dark: bool) -> Vec<u8> {
     const SHAPE: [usize; 3] = [3, 37, 41];
@@ -61,12 +72,8 @@ fn painted(on_gpu: bool, scale: Scale, range: Range, per_row: Option<bool>, dark
     let (values, peaks) =
         (awkward(&SHAPE), Tensor::from_fn(&SHAPE[..2], |at| 0.5 + (at[1] % 7) as f32 * 0.1));
     let (values, peaks) = if on_gpu {
-        let graph = Graph::new(&[], &[]);
-        graph.input(&values).keep("values");
-        graph.input(&peaks).keep("peaks");
-        let mut gpu = Gpu::shared(&state.adapter, state.device.clone(), state.queue.clone());
-        let mut trace = block_on(gpu.run(&graph.finish(), &Cancel::default())).expect("it runs");
-        (trace.tensors.remove("values").expect("kept"), trace.tensors.remove("peaks").expect("kept"))
+        let [values, peaks] = on_device(&state, [&values, &peaks]);
+        (values, peaks)
     } else {
         (Kept::from(values), Kept::from(peaks))
     };
@@ -111,6 +118,51 @@ fn both_heat_maps_paint_the_same_pixels() {
             differ * 1000 <= host.len() / 4,
             "{differ} pixels differ: {scale:?}, {range:?}, {per_row:?}, {dark}"
         );
+    }
+}
+
+/// A map of `SIDE` x `SIDE` cells in 50 x 50 pixels, all zero but for `hot`: the pixels that show one.
+fn lit(on_gpu: bool, hot: &[[usize; 2]]) -> Vec<[usize; 2]> {
+    let state = create_render_state(default_wgpu_setup(), egui_kittest_options());
+    block_on(install_heatmaps(&state)).expect("the shader compiles");
+    let mut data = vec![0.0; SIDE * SIDE];
+    for [row, col] in hot {
+        data[row * SIDE + col] = 1.0;
+    }
+    let values = Tensor::new(&[1, SIDE, SIDE], data);
+    let kept = if on_gpu { on_device(&state, [&values]) } else { [Kept::from(values)] };
+    let style = Style::new(true, 1.0);
+    let renderer = WgpuTestRenderer::from_render_state(state);
+    let builder = harness::<()>(&style).with_pixels_per_point(1.0).renderer(renderer);
+    let mut harness = builder.build_ui(move |ui| {
+        maps(&kept[0], SIDE).paint(
+            ui,
+            &style,
+            &[(0, Rect::from_min_size(pos2(20.0, 30.0), vec2(50.0, 50.0)))],
+        );
+    });
+    harness.run_steps(2);
+    let image = harness.render().expect("it renders");
+    let pixel = |row: usize, col: usize| *image.get_pixel(20 + col as u32, 30 + row as u32);
+    let all = || (0..50).flat_map(|row| (0..50).map(move |col| [row, col]));
+    // No hot cell is under the second pixel of the last row.
+    all().filter(|[row, col]| pixel(*row, *col) != pixel(49, 1)).collect()
+}
+
+const SIDE: usize = 4096;
+
+/// A pixel covers up to 83 x 83 cells here, and shows each of them.
+#[test]
+fn no_peak_vanishes_in_a_map_of_many_more_cells_than_pixels() {
+    let hot =
+        [[0, 0], [1, 1], [83, 1000], [410, 2049], [2047, 411], [2049, 2049], [3001, 4094], [4095, 4095]];
+    let covers =
+        |pixel: usize, cell: usize| (pixel * SIDE / 50..((pixel + 1) * SIDE).div_ceil(50)).contains(&cell);
+    let all = (0..50).flat_map(|row| (0..50).map(move |col| [row, col]));
+    let want: Vec<_> =
+        all.filter(|[row, col]| hot.iter().any(|[y, x]| covers(*row, *y) && covers(*col, *x))).collect();
+    for on_gpu in [false, true] {
+        assert_eq!(lit(on_gpu, &hot), want, "on the GPU: {on_gpu}");
     }
 }
 
@@ -239,7 +291,7 @@ fn lines_isolate_the_token_under_the_pointer() {
     let weights = attention(1, 8);
     let mut harness = harness(&Style::new(true, 1.0)).build_ui_state(
         move |ui, focus: &mut Focus| {
-            let strands = [Strand { hue: 3, weights: &weights.data }];
+            let strands = [Strand { hue: 3, weights: &weights.data, change: None }];
             let tokens = words();
             let lines = Lines { queries: &tokens, keys: &tokens, strands: &strands, spot: focus.spot() };
             lines.show(ui, &Style::new(true, 1.0)).link(focus, Spot::default());

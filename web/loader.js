@@ -4,20 +4,28 @@
 const lobby = document.getElementById("lobby");
 const progress = document.getElementById("progress");
 const crash = document.getElementById("crash");
+const canvas = document.getElementById("vitrine");
+const MARK = "vitrine-lost"; // when the page last opened itself again, in sessionStorage
 let running = false; // from the first frame on
+let leaving = false; // once the GPU is lost
 
 addEventListener("vitrine-first-frame", () => {
   running = true;
   performance.mark("vitrine-first-frame");
   lobby.remove();
-  document.getElementById("vitrine").focus(); // its keys work without a click
+  canvas.focus(); // its keys work without a click
+  setTimeout(forget, 10_000);
 });
 addEventListener("vitrine-crash", ({ detail }) => stopped(detail));
+addEventListener("vitrine-lost", ({ detail }) => lost(detail)); // WebGPU
+canvas.addEventListener("webglcontextlost", () => lost("the browser took WebGL2 away"));
 addEventListener("error", ({ error }) => trapped(error));
 addEventListener("unhandledrejection", ({ reason }) => trapped(reason));
 
 if (await canDraw()) {
   await start().catch((error) => stopped(`The program could not be loaded: ${error.message}`));
+} else if (reopened()) {
+  stopped("The graphics processor was lost, and the browser does not let the page draw any more. Please start it anew.");
 } else {
   progress.textContent = "This browser offers neither WebGPU nor WebGL2, so Vitrine cannot draw here. A current Chrome, "
     + "Edge, Firefox or Safari with hardware acceleration switched on can; so can the desktop program.";
@@ -54,6 +62,52 @@ function counted() {
 // A trap in wasm leaves the program dead. Before the first frame any error does; after it, others are none of ours.
 function trapped(error) {
   if (!running || error instanceof WebAssembly.RuntimeError) stopped(String(error?.message ?? error));
+}
+
+/// A GPU that is lost (its driver starts anew, a laptop slept) takes all that draws along, and only another page has another
+/// one: this one opens again with its state, once. What is lost again soon after would be lost for ever, so it is said.
+function lost(reason) {
+  if (leaving || !crash.hidden) return;
+  leaving = true;
+  setTimeout(() => { // The program may be in the middle of the frame that noticed.
+    keep();
+    if (reopened()) stopped(`The graphics processor was lost again, right after the page had opened anew: ${reason}`);
+    else if (note()) location.reload();
+    else stopped(`The graphics processor was lost: ${reason}`);
+  });
+}
+
+/// Puts the latest state into the address: the program does so only when it has not changed for a moment.
+function keep() {
+  try {
+    history.replaceState(null, "", JSON.parse(window.vitrine.state()).link);
+  } catch { /* It has not started or has stopped: the address is the best there is. */ }
+}
+
+/// Whether the page has opened itself again a moment ago.
+function reopened() {
+  try {
+    return Date.now() - Number(sessionStorage.getItem(MARK)) < 60_000;
+  } catch {
+    return false;
+  }
+}
+
+/// Notes that the page opens itself again; whether that was possible.
+function note() {
+  try {
+    sessionStorage.setItem(MARK, Date.now());
+    return true;
+  } catch {
+    return false; // Without a memory it could go round for ever.
+  }
+}
+
+/// What is lost after some time of drawing well may come back once more.
+function forget() {
+  try {
+    if (!leaving) sessionStorage.removeItem(MARK);
+  } catch { /* nothing was noted */ }
 }
 
 function stopped(message) {

@@ -13,7 +13,7 @@ use super::{App, News, bar};
 use crate::data::Picture;
 use crate::engine::EngineError;
 use crate::exhibits::Scene;
-use crate::focus::Spot;
+use crate::focus::{Focus, Spot};
 use crate::lab;
 use crate::link::{self, Layout, State, Tabs, Tile};
 use crate::models::{Kind, Status};
@@ -36,10 +36,14 @@ impl App {
             Action::Help => self.help = !self.help,
             Action::Open(exhibit) => self.add(exhibit),
             Action::Tile(id, what) => self.on_tile(ctx, id, what),
-            Action::Arrange(preset) => self.edit(|layout| Some(arrange(&layout, preset))),
+            Action::Arrange(preset) => {
+                let screen = self.screen;
+                self.edit(|layout| Some(arrange(&layout, preset, screen)));
+            }
             Action::Compute(compute) => self.switch(compute),
             Action::Theme(theme) => self.theme = theme,
             Action::Size(size) => self.size = size,
+            Action::Resize(step) => self.size = bar::resized(self.size, step),
             Action::Model(what) => self.on_model(ctx, what),
         }
     }
@@ -51,6 +55,7 @@ impl App {
             OnTile::Maximise => self.maximised = if self.maximised.is_some() { None } else { Some(id) },
             OnTile::Retry => self.again(id),
             OnTile::Stop => self.lab.cancel(id),
+            OnTile::Unlink => self.unlink(id),
             OnTile::Export(format, panel) => self.export(ctx, id, format, panel),
         }
     }
@@ -58,10 +63,8 @@ impl App {
     fn on_model(&mut self, ctx: &Context, what: OnModel) {
         match what {
             OnModel::Choose(id) => self.inputs.model = id,
-            OnModel::Load(id) => {
-                self.zoo.load(&id);
-                self.inputs.model = id;
-            }
+            // A tile may show another model than the chosen one.
+            OnModel::Load(id) => self.zoo.load(&id),
             OnModel::Cancel(id) => self.zoo.cancel(&id),
             OnModel::From(address) => {
                 if let Err(reason) = self.zoo.add_url(&address) {
@@ -108,17 +111,7 @@ impl App {
         let pattern = |l: usize| trace.get(&format!("blocks.{l}.attn.pattern"));
         let layers = (0..1000).take_while(|l| pattern(*l).is_some()).count();
         let heads = pattern(0).and_then(|it| it.shape.first().copied()).unwrap_or(0);
-        let moved = |from: Option<usize>, step: isize, count: usize| {
-            (step != 0 && count > 0)
-                .then(|| from.unwrap_or(0).saturating_add_signed(step).min(count - 1))
-                .or(from)
-        };
-        let locked = self.focus.locked;
-        self.focus.locked = Spot {
-            head: moved(locked.head, head, heads),
-            layer: moved(locked.layer, layer, layers),
-            ..locked
-        };
+        self.focus.step([head, layer], [heads, layers]);
     }
 
     /// Tries again whatever failed.
@@ -135,6 +128,14 @@ impl App {
             if self.lab.show(id).error.is_some() {
                 self.again(id);
             }
+        }
+    }
+
+    /// Gives a tile a cursor of its own, or takes it back.
+    fn unlink(&mut self, id: u64) {
+        if let Some(egui_tiles::Tile::Pane(pane)) = self.tree.tiles.get_mut(TileId::from_u64(id)) {
+            let shared = Focus::at(self.focus.locked);
+            pane.own = if pane.own.is_some() { None } else { Some(shared) };
         }
     }
 
@@ -159,16 +160,20 @@ impl App {
         self.notices.say(ctx, "Copied: whoever opens it sees what you see.");
     }
 
-    /// A new tile to the right of all others.
+    /// A new tile: where it has most room on a wall, and to the right of all others where a person has arranged them.
     fn add(&mut self, exhibit: &'static str) {
         self.in_gallery = false;
-        let last = self.tiles().last().copied();
         let new = Tile { exhibit: exhibit.to_owned(), id: self.next_id, ..Tile::default() };
         (self.front, self.maximised) = (Some(new.id), None);
-        match last {
-            None => self.put(Some(Layout::Tile(new))),
-            Some(last) => self.edit(|layout| Some(layout::insert(layout, last, Place::Right, &new))),
-        }
+        let Some(layout) = self.snapshot().tiles else { return self.put(Some(Layout::Tile(new))) };
+        let mut tiles: Vec<Layout> = layout::all(&layout).into_iter().cloned().map(Layout::Tile).collect();
+        let last = self.tiles().last().copied().unwrap_or_default();
+        self.put(Some(if layout::wall(tiles.clone(), self.screen) == layout {
+            tiles.push(Layout::Tile(new));
+            layout::wall(tiles, self.screen)
+        } else {
+            layout::insert(layout, last, Place::Right, &new)
+        }));
     }
 
     fn duplicate(&mut self, id: u64, place: Place) {
@@ -222,7 +227,7 @@ impl App {
         }
     }
 
-    /// A device that could not be opened is no reason to stop; one that was lost is for the person to decide.
+    /// A device that could not be opened is no reason to stop; one that was lost is for the page, if it also draws.
     pub(super) fn heed_fault(&mut self) {
         match &self.lab.fault {
             Some(EngineError::NoGpu(reason)) if self.compute == Compute::Gpu => {
@@ -230,9 +235,9 @@ impl App {
                     .warn(format!("Computing on the CPU, for the GPU could not be opened: {reason}."));
                 self.switch(Compute::Cpu);
             }
-            // What computes also draws, so no card of ours can be seen any more: the page shows its own.
+            // What computes also draws, so no card of ours can be seen any more: the page opens again, or shows its own.
             Some(EngineError::Lost(reason)) if self.renderer == "webgpu" && self.compute == Compute::Gpu => {
-                platform::announce("vitrine-crash", &format!("the GPU was lost: {reason}"));
+                platform::announce("vitrine-lost", reason);
             }
             _ => {}
         }
@@ -392,8 +397,8 @@ fn is_photo(name: &str) -> bool {
     ["jpg", "jpeg", "png", "webp", "avif", "gif"].contains(&&*ending.to_lowercase())
 }
 
-/// All tiles in order.
-fn arrange(layout: &Layout, preset: Preset) -> Layout {
+/// All tiles in order, on a screen of this size.
+fn arrange(layout: &Layout, preset: Preset, screen: egui::Vec2) -> Layout {
     let mut tiles: Vec<Layout> = layout::all(layout).into_iter().cloned().map(Layout::Tile).collect();
     if tiles.len() == 1 {
         return tiles.remove(0);
@@ -402,9 +407,6 @@ fn arrange(layout: &Layout, preset: Preset) -> Layout {
         Preset::Row => layout::row(tiles),
         Preset::Column => layout::column(tiles),
         Preset::Tabs => Layout::Tabs(Tabs { tabs: tiles, open: 0 }),
-        Preset::Grid => {
-            let columns = (tiles.len() as f32).sqrt().ceil() as usize;
-            layout::column(tiles.chunks(columns).map(|it| layout::row(it.to_vec())).collect())
-        }
+        Preset::Wall => layout::wall(tiles, screen),
     }
 }

@@ -40,6 +40,8 @@ pub(super) enum Action {
     Theme(Theme),
     /// Scale of type in percent.
     Size(u16),
+    /// The next larger or smaller scale of type, or the usual one (0).
+    Resize(isize),
     /// Something with the model.
     Model(OnModel),
 }
@@ -57,6 +59,8 @@ pub(super) enum OnTile {
     Retry,
     /// Stop its run.
     Stop,
+    /// Give it a cursor of its own, or let it share the others'.
+    Unlink,
     /// Save one of its panels.
     Export(Format, &'static str),
 }
@@ -66,7 +70,7 @@ pub(super) enum OnTile {
 pub(super) enum OnModel {
     /// Use this one from now on.
     Choose(String),
-    /// Load it, once more if need be.
+    /// Load it, once more if need be, without choosing it.
     Load(String),
     /// Stop loading it.
     Cancel(String),
@@ -83,8 +87,8 @@ pub(super) enum Preset {
     Row,
     /// Below each other.
     Column,
-    /// In rows and columns.
-    Grid,
+    /// In rows and columns, as large as the screen allows.
+    Wall,
     /// Behind each other.
     Tabs,
 }

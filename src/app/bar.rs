@@ -7,13 +7,23 @@ use super::action::{Action, Compute, Preset};
 use super::icon::{Icon, icon_button, paint};
 use super::model::{self, Weights, weights};
 use super::tile::quiet;
-use super::{App, phone};
+use super::{App, keys, phone};
 use crate::link::Theme;
 use crate::models::Kind;
 use crate::ui::Style;
 
 /// Sizes of type on offer, in percent.
 const SIZES: [u16; 5] = [80, 100, 125, 150, 200];
+
+/// The next size on offer, larger or smaller than `size`; the usual one for a step of 0.
+pub(super) fn resized(size: u16, step: isize) -> u16 {
+    let next = match step {
+        0 => return 100,
+        1.. => SIZES.into_iter().find(|it| *it > size),
+        _ => SIZES.into_iter().rfind(|it| *it < size),
+    };
+    next.unwrap_or(size)
+}
 
 /// Longer texts are cut: no model here reads more.
 const LONGEST: usize = 20_000;
@@ -74,13 +84,17 @@ impl App {
             if letter_button(ui, style, "?", "What the keys do (?)") {
                 actions.push(Action::Help);
             }
-            if icon_button(ui, style, Icon::Share, "Copy a link to what you see (Ctrl L)").clicked() {
+            let share = keys::local(ui, "Copy a link to what you see (Ctrl L)");
+            if icon_button(ui, style, Icon::Share, &share).clicked() {
                 actions.push(Action::Share);
             }
             let look = drop_down(ui, style, "Aa", "Colours and size of type");
             egui::Popup::menu(&look).show(|ui| self.appearance(ui, actions));
             let layout = drop_down(ui, style, "Layout", "Layout of the tiles");
             egui::Popup::menu(&layout).show(|ui| arrangements(ui, actions));
+            if letter_button(ui, style, "+", "Add an exhibit (G)") {
+                actions.push(Action::Gallery);
+            }
             self.undo_buttons(ui, style, actions);
         }
         self.compute_menu(ui, style, phone, actions);
@@ -95,7 +109,8 @@ impl App {
             (Icon::Redo, "Redo (Ctrl Shift Z)", self.history.has_redo(&now), Action::Redo),
             (Icon::Undo, "Undo (Ctrl Z)", self.history.has_undo(&now), Action::Undo),
         ] {
-            if ui.add_enabled_ui(can, |ui| icon_button(ui, style, icon, name)).inner.clicked() {
+            let name = keys::local(ui, name);
+            if ui.add_enabled_ui(can, |ui| icon_button(ui, style, icon, &name)).inner.clicked() {
                 actions.push(action);
             }
         }
@@ -226,7 +241,7 @@ fn arrangements(ui: &mut Ui, actions: &mut Vec<Action>) {
     for (name, preset) in [
         ("Side by side", Preset::Row),
         ("Below each other", Preset::Column),
-        ("Grid", Preset::Grid),
+        ("Wall", Preset::Wall),
         ("Tabs", Preset::Tabs),
     ] {
         if ui.button(name).clicked() {

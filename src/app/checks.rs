@@ -9,7 +9,7 @@ use super::action::Compute;
 use crate::exhibits::{Check, Exhibit, Measure};
 use crate::lab::Lab;
 use crate::models::Zoo;
-use crate::ui::{Measured, Style, badge, number};
+use crate::ui::{Measured, Style, badge, bound};
 
 /// What was measured, by exhibit and check. Tiles with the same exhibit share it.
 #[derive(Default)]
@@ -80,7 +80,7 @@ impl Checks {
             };
             let measured = Measured { name: check.name, value, tolerance: check.tolerance };
             let Check { claim, tolerance, because, .. } = check;
-            let words = format!("{}. Tolerance {}: {because}.{words}", capital(claim), number(*tolerance));
+            let words = format!("{}. Tolerance {}: {because}.{words}", capital(claim), bound(*tolerance));
             badge(ui, style, &measured).on_hover_text(words);
         }
     }
@@ -105,7 +105,8 @@ impl Checks {
     /// All badges behind one button, for a tile without room for them.
     pub(super) fn chip(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
         let words = RichText::new(format!("{} ▾", self.tally(exhibit, compute)));
-        let button = ui.button(words.font(style.regular(style.caption)));
+        let words = words.font(style.regular(style.caption)).color(style.accent);
+        let button = ui.add(egui::Button::new(words).frame(false));
         egui::Popup::menu(&button).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
             self.badges(ui, style, exhibit, compute);
         });

@@ -119,20 +119,7 @@ impl Open {
         let inside = rect.shrink(style.grid(1.5));
         let (above, below) = inside.split_top_bottom_at_y(inside.bottom() - style.grid(13.0));
         self.picture(ui, hall, above, i);
-        let words = UiBuilder::new().max_rect(below).id_salt(("words", i));
-        ui.scope_builder(words.layout(egui::Layout::top_down(egui::Align::Min)), |ui| {
-            ui.shrink_clip_rect(below);
-            ui.spacing_mut().item_spacing.y = style.grid(0.25);
-            ui.add_space(style.grid(0.75));
-            let label = |words: RichText| egui::Label::new(words).selectable(false);
-            let title = RichText::new(card.title).font(style.semibold(style.title)).color(style.text);
-            ui.add(label(title).truncate());
-            let claim = RichText::new(card.claim).font(style.regular(style.caption)).color(style.text);
-            ui.add(label(claim).wrap());
-            let source = format!("{} · {}", card.family, card.year);
-            let held = hall.checks.tally(self.exhibit.as_ref(), hall.compute);
-            ui.add(label(quiet(style, format!("{source} · {held}"))).truncate());
-        });
+        self.words(ui, hall, below, i);
         let response = ui.interact(rect, ui.scope_id().with(("card", i)), Sense::click());
         response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {}", card.title)));
         let edge = if response.hovered() || response.has_focus() { style.accent } else { style.hairline };
@@ -163,9 +150,24 @@ impl Open {
             zoo: hall.zoo,
             pick: &mut false,
         };
-        ui.scope_builder(UiBuilder::new().max_rect(rect).id_salt(("picture", i)), |ui| {
-            ui.shrink_clip_rect(rect.expand(2.0));
-            page::show(self.exhibit.as_mut(), ui, &mut scene, rect, &mut None, true);
-        });
+        let mut ui = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(("picture", i)));
+        ui.shrink_clip_rect(rect.expand(2.0));
+        page::show(self.exhibit.as_mut(), &mut ui, &mut scene, rect, &mut None, true);
+    }
+
+    fn words(&self, ui: &mut Ui, hall: &Hall<'_>, rect: Rect, i: usize) {
+        let (style, card) = (hall.style, self.exhibit.card());
+        let mut ui = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(("words", i)));
+        ui.shrink_clip_rect(rect);
+        ui.spacing_mut().item_spacing.y = style.grid(0.25);
+        ui.add_space(style.grid(0.75));
+        let label = |words: RichText| egui::Label::new(words).selectable(false);
+        let title = RichText::new(card.title).font(style.semibold(style.title)).color(style.text);
+        ui.add(label(title).truncate());
+        let claim = RichText::new(card.claim).font(style.regular(style.caption)).color(style.text);
+        ui.add(label(claim).wrap());
+        let held = hall.checks.tally(self.exhibit.as_ref(), hall.compute);
+        let source = format!("{} · {} · {held}", card.family, card.year);
+        ui.add(label(quiet(style, source)).truncate());
     }
 }

@@ -25,12 +25,14 @@ enum Press {
     Command(Key),
     /// Together with Ctrl and Shift.
     CommandShift(Key),
+    /// One of these together with Ctrl, also while a text is edited.
+    Zoom(&'static [Key]),
 }
 
-use Press::{Command, CommandShift, Is, Types};
+use Press::{Command, CommandShift, Is, Types, Zoom};
 
 /// Every shortcut. Those with a modifier more come first, for fewer modifiers match them too.
-pub(super) static SHORTCUTS: [Shortcut; 19] = [
+pub(super) static SHORTCUTS: [Shortcut; 21] = [
     key(Types("/"), "/", "edit the sentence", Action::EditText),
     key(Is(Key::ArrowUp), "Up", "query token before", Action::Walk { query: -1, key: 0 }),
     key(Is(Key::ArrowDown), "Down", "query token after", Action::Walk { query: 1, key: 0 }),
@@ -47,7 +49,10 @@ pub(super) static SHORTCUTS: [Shortcut; 19] = [
     key(Command(Key::Y), "Ctrl Y", "redo", Action::Redo),
     key(Command(Key::Z), "Ctrl Z", "undo", Action::Undo),
     key(Command(Key::L), "Ctrl L", "copy a link to what you see", Action::Share),
-    key(Command(Key::Plus), "Ctrl +", "larger (Ctrl - smaller)", Action::Help),
+    // On many keyboards the plus shares its key with the equals sign, and nobody wants to hold Shift, too.
+    key(Zoom(&[Key::Plus, Key::Equals]), "Ctrl +", "larger", Action::Resize(1)),
+    key(Zoom(&[Key::Minus]), "Ctrl -", "smaller", Action::Resize(-1)),
+    key(Zoom(&[Key::Num0]), "Ctrl 0", "the usual size", Action::Resize(0)),
     key(Types("?"), "?", "this list", Action::Help),
     key(Is(Key::F1), "F1", "this list", Action::Help),
 ];
@@ -56,8 +61,14 @@ const fn key(press: Press, name: &'static str, words: &'static str, action: Acti
     Shortcut { press, name, words, action }
 }
 
-/// What the keys of this frame ask for. While a text is edited, only keys with a modifier count.
-pub(super) fn pressed(ctx: &egui::Context) -> Vec<Action> {
+/// `words` with the keys as they are called on this machine: Ctrl is Cmd on a Mac.
+pub(super) fn local(ctx: &egui::Context, words: &str) -> String {
+    if ctx.os().is_mac() { words.replace("Ctrl", "Cmd") } else { words.to_owned() }
+}
+
+/// What the keys of this frame ask for. While a text is edited, only those count that mean nothing to it. `zooms`: what
+/// is around the app, a browser, changes the size by the same keys.
+pub(super) fn pressed(ctx: &egui::Context, zooms: bool) -> Vec<Action> {
     let typing = ctx.text_edit_focused();
     let navigating = ctx.egui_wants_keyboard_input();
     let mut actions = vec![];
@@ -71,6 +82,7 @@ pub(super) fn pressed(ctx: &egui::Context) -> Vec<Action> {
                 Is(key) => !navigating && input.consume_key(Modifiers::NONE, key),
                 Command(key) => !typing && input.consume_key(Modifiers::COMMAND, key),
                 CommandShift(key) => !typing && input.consume_key(Modifiers::COMMAND | Modifiers::SHIFT, key),
+                Zoom(keys) => !zooms && keys.iter().any(|key| input.consume_key(Modifiers::COMMAND, *key)),
             };
             if hit {
                 actions.push(it.action.clone());
@@ -88,7 +100,8 @@ pub(super) fn sheet(ctx: &egui::Context, style: &Style) -> bool {
         ui.add_space(style.grid(1.0));
         egui::Grid::new("keys").num_columns(2).spacing([style.grid(3.0), style.grid(1.0)]).show(ui, |ui| {
             for it in &SHORTCUTS {
-                ui.label(egui::RichText::new(it.name).font(style.mono(style.caption)).color(style.accent));
+                let name = local(ui, it.name);
+                ui.label(egui::RichText::new(name).font(style.mono(style.caption)).color(style.accent));
                 ui.label(egui::RichText::new(it.words).color(style.text));
                 ui.end_row();
             }

@@ -148,6 +148,25 @@ pub(super) fn remove(layout: Layout, id: u64) -> Option<Layout> {
     }
 }
 
+/// The size that a tile on a wall should have, in points: half size (`ui::Size`).
+const ON_A_WALL: [f32; 2] = [640.0, 480.0];
+
+/// Rows of tiles on a screen of this size, as many as leave the tiles most of the room that they should have.
+pub(super) fn wall(mut tiles: Vec<Layout>, screen: egui::Vec2) -> Layout {
+    let n = tiles.len();
+    if n <= 1 {
+        return tiles.pop().unwrap_or_else(|| row(vec![]));
+    }
+    let worth = |rows: &usize| {
+        let columns = n.div_ceil(*rows) as f32;
+        (screen.x / columns / ON_A_WALL[0]).min(screen.y / *rows as f32 / ON_A_WALL[1])
+    };
+    let rows = (1..=n).max_by(|a, b| worth(a).total_cmp(&worth(b))).unwrap_or(1);
+    let line = |part: &[Layout]| if let [one] = part { one.clone() } else { row(part.to_vec()) };
+    let mut lines: Vec<Layout> = tiles.chunks(n.div_ceil(rows)).map(line).collect();
+    if lines.len() == 1 { lines.remove(0) } else { column(lines) }
+}
+
 /// Parts beside each other.
 pub(super) fn row(parts: Vec<Layout>) -> Layout {
     Layout::Split(Split { split: Direction::Row, parts, shares: vec![] })
@@ -156,4 +175,31 @@ pub(super) fn row(parts: Vec<Layout>) -> Layout {
 /// Parts below each other.
 pub(super) fn column(parts: Vec<Layout>) -> Layout {
     Layout::Split(Split { split: Direction::Column, parts, shares: vec![] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tiles in every line of the wall of `n` tiles on a screen.
+    fn lines(n: usize, width: f32, height: f32) -> Vec<usize> {
+        let tiles = (0..n).map(|id| Layout::Tile(Tile { id: id as u64, ..Tile::default() })).collect();
+        match wall(tiles, egui::vec2(width, height)) {
+            Layout::Split(Split { split: Direction::Column, parts, .. }) => {
+                parts.iter().map(|it| all(it).len()).collect()
+            }
+            layout => vec![all(&layout).len()],
+        }
+    }
+
+    #[test]
+    fn walls_use_the_screen() {
+        assert_eq!(lines(1, 1920.0, 1000.0), [1]);
+        assert_eq!(lines(2, 1920.0, 1000.0), [2]);
+        assert_eq!(lines(2, 800.0, 1200.0), [1, 1], "an upright screen");
+        assert_eq!(lines(4, 1920.0, 1000.0), [2, 2]);
+        assert_eq!(lines(5, 1920.0, 1000.0), [3, 2]);
+        assert_eq!(lines(5, 1440.0, 820.0), [3, 2]);
+        assert_eq!(lines(6, 1920.0, 1000.0), [3, 3]);
+    }
 }

@@ -37,6 +37,7 @@ use self::checks::Checks;
 use self::gallery::{Gallery, Hall};
 use self::notice::Notices;
 pub use self::report::{ModelReport, Report};
+pub use self::stage::Seen;
 use self::stage::{Pane, Stage};
 use crate::data::Photo;
 use crate::engine::{Device, EngineError};
@@ -124,6 +125,8 @@ pub struct App {
     written: (State, Option<String>),
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
     calm: bool,
+    /// Room for all tiles together, as of the last frame.
+    screen: egui::Vec2,
     frames: u64,
 }
 
@@ -148,6 +151,8 @@ impl App {
     /// The window in the state of `setup`.
     pub fn new(ctx: &Context, setup: Setup) -> Self {
         install_fonts(ctx);
+        // The keys for it choose among the sizes of type instead.
+        ctx.options_mut(|it| it.zoom_with_keyboard = false);
         let repaint = ctx.clone();
         let repaint = move || repaint.request_repaint();
         let lab = match (&setup.gpu, setup.compute) {
@@ -186,6 +191,7 @@ impl App {
             written: (State::default(), None),
             news: mpsc::channel(),
             calm: platform::reduced_motion(),
+            screen: egui::vec2(1280.0, 720.0),
             frames: 0,
             gpu: setup.gpu,
         };
@@ -235,7 +241,7 @@ impl App {
     /// Shows one frame and does what it asks for.
     pub fn show(&mut self, ui: &mut Ui) {
         self.dress(ui);
-        let mut actions = keys::pressed(ui);
+        let mut actions = keys::pressed(ui, self.renderer != "native");
         self.focus.readout.clear();
         self.bar(ui, &mut actions);
         self.notices.show(ui, &self.style);
@@ -273,6 +279,7 @@ impl App {
         let margin = if phone { 0.0 } else { self.style.grid(1.0) };
         let frame = egui::Frame::new().fill(self.style.background).inner_margin(margin);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
+            self.screen = ui.available_size() / self.style.scale;
             if self.in_gallery || self.tree.is_empty() {
                 let (style, entries, zoo) = (&self.style, &self.entries, &self.zoo);
                 let hall = Hall { style, entries, zoo, checks: &self.checks, compute: self.compute };

@@ -6,7 +6,7 @@ use egui_tiles::TileId;
 use serde::Serialize;
 
 use super::model::{Weights, weights};
-use super::stage::Pane;
+use super::stage::{Pane, Seen};
 use super::{App, Compute, Open};
 use crate::models::Bert;
 use crate::trace::Trace;
@@ -42,6 +42,8 @@ pub struct Report {
     pub seconds: f64,
     /// Whether the first tile shows what was computed here, rather than recorded earlier.
     pub live: bool,
+    /// Where the tiles on the screen and their parts are.
+    pub tiles: Vec<Seen>,
 }
 
 /// The model in a few words and numbers.
@@ -92,7 +94,13 @@ impl App {
             link: crate::link::encode(&self.snapshot()),
             seconds: lab.trace.map_or(0.0, |it| it.stats.seconds),
             live,
+            tiles: self.seen(),
         }
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        let pane = |id| self.tree.tiles.get_pane(&TileId::from_u64(id));
+        self.tiles().into_iter().filter_map(|id| Some(pane(id)?.seen.clone())).collect()
     }
 
     /// The model, once it is loaded.

@@ -7,6 +7,7 @@ use egui_tiles::{TileId, Tree};
 use super::stage::Pane;
 use super::{App, layout};
 use crate::exhibits::{Exhibit, Inputs};
+use crate::focus::Focus;
 use crate::link::{State, Tile};
 
 /// Smallest and largest type, in percent.
@@ -63,14 +64,16 @@ impl App {
         let mut old = self.uproot();
         self.tree = match &state.tiles {
             None => Tree::empty(egui::Id::unique("tiles")),
-            Some(layout) => {
-                layout::grow(layout, |tile| match (old.remove(&tile.id), fresh.remove(&tile.id)) {
+            Some(layout) => layout::grow(layout, |tile| {
+                let pane = match (old.remove(&tile.id), fresh.remove(&tile.id)) {
                     (Some(pane), None) => pane,
                     (Some(pane), Some(exhibit)) => Pane { exhibit, ..pane },
                     (None, Some(exhibit)) => Pane::new(exhibit),
                     (None, None) => unreachable!("tile {} is neither old nor new", tile.id),
-                })
-            }
+                };
+                let own = tile.focus.map(Focus::at);
+                Pane { own, ..pane }
+            }),
         };
         for id in old.into_keys() {
             self.lab.close(id);

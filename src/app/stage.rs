@@ -15,7 +15,7 @@ use crate::lab::Lab;
 use crate::link::Tile;
 use crate::models::Zoo;
 use crate::trace::Trace;
-use crate::ui::Style;
+use crate::ui::{Size, Style};
 
 /// What a tile holds.
 pub(super) struct Pane {
@@ -33,10 +33,36 @@ pub(super) struct Pane {
     pub(super) front: Option<&'static str>,
     /// How many rows of knobs there are, as of the last frame.
     pub(super) rows: usize,
+    /// Its own cursor, if it does not share the others'.
+    pub(super) own: Option<Focus>,
+    /// Where it and its picture are, as of the last frame.
+    pub(super) seen: Seen,
     /// Why the exhibit has no use for the model, which is loaded.
     pub(super) refused: Option<String>,
     /// Since when the trace is older than the inputs.
     pub(super) stale: Option<f64>,
+}
+
+/// Where a tile and its parts are on the screen: tests measure it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Seen {
+    /// Id of the exhibit.
+    pub exhibit: &'static str,
+    /// How much of the label there is room for.
+    pub size: Size,
+    /// The tile.
+    pub tile: Rect,
+    /// All panels together.
+    pub picture: Rect,
+    /// The first row of knobs; nothing at card size.
+    pub knobs: Rect,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        let nowhere = Rect::NOTHING;
+        Self { exhibit: "", size: Size::Full, tile: nowhere, picture: nowhere, knobs: nowhere }
+    }
 }
 
 #[derive(PartialEq)]
@@ -60,6 +86,8 @@ impl Pane {
             panels: vec![],
             front: None,
             rows: 0,
+            own: None,
+            seen: Seen::default(),
             refused: None,
             stale: None,
         }
@@ -73,7 +101,8 @@ impl Pane {
 
     /// The tile as it stands in a link.
     pub(super) fn describe(&self, id: u64) -> Tile {
-        Tile { exhibit: self.exhibit.card().id.to_owned(), state: self.state(), id }
+        let focus = self.own.as_ref().map(|it| it.locked);
+        Tile { exhibit: self.exhibit.card().id.to_owned(), state: self.state(), focus, id }
     }
 
     /// Asks the lab for what the tile shows.

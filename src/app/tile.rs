@@ -7,17 +7,36 @@ use super::icon::{Icon, icon_button};
 use super::layout::Place;
 use super::stage::{Pane, Stage, ground};
 use super::states::{self, Condition};
-use crate::exhibits::{Exhibit, Scene};
+use crate::exhibits::Scene;
 use crate::page::{self, Knobs};
 use crate::ui::{Size, card};
 
 /// Draws a tile; whether somebody began to drag it by its title.
 pub(super) fn show(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane) -> bool {
+    // A tile with a cursor of its own sees no other.
+    if let Some(own) = &mut pane.own {
+        std::mem::swap(own, stage.focus);
+    }
+    let dragged = whole(stage, ui, id, pane);
+    if let Some(own) = &mut pane.own {
+        std::mem::swap(own, stage.focus);
+        if !own.readout.is_empty() {
+            stage.focus.readout = std::mem::take(&mut own.readout);
+        }
+        if own.turn() {
+            ui.request_repaint();
+        }
+    }
+    dragged
+}
+
+fn whole(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane) -> bool {
     let rect = ui.max_rect();
     ground(ui, stage.style, rect);
     let size = Size::of(rect.size(), stage.style);
     let padding = stage.style.grid(if size == Size::Full { 2.0 } else { 1.25 });
     let inside = rect.shrink(padding);
+    (pane.seen.exhibit, pane.seen.size, pane.seen.tile) = (pane.exhibit.card().id, size, rect);
     let mut dragged = false;
     ui.scope_builder(UiBuilder::new().max_rect(inside).id_salt(id), |ui| {
         ui.shrink_clip_rect(rect.shrink(1.0));
@@ -33,7 +52,7 @@ pub(super) fn show(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane)
 fn least(size: Size) -> f32 {
     match size {
         Size::Card => 8.0,
-        Size::Half => 22.0,
+        Size::Small | Size::Half => 20.0,
         Size::Full => 30.0,
     }
 }
@@ -44,7 +63,13 @@ fn label(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane, size: Size) -
     let top = ui.available_rect_before_wrap();
     let buttons = vec2(style.grid(11.0), style.grid(3.5));
     let room = top.width() - buttons.x - style.grid(1.0);
-    let title = ui.scope(|ui| card(ui, style, pane.exhibit.card(), size, room)).inner;
+    let (checks, compute) = (stage.checks, stage.compute);
+    let mut chip = |ui: &mut Ui| {
+        if size < Size::Full {
+            checks.chip(ui, style, pane.exhibit.as_ref(), compute);
+        }
+    };
+    let title = ui.scope(|ui| card(ui, style, pane.exhibit.card(), size, room, &mut chip)).inner;
     // Above the title, so that it is a handle.
     let handle = ui.interact(title, ui.scope_id().with("handle"), Sense::click_and_drag());
     if handle.double_clicked() {
@@ -82,6 +107,13 @@ fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane) {
             export(stage, ui, id, &pane.panels, name, format);
         }
         ui.separator();
+        let (name, words) = match pane.own {
+            None => ("A cursor of its own", "What this tile shows follows no other tile."),
+            Some(_) => ("Share the cursor", "What this tile shows follows the other tiles again."),
+        };
+        if ui.button(name).on_hover_text(words).clicked() {
+            stage.actions.push(Action::Tile(id, OnTile::Unlink));
+        }
         for (name, place) in [
             ("Duplicate to the right", Place::Right),
             ("Duplicate below", Place::Below),
@@ -115,6 +147,7 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
     let above = ui.cursor().top() - ui.max_rect().top();
     let free = (height - above - pane.below).max(style.grid(least(size)));
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), free), Sense::hover());
+    pane.seen.picture = rect;
     let Some(trace) = pane.trace(id, stage.lab) else { return condition.instead(stage, ui, id, rect) };
     let mut pick = false;
     let mut scene = stage.scene(&trace, &mut pick);
@@ -128,13 +161,8 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
     condition.strip(stage, ui, id, rect);
     if size > Size::Card {
         ui.add_space(style.grid(0.75));
-        let (checks, compute) = (stage.checks, stage.compute);
         let mut scene = stage.scene(&trace, &mut pick);
-        knobs(pane, ui, &mut scene, size, &mut |ui, exhibit| {
-            if size == Size::Half {
-                checks.chip(ui, style, exhibit, compute);
-            }
-        });
+        knobs(pane, ui, &mut scene, size);
         if size == Size::Full {
             stage.checks.show(ui, style, pane.exhibit.as_ref(), stage.compute);
         }
@@ -150,28 +178,24 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
 }
 
 /// The rows of knobs that there is room for, and the others a click away.
-fn knobs(
-    pane: &mut Pane,
-    ui: &mut Ui,
-    scene: &mut Scene<'_>,
-    size: Size,
-    last: &mut dyn FnMut(&mut Ui, &dyn Exhibit),
-) {
+fn knobs(pane: &mut Pane, ui: &mut Ui, scene: &mut Scene<'_>, size: Size) {
     let shown = if size == Size::Full { 2 } else { 1 };
-    let compact = size == Size::Half;
+    let compact = size < Size::Full;
     let (rows, mut more) = (pane.rows, None);
     let exhibit = &mut pane.exhibit;
+    let top = ui.cursor().min;
     pane.rows = Knobs::draw(
         ui,
         scene,
         (0..shown, compact),
         &mut |ui| {
             if rows > shown {
-                more = Some(ui.button("More knobs ▾"));
+                more = Some(ui.button("Knobs ▾").on_hover_text("More knobs"));
             }
         },
         |k| exhibit.knobs(k),
     );
+    pane.seen.knobs = Rect::from_min_max(top, ui.min_rect().max);
     if let Some(more) = more {
         let popup = egui::Popup::menu(&more).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
         popup.show(|ui| {
@@ -179,7 +203,6 @@ fn knobs(
             Knobs::draw(ui, scene, (shown..rows, true), &mut |_| {}, |k| exhibit.knobs(k));
         });
     }
-    last(ui, exhibit.as_ref());
 }
 
 /// Words in the colour of what explains.

@@ -8,6 +8,7 @@ use vitrine::graph::{Graph, Recording};
 use vitrine::models::Zoo;
 use vitrine::platform::block_on;
 use vitrine::trace::Trace;
+use vitrine::ui::{beside, bound};
 
 use super::{Choice, device, load, say};
 
@@ -60,7 +61,8 @@ fn report(id: &str, check: &Check, bench: &mut Bench) -> Result<bool, String> {
     let measured = measure(check, bench)?;
     let pass = measured <= *tolerance; // NaN does not.
     let (verdict, sign) = if pass { ("pass", "<=") } else { ("FAIL", "not <=") };
-    say(format!("{verdict}\t{id}\t{name}\t{measured:.2e} {sign} {tolerance:.0e}\t{because}"));
+    let value = beside(measured, *tolerance);
+    say(format!("{verdict}\t{id}\t{name}\t{value} {sign} {}\t{because}", bound(*tolerance)));
     Ok(pass)
 }
 

@@ -5,7 +5,6 @@
 //! Switching a head off zeroes its output `z` (or puts its mean over the tokens there), and the model is run again
 //! beside the original: what changes downstream is measured, not guessed.
 
-mod knobs;
 mod picture;
 
 use std::sync::Arc;
@@ -14,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene, is_default, largest, worst};
+use crate::focus::Spot;
 use crate::graph::{Edit, Graph, How, Var};
 use crate::models::{Bert, Zoo};
-use crate::page::{Knobs, Page, Room, panel};
+use crate::page::{Knobs, Page};
 use crate::saliency::{heads, rollout::rollout};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
@@ -38,7 +38,9 @@ pub static CARD: Card = Card {
            attention that follows the rule.\n\n\
            Rollout follows attention through the layers, with half of each step kept by the residual connection. It is a \
            way to read the maps, not a cause. For causes, switch a head off: its output is set to zero (or to its mean \
-           over the tokens) and the whole model runs again. Blue is more attention than before, red is less.",
+           over the tokens) and the whole model runs again. Blue is more attention than before, red is less.\n\n\
+           The wheel with Ctrl, or two fingers, zoom into a map; then the wheel or a drag moves it, and a double click shows \
+           all of it.",
 };
 
 /// The exhibit's state.
@@ -241,22 +243,65 @@ impl Exhibit for Attention {
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
         k.row(|k| {
-            k.ui(|ui, scene| {
-                ui.vertical(|ui| knobs::controls(self, ui, scene));
-            })
+            let what = [(What::Head, "one head"), (What::Mean, "mean of heads"), (What::Rollout, "rollout")];
+            k.choice("", &mut self.what, &what);
+            k.choice("", &mut self.picture, &[(Picture::Map, "map"), (Picture::Lines, "lines")]);
+            let last = picture::layers(k.scene.trace).saturating_sub(1);
+            let (mut layer, _) = picture::place(k.scene.trace, k.scene.focus.locked);
+            if k.slider("layer", &mut layer, 0..=last) {
+                k.scene.focus.lock(Spot { layer: Some(layer), ..Spot::default() });
+            }
+        });
+        k.row(|k| {
+            let click = [(Click::Look, "shows a head"), (Click::Switch, "switches it off")];
+            k.choice("a click", &mut self.click, &click);
+            k.only_if(!self.off.is_empty(), |k| {
+                let with = [(Ablation::Zero, "zero"), (Ablation::Mean, "its mean")];
+                k.choice("what is off is replaced by", &mut self.ablation, &with);
+                k.choice("show", &mut self.absolute, &[(false, "what changed"), (true, "what is left")]);
+            });
+            if k.button("Switch all on", "", !self.off.is_empty()) {
+                self.off.clear();
+            }
+        });
+        k.row(|k| {
+            k.only_if(!self.shows_change(), |k| {
+                let relative = [(Divided::Not, "0 to 1"), (Divided::Row, "row"), (Divided::Map, "map")];
+                k.choice("colours relative to", &mut self.divided, &relative);
+                k.switch("logarithmic", &mut self.log);
+            });
+            k.text("find heads", &mut self.search, &heads::Kind::ALL.map(heads::Kind::name).join(", "));
+        });
+        k.row(|k| {
+            let mut on = self.compare.is_some();
+            k.switch("beside a second sentence", &mut on);
+            let usual = "The animal didn't cross the street because it was too wide.";
+            let mut text = self.compare.take().unwrap_or_else(|| usual.to_owned());
+            k.only_if(on, |k| k.text("second sentence", &mut text, ""));
+            self.compare = on.then_some(text);
         });
     }
 
-    fn page(&self, _scene: &Scene<'_>) -> Option<Page> {
-        Some(panel("picture", 0, Room::fill(200.0, 120.0)).into())
+    fn page(&self, scene: &Scene<'_>) -> Option<Page> {
+        picture::page(self, scene)
     }
 
-    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        let _: Option<()> = { picture::view(self, ui, scene) };
+    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        let scope = picture::scope(panel);
+        if panel.ends_with("map") {
+            picture::large(self, ui, scene, scope);
+        } else {
+            picture::all_heads(self, ui, scene, scope);
+        }
     }
 
-    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<Figure> {
-        picture::figure(self, scene)
+    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
+        let scope = picture::scope(panel);
+        if panel.ends_with("map") {
+            picture::map_figure(self, scene, scope)
+        } else {
+            picture::heads_figure(self, scene, scope)
+        }
     }
 
     fn checks(&self) -> Vec<Check> {

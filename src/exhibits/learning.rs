@@ -20,7 +20,7 @@ use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default};
 use crate::graph::Graph;
 use crate::models::{Kind, Zoo};
 use crate::nn::Params;
-use crate::page::{Knobs, Page, Room, panel};
+use crate::page::{Knobs, Page};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
 use crate::train::spirals::{Spirals, logits};
@@ -185,31 +185,28 @@ impl Exhibit for Learning {
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
-        k.row(|k| {
-            k.ui(|ui, scene| {
-                ui.vertical(|ui| picture::controls(self, ui, scene));
-            })
-        });
+        picture::knobs(self, k);
     }
 
-    fn page(&self, _scene: &Scene<'_>) -> Option<Page> {
-        Some(panel("picture", 0, Room::fill(200.0, 120.0)).into())
+    fn heed(&mut self, ui: &egui::Ui, scene: &mut Scene<'_>) {
+        // What was recorded is rounded, and a run of another seed is none to go on from.
+        let trace = scene.trace;
+        let own = !trace.stats.device.is_empty() && trace.words("run") == [format!("{:?}", self.key())];
+        if own && self.live(|it| it.take(trace)) {
+            ui.ctx().request_repaint();
+        }
     }
 
-    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        let _: Option<()> = {
-            // What was recorded is rounded, and a run of another seed is none to go on from.
-            let trace = scene.trace;
-            let own = !trace.stats.device.is_empty() && trace.words("run") == [format!("{:?}", self.key())];
-            if own && self.live(|it| it.take(trace)) {
-                ui.ctx().request_repaint();
-            }
-            picture::view(self, ui, scene)
-        };
+    fn page(&self, scene: &Scene<'_>) -> Option<Page> {
+        picture::page(self, scene)
     }
 
-    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<Figure> {
-        picture::figure(scene)
+    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        picture::draw(self, panel, ui, scene);
+    }
+
+    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
+        picture::figure(self, panel, scene)
     }
 
     fn checks(&self) -> Vec<Check> {

@@ -7,30 +7,32 @@
 //! Neural Networks"). A head that is off has its output `z` set to zero, and the original runs beside it.
 
 mod bars;
+mod heads;
 mod knobs;
 mod lens;
-mod picture;
-pub mod rule;
-mod strip;
+mod reading;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use web_time::Duration;
 
-use self::picture::Reading;
-use self::rule::Rule;
+use self::reading::Reading;
+pub(super) use self::reading::visible;
 use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene, largest};
 use crate::data::Encoding;
 use crate::graph::{Edit, Graph, How, Var};
+use crate::models::sampling::Rule;
 use crate::models::{Gpt, Kind, Zoo};
 use crate::nn::loss::{cross_entropy, log_softmax, one_hot};
-use crate::page::{Knobs, Page, Room, panel};
+use crate::page::{Knobs, Page, column, row};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
-use crate::ui::Figure;
+use crate::ui::{Figure, Range, Scale};
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -117,8 +119,6 @@ fn is_first_model(id: &String) -> bool {
     id == MODEL
 }
 
-pub(super) use self::picture::visible;
-
 /// Opens the exhibit.
 pub fn entry() -> Entry {
     Entry { card: &CARD, open: |state| Ok(Box::new(NextCharacter::restore(state)?)) }
@@ -145,6 +145,12 @@ impl NextCharacter {
         self.off.iter().filter(there).copied().collect()
     }
 
+    /// Whether the numbers at hand are those of the trace.
+    fn has_seen(&self, scene: &Scene<'_>) -> bool {
+        let seen = self.seen.as_ref().map(|it| it.id);
+        seen.is_some() && seen == scene.trace.get("lens.0").map(|it| it.id)
+    }
+
     /// Appends the next character as soon as the numbers belong to the text so far.
     fn go_on(&mut self, reading: &Reading, scene: &Scene<'_>) {
         let Some(gpt) = scene.zoo.gpt(&self.model).filter(|_| self.left > 0) else { return };
@@ -155,7 +161,7 @@ impl NextCharacter {
         }
         let last = reading.tokens.len() - 1;
         let index = self.continuation.chars().count() as u64;
-        let id = self.rule.next(reading.logits(reading.stages() - 1, last), index);
+        let id = self.rule.next(reading.said(last), index);
         self.continuation += &gpt.tokenizer.decode(&[id as u32]);
         self.left -= 1;
     }
@@ -163,6 +169,28 @@ impl NextCharacter {
 
 fn off_words(off: &[(usize, usize)]) -> Vec<String> {
     off.iter().map(|(l, h)| format!("{l}.{h}")).collect()
+}
+
+/// A figure of what `words` says, from 0 to 1: its axes, the words along them, and row by row the values.
+fn figure(
+    words: &str,
+    [x, y]: [&str; 2],
+    [x_tokens, y_tokens]: [Vec<String>; 2],
+    values: Vec<f32>,
+) -> Figure {
+    Figure {
+        title: String::new(),
+        caption: format!("{words}. {}, {} ({}).", CARD.paper, CARD.reference, CARD.year),
+        x_label: x.to_owned(),
+        y_label: y.to_owned(),
+        x_tokens,
+        y_tokens,
+        values,
+        range: Range::UNIT,
+        scale: Scale::Sequential,
+        dark: false,
+        link: String::new(),
+    }
 }
 
 /// `-log p` of every token but the first, given those before it: `[pos - 1]`, in nats, of `logits` `[pos, vocab]`.
@@ -252,23 +280,56 @@ impl Exhibit for NextCharacter {
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
-        k.row(|k| {
-            k.ui(|ui, scene| {
-                ui.vertical(|ui| knobs::controls(self, ui, scene));
-            })
-        });
+        knobs::visit(self, k);
     }
 
-    fn page(&self, _scene: &Scene<'_>) -> Option<Page> {
-        Some(panel("picture", 0, Room::fill(200.0, 120.0)).into())
+    fn heed(&mut self, ui: &egui::Ui, scene: &mut Scene<'_>) {
+        let text = &scene.inputs.text;
+        if self.prompt.as_ref() != Some(text) {
+            // What was written goes on with another text.
+            if self.prompt.replace(text.clone()).is_some() {
+                self.continuation.clear();
+                self.left = 0;
+            }
+        }
+        if !self.has_seen(scene) {
+            self.seen = Reading::of(scene.trace).map(Arc::new).or(self.seen.take());
+            ui.request_repaint_after(Duration::from_millis(16));
+        }
+        if let Some(reading) = self.seen.clone() {
+            self.go_on(&reading, scene);
+        }
     }
 
-    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        let _: Option<()> = { picture::view(self, ui, scene) };
+    fn page(&self, scene: &Scene<'_>) -> Option<Page> {
+        let reading = self.seen.as_ref()?;
+        Some(row([
+            column([text::room().into(), bars::room(reading, scene).into()]),
+            column([lens::room(reading).into(), row(heads::panels(scene))]),
+        ]))
     }
 
-    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<Figure> {
-        Some(lens::figure(&Reading::of(scene.trace)?))
+    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        let Some(reading) = self.seen.clone() else { return };
+        match panel {
+            "text" => text::show(&reading, ui, scene),
+            "what comes next" => bars::show(self, &reading, ui, scene),
+            "logit lens" => lens::show(self, &reading, ui, scene),
+            "all heads" => heads::all(self, ui, scene),
+            _ => heads::one(ui, scene),
+        }
+    }
+
+    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
+        let seen = self.seen.clone().filter(|_| self.has_seen(scene));
+        let reading = seen.or_else(|| Reading::of(scene.trace).map(Arc::new));
+        let figure = match panel {
+            "text" => text::figure_of(&*reading?),
+            "what comes next" => bars::figure_of(self, &*reading?, scene),
+            "logit lens" => lens::figure_of(&*reading?),
+            _ => heads::figure_of(panel == "all heads", scene)?,
+        };
+        Some(Figure { title: format!("{}: {panel}", CARD.title), ..figure })
     }
 
     fn checks(&self) -> Vec<Check> {

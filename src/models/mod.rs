@@ -8,6 +8,7 @@ pub mod efficientnet;
 pub mod fetch;
 pub mod gpt;
 mod pixels;
+pub mod sampling;
 pub mod source;
 mod vision;
 pub mod vit;

@@ -247,7 +247,9 @@ impl<'k, 's> Knobs<'k, 's> {
     pub fn button(&mut self, name: &str, words: &str, on: bool) -> bool {
         match &mut self.visit {
             Visit::Into { ui, .. } => {
-                let button = ui.add_enabled(on, egui::Button::new(name));
+                // A button whose word changes when it is pressed, "Go on" and "Stop", moves nothing behind it.
+                let least = egui::vec2(1.6 * ui.spacing().interact_size.x, 0.0);
+                let button = ui.add_enabled(on, egui::Button::new(name).min_size(least));
                 (if words.is_empty() { button } else { button.on_hover_text(words) }).clicked()
             }
             Visit::List(found) => {

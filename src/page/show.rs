@@ -1,6 +1,6 @@
 //! A page on the screen: its panels with their titles, and tabs for what found no room.
 
-use egui::{Rect, RichText, Ui, UiBuilder, pos2};
+use egui::{Rect, RichText, Ui, UiBuilder, pos2, vec2};
 
 use super::arrange::{arrange, content};
 use super::{Page, Panel};
@@ -30,8 +30,13 @@ pub fn show(
         let below = Rect::from_min_max(pos2(rect.left(), above.bottom()), rect.max);
         tabs(ui, style, &page, &arranged.hidden, front, below);
     }
-    for (panel, place) in &arranged.placed {
-        one(exhibit, ui, scene, panel, *place);
+    for (mut panel, mut place) in arranged.placed {
+        if alone {
+            // A card has a title of its own.
+            panel = Panel { title: String::new(), note: None, ..panel };
+            place = rect;
+        }
+        one(exhibit, ui, scene, &panel, place);
     }
     Some(names)
 }
@@ -41,22 +46,31 @@ fn one(exhibit: &mut dyn Exhibit, ui: &mut Ui, scene: &mut Scene<'_>, panel: &Pa
     let style = scene.style;
     let inside = content(panel, style, place);
     let above = Rect::from_min_max(place.min, pos2(place.right(), inside.top()));
-    ui.scope_builder(UiBuilder::new().max_rect(above).id_salt((panel.name, "title")), |ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
-        ui.shrink_clip_rect(above);
-        if !panel.title.is_empty() {
-            let title = RichText::new(&panel.title).font(style.semibold(style.body)).color(style.text);
-            ui.add(egui::Label::new(title).truncate());
-        }
-        if let Some(note) = panel.note.as_ref().filter(|it| !it.is_empty()) {
-            let note = RichText::new(note).font(style.regular(style.caption)).color(style.accent);
-            ui.add(egui::Label::new(note).truncate());
-        }
-    });
-    ui.scope_builder(UiBuilder::new().max_rect(inside).id_salt(panel.name), |ui| {
-        ui.shrink_clip_rect(inside.expand(0.5 * style.grid(1.0)));
-        exhibit.draw(panel.name, ui, scene);
-    });
+    // Children of their own: a scope would move the cursor of the tile.
+    let mut words = ui.new_child(UiBuilder::new().max_rect(above).id_salt((panel.name, "title")));
+    words.spacing_mut().item_spacing.y = 0.0;
+    words.shrink_clip_rect(above);
+    if !panel.title.is_empty() {
+        let title = RichText::new(&panel.title).font(style.semibold(style.body)).color(style.text);
+        words.add(egui::Label::new(title).truncate());
+    }
+    if let Some(note) = panel.note.as_ref().filter(|it| !it.is_empty()) {
+        let note = RichText::new(note).font(style.regular(style.caption)).color(style.accent);
+        words.add(egui::Label::new(note).truncate());
+    }
+    let inside = used(panel, style, inside);
+    let mut room = ui.new_child(UiBuilder::new().max_rect(inside).id_salt(panel.name));
+    room.shrink_clip_rect(inside.expand(style.grid(0.5)));
+    exhibit.draw(panel.name, &mut room, scene);
+}
+
+/// What a panel of a certain shape can use of its room, in the middle of it.
+fn used(panel: &Panel, style: &Style, room: Rect) -> Rect {
+    let Some(aspect) = panel.room.aspect else { return room };
+    let [beside, below] = panel.room.around.map(|it| it * style.scale);
+    let width = (room.height() - below).max(0.0) * aspect + beside;
+    let width = width.max(style.grid(24.0)).min(room.width());
+    Rect::from_center_size(room.center(), vec2(width, room.height()))
 }
 
 /// What found no room, a click away.
@@ -69,20 +83,19 @@ fn tabs(
     rect: Rect,
 ) {
     let Some(essential) = page.essential() else { return };
-    let builder = UiBuilder::new().max_rect(rect).id_salt("panels");
-    ui.scope_builder(builder, |ui| {
-        egui::ScrollArea::horizontal().id_salt("panels").auto_shrink(false).show(ui, |ui| {
-            ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = style.grid(0.5);
-                ui.spacing_mut().interact_size.y = 2.2 * style.caption;
-                for name in std::iter::once(essential.name).chain(hidden.iter().map(|it| it.name)) {
-                    let lit = front.unwrap_or(essential.name) == name;
-                    let words = RichText::new(name).font(style.regular(style.caption));
-                    if ui.selectable_label(lit, words).clicked() {
-                        *front = (name != essential.name).then_some(name);
-                    }
+    let mut ui = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("panels"));
+    egui::ScrollArea::horizontal().id_salt("panels").auto_shrink(false).show(&mut ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = style.grid(0.5);
+            ui.spacing_mut().interact_size.y = 2.0 * style.caption;
+            ui.spacing_mut().button_padding.y = style.grid(0.25);
+            for name in std::iter::once(essential.name).chain(hidden.iter().map(|it| it.name)) {
+                let lit = front.unwrap_or(essential.name) == name;
+                let words = RichText::new(name).font(style.regular(style.caption));
+                if ui.selectable_label(lit, words).clicked() {
+                    *front = (name != essential.name).then_some(name);
                 }
-            });
+            }
         });
     });
 }

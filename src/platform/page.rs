@@ -101,6 +101,12 @@ async fn graphics() -> Result<WgpuSetupExisting, String> {
     let adapter = instance.request_adapter(&wish).await.map_err(|error| error.to_string())?;
     let device = adapter.request_device(&device_descriptor(&adapter)).await;
     let (device, queue) = device.map_err(|error| error.to_string())?;
+    // In a browser every callback is called, so this one takes nothing from who computes on the device.
+    device.set_device_lost_callback(|reason, message| {
+        if reason != wgpu::DeviceLostReason::Destroyed {
+            announce("vitrine-lost", &message);
+        }
+    });
     Ok(WgpuSetupExisting { instance, adapter, device, queue })
 }
 

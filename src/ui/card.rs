@@ -6,15 +6,17 @@ use egui::{
     TextureOptions, WidgetInfo,
 };
 
-use super::{Style, number};
+use super::{Style, beside, bound};
 use crate::exhibits::Card;
 
 /// How much of a label there is room for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub enum Size {
     /// The title.
     Card,
-    /// The title and the one sentence.
+    /// The title; there are knobs.
+    Small,
+    /// The one sentence, too.
     Half,
     /// The formula, too.
     Full,
@@ -26,6 +28,8 @@ impl Size {
         let [width, height] = [tile.x, tile.y].map(|it| it / style.scale);
         if width < 300.0 || height < 300.0 {
             Self::Card
+        } else if height < 410.0 || width < 380.0 {
+            Self::Small
         } else if width < 860.0 || height < 560.0 {
             Self::Half
         } else {
@@ -35,8 +39,15 @@ impl Size {
 }
 
 /// The label on the wall: the title, `room` points wide in its line, then the one sentence, with the formula beside it where
-/// it fits; the rest opens at a click and moves nothing. Returns the title's place, by which the tile is dragged.
-pub fn card(ui: &mut egui::Ui, style: &Style, card: &Card, size: Size, room: f32) -> egui::Rect {
+/// it fits; the rest opens at a click and moves nothing. `more` is what else stands beside the title. Returns the title's place, by which the tile is dragged.
+pub fn card(
+    ui: &mut egui::Ui,
+    style: &Style,
+    card: &Card,
+    size: Size,
+    room: f32,
+    more: &mut dyn FnMut(&mut egui::Ui),
+) -> egui::Rect {
     ui.spacing_mut().item_spacing.y = style.grid(0.5);
     // At most 70 characters a line: beyond, the eye loses its way back.
     let measure = style.body * 0.5 * 70.0;
@@ -47,8 +58,8 @@ pub fn card(ui: &mut egui::Ui, style: &Style, card: &Card, size: Size, room: f32
     ui.horizontal_top(|ui| {
         let title = ui.vertical(|ui| {
             ui.set_max_width(if beside { words } else { room });
-            let title = title(ui, style, card, size);
-            if size > Size::Card {
+            let title = title(ui, style, card, size, more);
+            if size > Size::Small {
                 ui.set_max_width(if beside { words } else { whole.min(2.0 * measure) });
                 let claim = RichText::new(card.claim).font(style.regular(style.body)).color(style.text);
                 ui.add(egui::Label::new(claim).wrap());
@@ -65,7 +76,13 @@ pub fn card(ui: &mut egui::Ui, style: &Style, card: &Card, size: Size, room: f32
 }
 
 /// The title, and what opens everything else that there is to say.
-fn title(ui: &mut egui::Ui, style: &Style, card: &Card, size: Size) -> egui::Rect {
+fn title(
+    ui: &mut egui::Ui,
+    style: &Style,
+    card: &Card,
+    size: Size,
+    last: &mut dyn FnMut(&mut egui::Ui),
+) -> egui::Rect {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = style.grid(1.5);
         let title = RichText::new(card.title).font(style.semibold(style.title)).color(style.text);
@@ -75,6 +92,7 @@ fn title(ui: &mut egui::Ui, style: &Style, card: &Card, size: Size) -> egui::Rec
             let more = ui.add(egui::Button::new(words).frame(false));
             let popup = Popup::menu(&more).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
             popup.show(|ui| self::more(ui, style, card));
+            last(ui);
         }
         title.rect
     })
@@ -89,7 +107,7 @@ fn more(ui: &mut egui::Ui, style: &Style, card: &Card) {
         egui::ScrollArea::horizontal().id_salt("formula").show(ui, |ui| {
             formula(ui, style, card.id, card.formula);
         });
-        for paragraph in card.more.split("\n\n") {
+        for paragraph in std::iter::once(card.claim).chain(card.more.split("\n\n")) {
             ui.label(RichText::new(paragraph).font(style.regular(style.body)).color(style.text));
         }
         let source = RichText::new(format!("{}, {}", card.paper, card.year));
@@ -207,13 +225,17 @@ pub fn badge(ui: &mut egui::Ui, style: &Style, state: &Measured<'_>) -> Response
         Some(value) if value <= state.tolerance => ("●", "holds", style.good),
         Some(_) => ("●", "fails", style.bad),
     };
-    let text = format!("{}: {}", state.name, state.value.map_or_else(|| "…".to_owned(), number));
+    let text = format!(
+        "{}: {}",
+        state.name,
+        state.value.map_or_else(|| "…".to_owned(), |it| beside(it, state.tolerance))
+    );
     let ink = if verdict == "fails" { colour } else { style.secondary };
     let write = |color| TextFormat { font_id: style.regular(style.caption), color, ..TextFormat::default() };
     let mut job = LayoutJob::default();
     job.append(sign, 0.0, write(colour));
     job.append(&text, style.grid(0.75), write(ink));
-    let hint = format!("{} {verdict}; tolerance {}", state.name, number(state.tolerance));
+    let hint = format!("{} {verdict}; tolerance {}", state.name, bound(state.tolerance));
     ui.add(egui::Label::new(job).selectable(false)).on_hover_text(hint)
 }
 

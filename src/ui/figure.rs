@@ -48,7 +48,16 @@ impl Figure {
         sheet.draw(&area).and_then(|()| area.present()).map_err(reason)?;
         drop(area);
         // Otherwise a viewer that zooms shows the ground between cells that touch.
-        Ok(svg.replacen("<svg ", "<svg shape-rendering=\"crispEdges\" ", 1))
+        let svg = svg.replacen("<svg ", "<svg shape-rendering=\"crispEdges\" ", 1);
+        Ok(svg.replacen('>', &format!(">\n{}", self.metadata()), 1))
+    }
+
+    /// The whole link, for machines and for whoever finds too little room for it on the page.
+    fn metadata(&self) -> String {
+        let special = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")];
+        let link = special.iter().fold(self.link.clone(), |link, (from, to)| link.replace(from, to));
+        let names = "xmlns:dc=\"http://purl.org/dc/elements/1.1/\"";
+        format!("<metadata {names}><dc:source>{link}</dc:source></metadata>")
     }
 
     /// The figure as PNG, in the fonts of `ctx`, which may know more scripts than ours.
@@ -200,6 +209,28 @@ mod tests {
         for text in [&figure.title, &figure.link, "key", "query", "0", "0.5", "1", "missing"] {
             assert!(texts.iter().any(|it| it.trim() == text), "{text:?} in {texts:?}");
         }
+    }
+
+    #[test]
+    fn a_link_is_never_cut() {
+        let link = |letters: usize| format!("https://example.org/#v1;text={}", "a&b%20".repeat(letters / 6));
+        for (letters, lines) in [(0, 1), (40, 2), (120, 3)] {
+            let figure = Figure { link: link(letters), ..figure() };
+            let texts = texts(&figure.svg().unwrap());
+            let last: Vec<&str> = texts[texts.len() - lines..].iter().map(|it| it.trim()).collect();
+            assert_eq!(last.concat(), figure.link);
+        }
+        let figure = Figure { link: link(600), ..figure() };
+        let svg = figure.svg().unwrap();
+        assert_eq!(texts(&svg).last().unwrap().trim(), "link: see the file's metadata");
+        let source = svg.split("<dc:source>").nth(1).and_then(|it| it.split("</dc:source>").next());
+        assert_eq!(source.unwrap().replace("&amp;", "&"), figure.link);
+        let ctx = egui::Context::default();
+        crate::ui::install_fonts(&ctx);
+        ctx.run_ui(egui::RawInput::default(), |_| {}).textures_delta.clear();
+        let png =
+            png::Decoder::new(std::io::Cursor::new(figure.png(&ctx, 1.0).unwrap())).read_info().unwrap();
+        assert_eq!(png.info().utf8_text[0].get_text().unwrap(), figure.link);
     }
 
     /// The contents of the text elements; panics where the XML is not well formed.

@@ -3,7 +3,8 @@
 // values [map, row, col]; peaks [map] or [map, row]; table [scale, 256] of premultiplied colours in gamma space.
 // Instances: the pixels of a rectangle (x, y, width, height) and the map that it shows.
 // Cost: one read a pixel while a cell is larger than a pixel; else the largest of all cells that the pixel covers, so
-// that no peak vanishes, of at most 64 x 64 reads.
+// that no peak vanishes. A map then reads each of its cells once, those on the border of pixels up to four times, however
+// small it is drawn; only a map of a few pixels leaves them to a few threads.
 
 struct Uniforms {
     screen: vec2f,  // pixels
@@ -42,8 +43,8 @@ fn fragment(pixel: Pixel) -> @location(0) vec4f {
     let cols = span(u32(at.x), u32(pixel.rect.z), u.size.x);
     let rows = span(u32(at.y), u32(pixel.rect.w), u.size.y);
     var best = -1e30;
-    for (var row = rows.x; row < rows.y; row += rows.z) {
-        for (var col = cols.x; col < cols.y; col += cols.z) {
+    for (var row = rows.x; row < rows.y; row++) {
+        for (var col = cols.x; col < cols.y; col++) {
             best = larger(best, value(pixel.map, row, col));
         }
     }
@@ -51,15 +52,13 @@ fn fragment(pixel: Pixel) -> @location(0) vec4f {
     return select(gamma, vec4f(to_linear(gamma.rgb), gamma.a), u.linear == 1u);
 }
 
-// The cells that pixel `i` of `pixels` covers: first, end and step.
-fn span(i: u32, pixels: u32, cells: u32) -> vec3u {
+// The cells that pixel `i` of `pixels` covers: first and end.
+fn span(i: u32, pixels: u32, cells: u32) -> vec2u {
     if cells <= pixels {
         let nearest = ((2u * i + 1u) * cells) / (2u * pixels);
-        return vec3u(nearest, nearest + 1u, 1u);
+        return vec2u(nearest, nearest + 1u);
     }
-    let first = (i * cells) / pixels;
-    let end = ((i + 1u) * cells + pixels - 1u) / pixels;
-    return vec3u(first, end, (end - first + 63u) / 64u);
+    return vec2u((i * cells) / pixels, ((i + 1u) * cells + pixels - 1u) / pixels);
 }
 
 fn value(map: u32, row: u32, col: u32) -> f32 {

@@ -44,14 +44,32 @@ impl Divided {
 }
 
 impl Legend<'_> {
+    /// Lets `picture` draw into the height that it is given, and the legend below; where less than `least` points would be
+    /// left, the picture has all the room.
+    pub fn below(
+        &self,
+        ui: &mut egui::Ui,
+        style: &Style,
+        least: f32,
+        picture: impl FnOnce(&mut egui::Ui, f32),
+    ) {
+        // Two lines of words even where one does: other words move nothing.
+        let (height, foot) = (ui.available_height(), style.grid(2.75) + 2.8 * style.caption);
+        let room = height - foot >= least;
+        picture(ui, if room { height - foot } else { height });
+        if room {
+            ui.add_space(style.grid(0.5));
+            self.show(ui, style);
+        }
+    }
+
     /// Draws the legend: the bar with its numbers, and the words beside it, or below where there is no room.
     pub fn show(&self, ui: &mut egui::Ui, style: &Style) -> Response {
         let font = style.regular(style.caption);
-        let words = self.words();
-        let galley = ui.painter().layout_no_wrap(words.clone(), font.clone(), style.secondary);
+        let mut galley = ui.painter().layout_no_wrap(self.words(), font.clone(), style.secondary);
         let swatch = self
             .missing
-            .map(|missing| ui.painter().layout_no_wrap(missing.to_owned(), font, style.secondary));
+            .map(|missing| ui.painter().layout_no_wrap(missing.to_owned(), font.clone(), style.secondary));
         let length = style.grid(if self.range.log { 32.0 } else { 25.0 });
         let (bar, thick, gap) = (length.min(ui.available_width()), style.grid(1.25), style.grid(2.0));
         let text = vec2(galley.size().x, style.caption * 1.4);
@@ -61,7 +79,9 @@ impl Legend<'_> {
         let size = if wide {
             vec2(bar + gap + text.x + beside, numbers)
         } else {
-            vec2(bar.max(text.x), numbers + text.y * (1.0 + f32::from(u8::from(swatch.is_some()))))
+            galley = ui.painter().layout(self.words(), font, style.secondary, ui.available_width());
+            let below = galley.size().y + text.y * (0.4 + f32::from(u8::from(swatch.is_some())));
+            vec2(bar.max(galley.size().x), numbers + below)
         };
         let (area, response) = ui.allocate_exact_size(size, Sense::hover());
         self.bar(ui, style, Rect::from_min_size(area.min, vec2(bar, thick)));
@@ -70,9 +90,10 @@ impl Legend<'_> {
         } else {
             area.min + vec2(0.0, numbers)
         };
+        let words = galley.size().y;
         ui.painter().galley(at, galley, style.secondary);
         if let Some(galley) = swatch {
-            at += if wide { vec2(text.x + style.grid(2.0), 0.0) } else { vec2(0.0, text.y) };
+            at += if wide { vec2(text.x + style.grid(2.0), 0.0) } else { vec2(0.0, words) };
             let square = Rect::from_min_size(at + vec2(0.0, (text.y - thick) / 2.0), vec2(thick, thick));
             ui.painter().rect_filled(square, 2, grey(style.dark));
             ui.painter().galley(at + vec2(thick + style.grid(0.75), 0.0), galley, style.secondary);

@@ -4,11 +4,12 @@ use egui::epaint::{Mesh, Vertex, WHITE_UV};
 use egui::{Align2, Color32, Pos2, Rangef, Rect, Role, Sense, WidgetInfo, pos2, vec2};
 
 use super::number::short;
+use super::scale::colour;
 use super::tokens::{ink, label, lit};
-use super::{Hit, Style};
+use super::{Hit, Range, Scale, Style};
 use crate::focus::Spot;
 
-/// Queries on the left, keys on the right, a line for every weight: opacity is the weight, hue the strand.
+/// Queries on the left, keys on the right, a line for every weight: opacity is the weight, hue the strand; changes are blue and red.
 pub struct Lines<'a> {
     /// Tokens on the left.
     pub queries: &'a [String],
@@ -26,6 +27,28 @@ pub struct Strand<'a> {
     pub hue: usize,
     /// Weights from 0 to 1, one row a query.
     pub weights: &'a [f32],
+    /// The weights are changes, of which this is the largest: blue is more, red is less, and the hue counts for nothing.
+    pub change: Option<f32>,
+}
+
+impl Strand<'_> {
+    /// How strong a line is, from 0 to 1.
+    fn strength(&self, weight: f32) -> f32 {
+        self.change.map_or(weight, |most| weight.abs() / most)
+    }
+
+    fn colour(&self, style: &Style, weight: f32, full: bool) -> Color32 {
+        let faint = if full { 1.0 } else { 0.1 };
+        let Some(most) = self.change else {
+            return style.hue(self.hue).gamma_multiply((weight * faint).min(1.0));
+        };
+        colour(Scale::Diverging, style.dark, Range::signed(most).place(weight)).gamma_multiply(faint)
+    }
+
+    /// Half of a line's width, in points at scale 1.
+    fn half(&self, weight: f32) -> f32 {
+        0.75 + if self.change.is_some() { 3.0 } else { 1.5 } * self.strength(weight)
+    }
 }
 
 /// Most lines that are drawn: beyond, the lightest are left out, and the picture says so.
@@ -40,7 +63,12 @@ impl Lines<'_> {
         let least = self.least();
         ui.painter().add(self.mesh(&plan, style, least));
         self.labels(&plan, ui, style);
-        let said = format!("Opacity is the weight; under {} nothing is drawn.", short(least));
+        let said = match self.strands.first().and_then(|it| it.change) {
+            Some(most) => {
+                format!("Blue is more, red is less; under {} nothing is drawn.", short(least * most))
+            }
+            None => format!("Opacity is the weight; under {} nothing is drawn.", short(least)),
+        };
         let at = pos2(area.center().x, area.bottom());
         ui.painter().text(at, Align2::CENTER_BOTTOM, said, style.regular(style.caption), style.secondary);
         let at = response.interact_pointer_pos().or(response.hover_pos());
@@ -65,7 +93,8 @@ impl Lines<'_> {
     /// The smallest of a few round weights that leaves at most [`MOST`] lines.
     fn least(&self) -> f32 {
         let lines = |least: f32| -> usize {
-            self.strands.iter().map(|it| it.weights.iter().filter(|&&weight| weight >= least).count()).sum()
+            let count = |it: &Strand<'_>| it.weights.iter().filter(|&&x| it.strength(x) >= least).count();
+            self.strands.iter().map(count).sum()
         };
         [0.02, 0.05, 0.1, 0.2].into_iter().find(|&least| lines(least) <= MOST).unwrap_or(0.5)
     }
@@ -79,12 +108,11 @@ impl Lines<'_> {
             for (s, strand) in self.strands.iter().enumerate() {
                 let shift = plan.shift(s, self.strands.len());
                 for (i, row) in strand.weights.chunks_exact(self.keys.len().max(1)).enumerate() {
-                    for (j, &weight) in row.iter().enumerate().filter(|&(_, &weight)| weight >= least) {
+                    for (j, &weight) in row.iter().enumerate().filter(|it| strand.strength(*it.1) >= least) {
                         if self.lit(i, j) == full {
-                            let alpha = weight * if full { 1.0 } else { 0.1 };
-                            let colour = style.hue(strand.hue).gamma_multiply(alpha.min(1.0));
+                            let colour = strand.colour(style, weight, full);
                             let ends = [plan.query(i) + vec2(0.0, shift), plan.key(j) + vec2(0.0, shift)];
-                            ribbon(&mut mesh, ends, (0.75 + 1.5 * weight) * style.scale, colour, steps);
+                            ribbon(&mut mesh, ends, strand.half(weight) * style.scale, colour, steps);
                         }
                     }
                 }
@@ -131,7 +159,7 @@ impl Lines<'_> {
             (None, Some(key)) if !right => i * columns + key,
             _ => return 0.0,
         };
-        let sum: f32 = self.strands.iter().filter_map(|it| it.weights.get(at)).sum();
+        let sum: f32 = self.strands.iter().filter_map(|it| Some(it.strength(*it.weights.get(at)?))).sum();
         (sum / self.strands.len().max(1) as f32).clamp(0.0, 1.0)
     }
 
@@ -229,7 +257,7 @@ mod tests {
     fn the_lightest_lines_are_left_out_where_there_are_many() {
         let tokens = vec!["a".to_owned(); 100];
         let weights = vec![0.03; 10_000];
-        let strands = [Strand { hue: 0, weights: &weights }];
+        let strands = [Strand { hue: 0, weights: &weights, change: None }];
         let lines = Lines { queries: &tokens, keys: &tokens, strands: &strands, spot: Spot::default() };
         assert_eq!(lines.least(), 0.05);
         assert!(Lines { strands: &[], ..lines }.least() < 0.05, "no lines, no threshold");

@@ -35,7 +35,7 @@ pub use heatmap::{Maps, Peak, install_heatmaps};
 pub use hit::Hit;
 pub use legend::{Divided, Legend};
 pub use lines::{Lines, Strand};
-pub use number::number;
+pub use number::{beside, bound, number};
 pub use scale::{Range, Scale};
 pub use square::Square;
 pub use style::{Style, install_fonts};

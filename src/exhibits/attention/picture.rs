@@ -1,23 +1,35 @@
-//! How the attention exhibit looks: thumbnails of all heads and one map large.
+//! How the attention exhibit looks: one map large, and thumbnails of all heads.
 
-use egui::{RichText, vec2};
+use std::sync::Arc;
+
+use egui::{Align, Layout, Rect, RichText, UiBuilder, pos2, vec2};
 
 use super::{Attention, CARD, Click, Picture, What};
 use crate::exhibits::Scene;
 use crate::focus::Spot;
-use crate::saliency::heads::{self, Kind};
+use crate::page::{Page, Panel, Room, column, panel, row};
+use crate::saliency::heads::{self, Kind, Label};
 use crate::trace::{Kept, Trace};
 use crate::ui::{
     Axes, Divided, Figure, HeadGrid, Hit, Legend, Lines, Maps, Mark, Peak, Picked, Range, Scale, Strand,
-    number, scale::hue,
+    number,
 };
 
 /// The head that is shown before anybody chose one: in the default sentence, "it" finds "animal".
 const FIRST: (usize, usize) = (3, 1);
 
+/// The scope of the second sentence's taps.
+const SECOND: &str = "second/";
+
+/// In a figure, the map of a head has at most so many rows and columns.
+const MOST: usize = 16;
+
 /// One map of the trace, and how to say what it is.
 struct Shown<'a> {
+    /// What is drawn: the maps as they are, or their change.
     kept: &'a Kept,
+    /// The maps as they are.
+    now: &'a Kept,
     peaks: Option<(&'a Kept, &'a Kept)>,
     map: usize,
     words: String,
@@ -25,54 +37,56 @@ struct Shown<'a> {
     change: bool,
 }
 
-/// The sentences that a trace holds: the scope of their taps.
-fn scopes(trace: &Trace) -> Vec<&'static str> {
-    ["", "second/"]
-        .into_iter()
-        .filter(|scope| trace.get(&format!("{scope}blocks.0.attn.pattern")).is_some())
-        .collect()
+/// The scope of the taps that a panel shows.
+pub(super) fn scope(panel: &str) -> &'static str {
+    if panel.starts_with("second") { SECOND } else { "" }
 }
 
 pub(super) fn layers(trace: &Trace) -> usize {
     (0..1000).take_while(|l| trace.get(&format!("blocks.{l}.attn.pattern")).is_some()).count()
 }
 
+fn heads_of(trace: &Trace) -> usize {
+    trace.get("blocks.0.attn.pattern").map_or(1, |it| it.shape[0])
+}
+
 /// Layer and head that are shown large.
 pub(super) fn place(trace: &Trace, spot: Spot) -> (usize, usize) {
-    let heads = trace.get("blocks.0.attn.pattern").map_or(1, |it| it.shape[0]);
     let (l, h) = (spot.layer.unwrap_or(FIRST.0), spot.head.unwrap_or(FIRST.1));
-    (l.min(layers(trace).saturating_sub(1)), h.min(heads - 1))
+    (l.min(layers(trace).saturating_sub(1)), h.min(heads_of(trace) - 1))
+}
+
+fn label(trace: &Trace, scope: &str, (l, h): (usize, usize)) -> Option<Label> {
+    heads::label(trace, &format!("{scope}blocks.{l}.attn"), h)
 }
 
 /// What the large picture shows of one sentence.
-fn shown<'a>(state: &Attention, trace: &'a Trace, scope: &str, spot: Spot) -> Option<Shown<'a>> {
+fn shown<'a>(what: What, changes: bool, trace: &'a Trace, scope: &str, spot: Spot) -> Option<Shown<'a>> {
     let (l, h) = place(trace, spot);
-    let change = state.shows_change() && trace.get(&format!("{scope}blocks.{l}.attn.change")).is_some();
-    let (name, changed, map, words) = match state.what {
-        What::Head => (
-            format!("blocks.{l}.attn.pattern"),
-            format!("blocks.{l}.attn.change"),
-            h,
-            format!("layer {l}, head {h}"),
-        ),
-        What::Mean => (
-            format!("blocks.{l}.attn.mean"),
-            format!("blocks.{l}.attn.mean_change"),
-            0,
-            format!("layer {l}, mean of heads"),
-        ),
+    let (name, changed, map, words) = match what {
+        What::Head => {
+            let name = format!("blocks.{l}.attn");
+            (format!("{name}.pattern"), format!("{name}.change"), h, format!("layer {l}, head {h}"))
+        }
+        What::Mean => {
+            let name = format!("blocks.{l}.attn.mean");
+            (name.clone(), format!("{name}_change"), 0, format!("layer {l}, mean of heads"))
+        }
         What::Rollout => {
             (format!("rollout.{l}"), format!("rollout.{l}.change"), 0, format!("rollout up to layer {l}"))
         }
     };
-    let peak = |kind: &str| trace.get(&format!("{scope}{name}.{kind}"));
+    let get = |name: &str| trace.get(&format!("{scope}{name}"));
+    let now = get(&name)?;
+    let change = get(&changed).filter(|_| changes);
     Some(Shown {
-        kept: trace.get(&format!("{scope}{}", if change { &changed } else { &name }))?,
-        peaks: peak("row_peak").zip(peak("map_peak")),
+        kept: change.unwrap_or(now),
+        now,
+        peaks: get(&format!("{name}.row_peak")).zip(get(&format!("{name}.map_peak"))),
         map,
-        words: if change { format!("{words}: change") } else { words },
+        words: if change.is_some() { format!("{words}: change") } else { words },
         tokens: trace.words(&format!("{scope}tokens")),
-        change,
+        change: change.is_some(),
     })
 }
 
@@ -82,9 +96,9 @@ impl<'a> Shown<'a> {
         self.kept.shape.last().copied().unwrap_or(0)
     }
 
-    fn maps(&self, state: &Attention, change_peak: f32) -> Maps<'a> {
+    fn maps(&self, state: &Attention, trace: &Trace) -> Maps<'a> {
         let n = self.n();
-        let (range, scale) = colours(state, self.change, change_peak);
+        let (range, scale) = colours(state, self.change, trace);
         let peak = self.peaks.filter(|_| !self.change).and_then(|(rows, maps)| match state.divided {
             Divided::Not => None,
             Divided::Row => Some(Peak { tensor: rows, per_row: true }),
@@ -93,16 +107,16 @@ impl<'a> Shown<'a> {
         Maps { tensor: self.kept, rows: n, cols: n, peak, range, scale }
     }
 
-    /// The values of the map, once they are on the host.
-    fn values(&self) -> Option<std::sync::Arc<[f32]>> {
+    /// The values of the map in `kept`, once they are on the host.
+    fn values(&self, kept: &Kept) -> Option<Arc<[f32]>> {
         let area = self.n() * self.n();
-        self.kept.window(self.map * area..(self.map + 1) * area)
+        kept.window(self.map * area..(self.map + 1) * area)
     }
 }
 
-fn colours(state: &Attention, change: bool, change_peak: f32) -> (Range, Scale) {
+fn colours(state: &Attention, change: bool, trace: &Trace) -> (Range, Scale) {
     match (change, state.log) {
-        (true, _) => (Range::signed(change_peak), Scale::Diverging),
+        (true, _) => (Range::signed(change_peak(trace)), Scale::Diverging),
         (false, true) => (Range::LOG, Scale::Sequential),
         (false, false) => (Range::UNIT, Scale::Sequential),
     }
@@ -110,112 +124,107 @@ fn colours(state: &Attention, change: bool, change_peak: f32) -> (Range, Scale) 
 
 /// The largest change of any map, which is the end of the diverging scale everywhere, so that maps compare.
 fn change_peak(trace: &Trace) -> f32 {
-    let peak = |l| Some(trace.get(&format!("blocks.{l}.attn.change_peak"))?.window(0..1)?[0]);
-    (0..layers(trace)).filter_map(peak).fold(1e-6, f32::max)
+    let peak = |name: String| Some(trace.get(&name)?.window(0..1)?[0]);
+    let of = |l| ["", SECOND].map(|scope| peak(format!("{scope}blocks.{l}.attn.change_peak")));
+    (0..layers(trace)).flat_map(of).flatten().fold(1e-6, f32::max)
 }
 
-/// The whole picture.
-pub(super) fn view(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>) -> Option<()> {
+/// A map and all heads of every sentence.
+pub(super) fn page(state: &Attention, scene: &Scene<'_>) -> Option<Page> {
     scene.trace.get("blocks.0.attn.pattern")?;
-    if let Some(words) = consequence(scene.trace) {
-        ui.label(RichText::new(words).color(scene.style.accent).size(scene.style.body));
-    }
-    let scopes = scopes(scene.trace);
-    let size = ui.available_size();
-    if size.x > 560.0 * scene.style.scale {
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = scene.style.grid(2.0);
-            let share = if scopes.len() == 1 { 0.5 } else { 0.3 };
-            ui.vertical(|ui| all_heads(state, ui, scene, &scopes, vec2(size.x * share, size.y)));
-            ui.vertical(|ui| one_map(state, ui, scene, &scopes, size.y));
-        });
-    } else {
-        // On a phone everything is as wide as the screen, and the tile scrolls.
-        all_heads(state, ui, scene, &scopes, vec2(size.x, f32::INFINITY));
-        one_map(state, ui, scene, &scopes, f32::INFINITY);
-    }
-    Some(())
+    let first =
+        [map_panel(state, scene, "head map", 0)?.into(), heads_panel(state, scene, "all heads", 1).into()];
+    let Some(second) = map_panel(state, scene, "second map", 2) else { return Some(row(first)) };
+    let second = column([second.into(), heads_panel(state, scene, "second heads", 3).into()]);
+    Some(row([column(first), second]))
 }
 
-fn all_heads(
-    state: &mut Attention,
-    ui: &mut egui::Ui,
-    scene: &mut Scene<'_>,
-    scopes: &[&str],
-    size: egui::Vec2,
-) {
-    ui.set_width(size.x);
-    let each = vec2(size.x, size.y / scopes.len() as f32 - scene.style.caption * 4.0);
-    for scope in scopes {
-        thumbnails(state, ui, scene, scope, each);
-        kinds(state, ui, scene, scope);
-    }
+fn map_panel(state: &Attention, scene: &Scene<'_>, name: &'static str, rank: u8) -> Option<Panel> {
+    let (trace, spot) = (scene.trace, scene.focus.spot());
+    let it = shown(state.what, state.shows_change(), trace, scope(name), spot)?;
+    let label = label(trace, scope(name), place(trace, spot)).filter(|_| state.what == What::Head);
+    let label = label.map_or_else(String::new, |it| format!(" · {} {}", it.kind.name(), number(it.score)));
+    let of = if rank == 0 { "" } else { "second sentence, " };
+    let longest = it.tokens.iter().map(|it| it.chars().count()).max().unwrap_or(0).min(14) as f32;
+    let room = match state.picture {
+        Picture::Map => Room::shaped(1.0, [170.0, 200.0], [16.0 + 10.0 * longest, 70.0 + 6.0 * longest]),
+        Picture::Lines => Room::fill(200.0, 200.0).at_most_wide(640.0),
+    };
+    let note = consequence(state, trace, scope(name), place(trace, spot).0);
+    Some(panel(name, rank, room).titled(format!("{of}{}{label}", it.words)).noted(note))
 }
 
-/// The large picture of every sentence, side by side where there is room, and the legend under them.
-fn one_map(state: &Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>, scopes: &[&str], height: f32) {
-    let across = height.is_finite();
-    let layout = if across { egui::Layout::left_to_right(egui::Align::Min) } else { *ui.layout() };
-    let share = if across { scopes.len() as f32 } else { 1.0 };
-    let width = ui.available_width() / share - scene.style.grid(2.0);
-    ui.with_layout(layout, |ui| {
-        for scope in scopes {
-            ui.vertical(|ui| {
-                ui.set_max_width(width);
-                large(state, ui, scene, scope, height - scene.style.caption * 4.5);
-            });
+/// What a switched-off head, or the other sentence, does to the embedding; empty if there is neither.
+fn consequence(state: &Attention, trace: &Trace, scope: &str, layer: usize) -> String {
+    let number = |name: String| Some(trace.get(&name)?.window(0..1)?[0]);
+    // A head acts on what comes after it: its own layer's patterns are as they were.
+    let before = state.shows_change() && state.off.iter().all(|it| layer <= it.0);
+    let before = before.then(|| "Before the change: nothing is different.".to_owned());
+    let off = number(format!("{scope}cosine"));
+    let off = off.map(|c| format!("Sentence embedding: cosine {c:.4} to the original."));
+    let two = number("similarity".to_owned()).map(|c| format!("The two sentences: cosine {c:.4}."));
+    [before, off, two].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn heads_panel(state: &Attention, scene: &Scene<'_>, name: &'static str, rank: u8) -> Panel {
+    let (across, down) = (heads_of(scene.trace) as f32, layers(scene.trace) as f32);
+    let note = match &*state.search {
+        "" => String::new(),
+        words => {
+            let at = |l| (0..heads_of(scene.trace)).map(move |h| (l, h));
+            let found = (0..layers(scene.trace))
+                .flat_map(at)
+                .filter(|it| label(scene.trace, scope(name), *it).is_some_and(|it| matches(words, it.kind)));
+            format!("“{words}”: {} found", found.count())
         }
-    });
-    legend(state, ui, scene);
+    };
+    let least = [(22.0 + 12.0 * across).max(160.0), (22.0 + 12.0 * down).max(60.0) + 70.0];
+    let room = Room::shaped(across / down.max(1.0), least, [22.0, 92.0]);
+    let title = if rank == 1 { "all heads" } else { "second sentence, all heads" };
+    panel(name, rank, room).titled(title).noted(note)
 }
 
-/// What a switched-off head, or the other sentence, does to the embedding.
-fn consequence(trace: &Trace) -> Option<String> {
-    let number = |name: &str| Some(trace.get(name)?.window(0..1)?[0]);
-    let off = number("cosine").map(|c| format!("Sentence embedding: cosine {c:.4} to the original."));
-    let two = number("similarity").map(|c| format!("The two sentences: cosine {c:.4}."));
-    match (off, two) {
-        (None, None) => None,
-        (a, b) => Some([a, b].into_iter().flatten().collect::<Vec<_>>().join(" ")),
-    }
+/// Whether a search for these words finds heads of this kind.
+fn matches(search: &str, kind: Kind) -> bool {
+    kind.name().contains(&search.to_lowercase())
 }
 
-fn thumbnails(
-    state: &mut Attention,
-    ui: &mut egui::Ui,
-    scene: &mut Scene<'_>,
-    scope: &str,
-    size: egui::Vec2,
-) {
+/// Draws what stands at the foot of a panel; returns the room above it.
+fn foot(ui: &mut egui::Ui, gap: f32, draw: impl FnOnce(&mut egui::Ui)) -> Rect {
+    let rect = ui.available_rect_before_wrap();
+    let mut below = ui.new_child(UiBuilder::new().max_rect(rect).layout(Layout::bottom_up(Align::Min)));
+    draw(&mut below);
+    Rect::from_min_max(rect.min, pos2(rect.right(), below.min_rect().top() - gap))
+}
+
+/// All heads of a sentence, and under them how many there are of every kind.
+pub(super) fn all_heads(state: &mut Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>, scope: &str) {
+    let rect = foot(ui, scene.style.grid(0.5), |ui| kinds(state, ui, scene, scope));
     let trace = scene.trace;
-    let peak = change_peak(trace);
-    let every = Attention { what: What::Head, ..state.clone() };
     let row = |layer: usize| {
         let spot = Spot { layer: Some(layer), head: Some(0), ..Spot::default() };
-        shown(&every, trace, scope, spot).map(|it| it.maps(&every, peak))
+        shown(What::Head, state.shows_change(), trace, scope, spot).map(|it| it.maps(state, trace))
     };
     let layers: Vec<Maps<'_>> = (0..layers(trace)).filter_map(row).collect();
-    let heads = trace.get("blocks.0.attn.pattern").map_or(0, |it| it.shape[0]);
-    let label = |l: usize, h: usize| heads::label(trace, &format!("{scope}blocks.{l}.attn"), h);
-    let search = state.search.to_lowercase();
     let marks = |l: usize, h: usize| {
-        let kind = label(l, h).map(|it| it.kind);
-        let found = kind.is_some_and(|it| it.name().contains(&search));
+        let kind = label(trace, scope, (l, h)).map(|it| it.kind);
+        let found = kind.is_some_and(|it| matches(&state.search, it));
         Mark {
-            hue: kind.map(|it| hue(it as usize)),
+            hue: kind.map(|it| scene.style.hue(it as usize)),
             off: state.off.contains(&(l, h)),
-            dim: !search.is_empty() && !found,
+            dim: !state.search.is_empty() && !found,
         }
     };
     let name = |l: usize, h: usize| {
-        let label =
-            label(l, h).map_or_else(String::new, |it| format!(", {} {}", it.kind.name(), number(it.score)));
+        let label = label(trace, scope, (l, h));
+        let label = label.map_or_else(String::new, |it| format!(", {} {}", it.kind.name(), number(it.score)));
         format!("layer {l}, head {h}{label}")
     };
     let (l, h) = place(trace, scene.focus.spot());
     let spot = Spot { layer: Some(l), head: (state.what == What::Head).then_some(h), ..Spot::default() };
-    let grid = HeadGrid { layers, heads, spot, marks: &marks, name: &name };
-    let picked = grid.show(ui, scene.style, size);
+    let grid = HeadGrid { layers, heads: heads_of(trace), spot, marks: &marks, name: &name };
+    let mut above = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("grid"));
+    let picked = grid.show(&mut above, scene.style, rect.size());
     if let Some((l, h)) = picked.hover {
         scene.focus.readout = name(l, h);
     }
@@ -234,130 +243,198 @@ fn follow(state: &mut Attention, scene: &mut Scene<'_>, picked: &Picked) {
             scene.focus.lock(spot(place));
             state.what = What::Head;
         }
-        (Some(place), _, Click::Switch) | (None, Some(place), _) => switch(&mut state.off, place),
+        (Some(place), _, Click::Switch) | (None, Some(place), _) => {
+            match state.off.iter().position(|it| *it == place) {
+                Some(i) => drop(state.off.remove(i)),
+                None => state.off.push(place),
+            }
+        }
         (None, None, _) => {}
     }
 }
 
-fn switch(off: &mut Vec<(usize, usize)>, place: (usize, usize)) {
-    match off.iter().position(|it| *it == place) {
-        Some(i) => drop(off.remove(i)),
-        None => off.push(place),
-    }
-}
-
-/// How many heads of each kind there are; a click searches for them.
+/// How many heads of each kind there are, in columns that stay where they are; a click searches for them.
 fn kinds(state: &mut Attention, ui: &mut egui::Ui, scene: &Scene<'_>, scope: &str) {
-    let heads = scene.trace.get("blocks.0.attn.pattern").map_or(0, |it| it.shape[0]);
+    let (trace, style) = (scene.trace, scene.style);
     let mut counts = [0; Kind::ALL.len()];
-    for l in 0..layers(scene.trace) {
-        for h in 0..heads {
-            if let Some(label) = heads::label(scene.trace, &format!("{scope}blocks.{l}.attn"), h) {
-                counts[label.kind as usize] += 1;
-            }
+    for (l, h) in (0..layers(trace)).flat_map(|l| (0..heads_of(trace)).map(move |h| (l, h))) {
+        if let Some(label) = label(trace, scope, (l, h)) {
+            counts[label.kind as usize] += 1;
         }
     }
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = scene.style.grid(1.5);
-        for (kind, count) in Kind::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
-            let text = RichText::new(format!("— {} {count}", kind.name())).size(scene.style.caption);
-            let found = !state.search.is_empty() && kind.name().contains(&state.search);
-            let colour = if found { scene.style.accent } else { hue(kind as usize) };
+    let (width, line) = (ui.available_width(), 1.7 * style.caption);
+    let columns = ((width / (12.0 * style.caption)) as usize).clamp(1, counts.len());
+    let size = vec2(width, counts.len().div_ceil(columns) as f32 * line);
+    let (area, _) =
+        ui.allocate_exact_size(size.min(vec2(width, 0.4 * ui.available_height())), egui::Sense::hover());
+    let mut inside = ui.new_child(UiBuilder::new().max_rect(area).layout(Layout::top_down(Align::Min)));
+    egui::ScrollArea::vertical().id_salt("kinds").auto_shrink(false).show(&mut inside, |ui| {
+        let (all, _) = ui.allocate_exact_size(size, egui::Sense::hover());
+        for (i, (kind, count)) in Kind::ALL.into_iter().zip(counts).enumerate() {
+            let cell = vec2(width / columns as f32, line);
+            let at = all.min + vec2((i % columns) as f32, (i / columns) as f32) * cell;
+            let found = !state.search.is_empty() && matches(&state.search, kind);
+            let colour = if found { style.accent } else { style.hue(kind as usize) };
+            let text = RichText::new(format!("— {} {count}", kind.name())).font(style.regular(style.caption));
+            let mut ui = ui.new_child(UiBuilder::new().max_rect(Rect::from_min_size(at, cell)).id_salt(i));
+            ui.spacing_mut().button_padding = vec2(0.0, 0.0);
             let response = ui.selectable_label(found, text.color(colour));
-            let words = "Light the heads that do this with this sentence.";
-            if response.on_hover_text(words).clicked() {
+            if response.on_hover_text("Light the heads that do this with this sentence.").clicked() {
                 state.search = if found { String::new() } else { kind.name().to_owned() };
             }
         }
     });
 }
 
-fn large(state: &Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>, scope: &str, height: f32) {
-    let spot = scene.focus.spot();
-    let Some(it) = shown(state, scene.trace, scope, spot) else { return };
-    let (l, h) = place(scene.trace, spot);
-    let label =
-        heads::label(scene.trace, &format!("{scope}blocks.{l}.attn"), h).filter(|_| state.what == What::Head);
-    let label = label.map_or_else(String::new, |it| format!(" · {} {}", it.kind.name(), number(it.score)));
-    ui.label(RichText::new(format!("{}{label}", it.words)).font(scene.style.semibold(scene.style.body)));
-    let height = height - scene.style.body * 1.6;
+/// One map, as a map or as lines, with its scale under it.
+pub(super) fn large(state: &Attention, ui: &mut egui::Ui, scene: &mut Scene<'_>, scope: &str) {
+    let (spot, trace, style) = (scene.focus.spot(), scene.trace, scene.style);
+    let Some(it) = shown(state.what, state.shows_change(), trace, scope, spot) else { return };
+    let (l, h) = place(trace, spot);
+    let values = it.values(it.kept);
+    let mut maps = it.maps(state, trace);
+    if state.picture == Picture::Lines && it.change {
+        // Lines show one map: they are as strong as its own largest change, unless that is next to nothing.
+        let largest = values.iter().flat_map(|it| it.iter()).fold(0.01f32, |most, x| most.max(x.abs()));
+        maps.range = Range::signed(largest);
+    }
+    let scaled = (state.picture == Picture::Map || it.change) && ui.available_height() > style.grid(18.0);
+    let rect = foot(ui, style.grid(0.5), |ui| {
+        if scaled {
+            legend(state, ui, scene, &it, maps.range)
+        }
+    });
+    let mut ui = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("map"));
     let hit = match state.picture {
         Picture::Map => {
-            let maps = it.maps(state, change_peak(scene.trace));
             let axes = Axes { maps, map: it.map, queries: it.tokens, keys: it.tokens, spot, name: &it.words };
-            axes.show(ui, scene.style, height)
+            axes.show(&mut ui, style, rect.height())
         }
         Picture::Lines => {
-            let values = it.values().unwrap_or_else(|| vec![0.0; it.n() * it.n()].into());
-            let strands = [Strand { hue: h, weights: &values }];
+            let weights = values.unwrap_or_else(|| vec![0.0; it.n() * it.n()].into());
+            let hue = if state.what == What::Head { h } else { 1 };
+            let strands = [Strand { hue, weights: &weights, change: it.change.then_some(maps.range.max) }];
             let lines = Lines { queries: it.tokens, keys: it.tokens, strands: &strands, spot };
-            // On a phone the tile itself scrolls.
-            let scroll = egui::ScrollArea::vertical()
-                .id_salt(scope)
-                .max_height(height)
-                .min_scrolled_height(height.min(4000.0));
-            scroll.show(ui, |ui| lines.show(ui, scene.style)).inner
+            let scroll = egui::ScrollArea::vertical().id_salt("lines").auto_shrink(false);
+            scroll.show(&mut ui, |ui| lines.show(ui, style)).inner
         }
     };
-    read_out(scene, &it, &hit, &format!("{scope}blocks.{l}.attn.scores"), state.what);
-    hit.link(scene.focus, Spot { layer: Some(l), head: Some(h), ..Spot::default() });
+    let value = read_out(scene, &it, &hit, &format!("{scope}blocks.{l}.attn.scores"), state.what);
+    // Only what is shown is set: a mean and rollout have no head.
+    let head = (state.what == What::Head).then_some(h);
+    hit.link(scene.focus, Spot { layer: Some(l), head, ..Spot::default() });
+    if let Some(value) = value.filter(|_| hit.query.is_some() && hit.key.is_some()) {
+        hit.response.on_hover_text_at_pointer(value);
+    }
 }
 
-/// The pair under the cursor in words: tokens, weight, logit, rank in its row.
-fn read_out(scene: &mut Scene<'_>, it: &Shown<'_>, hit: &Hit, scores: &str, what: What) {
+/// The pair under the cursor in words: tokens, weight, logit, rank in its row; of a change, what was before and what is
+/// now. Returns the number alone.
+fn read_out(scene: &mut Scene<'_>, it: &Shown<'_>, hit: &Hit, scores: &str, what: What) -> Option<String> {
     let spot = scene.focus.spot();
-    let under = (hit.query.or(spot.query), hit.key.or(spot.key));
-    let (Some(q), Some(k)) = under else { return };
+    let (q, k) = (hit.query.or(spot.query)?, hit.key.or(spot.key)?);
     let n = it.n();
-    let Some(values) = it.values().filter(|_| q < n && k < n) else { return };
-    if !scene.focus.readout.is_empty() && hit.query.is_none() {
-        return;
+    if q >= n || k >= n || (!scene.focus.readout.is_empty() && hit.query.is_none()) {
+        return None;
     }
-    let value = values[q * n + k];
-    let row = &values[q * n..][..n];
+    let at = |kept: &Kept| Some(it.values(kept)?[q * n + k]);
+    let values = it.values(it.kept)?;
+    let (value, row) = (values[q * n + k], &values[q * n..][..n]);
     let rank = 1 + row.iter().filter(|other| **other > value).count();
-    let area = n * n;
-    let logit = scene.trace.get(scores).filter(|_| what == What::Head && !it.change);
-    let logit = logit.and_then(|it_| it_.window(it.map * area..(it.map + 1) * area)).map(|s| s[q * n + k]);
+    let logit = scene.trace.get(scores).filter(|_| what == What::Head && !it.change).and_then(at);
     let logit = logit.map_or_else(String::new, |x| format!(" · logit {}", number(x)));
+    let said = match at(it.now).filter(|_| it.change) {
+        // What was before is not kept: it is the difference.
+        Some(now) => format!("{} (before {}, now {})", number(value), number(now - value), number(now)),
+        None => number(value),
+    };
     let word = |i: usize| it.tokens.get(i).map_or("", String::as_str);
     scene.focus.readout = format!(
-        "{} · query “{}” ({q}) looks at key “{}” ({k}): {}{logit} · rank {rank} of {n} · row sums to {}",
+        "{} · query “{}” ({q}) looks at key “{}” ({k}): {said}{logit} · rank {rank} of {n} · row sums to {}",
         it.words,
         word(q),
         word(k),
-        number(value),
         number(row.iter().sum()),
     );
+    Some(said)
 }
 
-fn legend(state: &Attention, ui: &mut egui::Ui, scene: &Scene<'_>) {
-    let change = state.shows_change() && scene.trace.get("cosine").is_some();
-    let (range, scale) = colours(state, change, change_peak(scene.trace));
+fn legend(state: &Attention, ui: &mut egui::Ui, scene: &Scene<'_>, it: &Shown<'_>, range: Range) {
+    let scale = if it.change { Scale::Diverging } else { Scale::Sequential };
     let caption =
-        if change { "change of attention weight (blue: more, red: less)" } else { "attention weight" };
-    let divided = if change { Divided::Not } else { state.divided };
+        if it.change { "change of attention weight (blue: more, red: less)" } else { "attention weight" };
+    let divided = if it.change { Divided::Not } else { state.divided };
     Legend { scale, range, divided, caption, missing: None }.show(ui, scene.style);
 }
 
-/// The large picture of the first sentence, for papers.
-pub(super) fn figure(state: &Attention, scene: &Scene<'_>) -> Option<Figure> {
-    let it = shown(state, scene.trace, "", scene.focus.spot())?;
-    let (range, scale) = colours(state, it.change, change_peak(scene.trace));
-    Some(Figure {
-        title: format!("{}: {}", CARD.title, it.words),
-        caption: format!(
-            "Every row sums to 1 unless it shows a change. {}, arXiv {} ({}).",
-            CARD.paper, CARD.reference, CARD.year
-        ),
-        x_label: "key".to_owned(),
-        y_label: "query".to_owned(),
-        x_tokens: it.tokens.to_vec(),
-        y_tokens: it.tokens.to_vec(),
-        values: it.values()?.to_vec(),
+/// The large picture of a sentence, for papers.
+pub(super) fn map_figure(state: &Attention, scene: &Scene<'_>, scope: &str) -> Option<Figure> {
+    let it = shown(state.what, state.shows_change(), scene.trace, scope, scene.focus.spot())?;
+    let values = it.values(it.kept)?.to_vec();
+    Some(figure(
+        state,
+        scene,
+        (&it.words, it.change),
+        ["key", "query"],
+        [it.tokens.to_vec(), it.tokens.to_vec()],
+        values,
+    ))
+}
+
+/// All heads of a sentence as one map of maps, for papers. Where a head has many tokens, cells of its map are joined and
+/// show the largest of theirs.
+pub(super) fn heads_figure(state: &Attention, scene: &Scene<'_>, scope: &str) -> Option<Figure> {
+    let (layers, heads) = (layers(scene.trace), heads_of(scene.trace));
+    let at = |l| Spot { layer: Some(l), head: Some(0), ..Spot::default() };
+    let shown = |l| shown(What::Head, state.shows_change(), scene.trace, scope, at(l));
+    let first = shown(0)?;
+    let n = first.n();
+    let side = n.min(MOST);
+    let span = |i: usize| i * n / side..(i + 1) * n / side;
+    let mut values = vec![];
+    for l in 0..layers {
+        let kept = shown(l)?.kept;
+        let all = kept.window(0..heads * n * n)?;
+        for (i, h, j) in
+            (0..side).flat_map(|i| (0..heads).flat_map(move |h| (0..side).map(move |j| (i, h, j))))
+        {
+            let cells = span(i).flat_map(|q| span(j).map(move |k| (h * n + q) * n + k)).map(|it| all[it]);
+            values.push(cells.fold(0.0f32, |most, x| if x.abs() > most.abs() { x } else { most }));
+        }
+    }
+    let token = |i: usize| first.tokens.get(span(i).start).map_or("", String::as_str);
+    let tokens =
+        |count: usize| (0..count * side).map(|i| format!("{}: {}", i / side, token(i % side))).collect();
+    let words = if first.change { "all heads: change" } else { "all heads" };
+    let axes = ["head: key", "layer: query"];
+    Some(figure(state, scene, (words, first.change), axes, [tokens(heads), tokens(layers)], values))
+}
+
+fn figure(
+    state: &Attention,
+    scene: &Scene<'_>,
+    (words, change): (&str, bool),
+    [x, y]: [&str; 2],
+    [x_tokens, y_tokens]: [Vec<String>; 2],
+    values: Vec<f32>,
+) -> Figure {
+    let (range, scale) = colours(state, change, scene.trace);
+    let how = if change {
+        "Blue is more attention than before, red is less."
+    } else {
+        "Every row of a head sums to 1."
+    };
+    Figure {
+        title: format!("{}: {words}", CARD.title),
+        caption: format!("{how} {}, arXiv {} ({}).", CARD.paper, CARD.reference, CARD.year),
+        x_label: x.to_owned(),
+        y_label: y.to_owned(),
+        x_tokens,
+        y_tokens,
+        values,
         range,
         scale,
         dark: false,
         link: String::new(),
-    })
+    }
 }

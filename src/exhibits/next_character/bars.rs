@@ -2,61 +2,74 @@
 
 use egui::{Align2, Rect, Role, Sense, Stroke, WidgetInfo, pos2, vec2};
 
-use super::NextCharacter;
-use super::picture::{Reading, heading, visible};
-use super::rule::{probabilities, ranked};
+use super::reading::{Reading, visible};
+use super::{NextCharacter, figure};
 use crate::exhibits::Scene;
-use crate::ui::number;
+use crate::models::sampling::{divergence, likeliest};
+use crate::page::{Panel, Room, panel};
+use crate::ui::{Figure, number};
 
 /// How many characters have a bar.
 const BARS: usize = 10;
 
-/// Draws the likeliest characters after the lit position, and where they were before heads were switched off.
-pub(super) fn show(
-    state: &NextCharacter,
-    reading: &Reading,
-    ui: &mut egui::Ui,
-    scene: &mut Scene<'_>,
-    height: f32,
-) {
-    let style = scene.style;
+/// The bars, and how far heads that are off have moved them.
+pub(super) fn room(reading: &Reading, scene: &Scene<'_>) -> Panel {
     let at = reading.at(scene.focus.spot());
-    let logits = reading.logits(reading.stages() - 1, at);
-    let p = state.rule.distribution(logits);
-    let before = reading.original(at).map(|it| state.rule.distribution(it));
-    let follows = reading.tokens.get(at + 1).map(|it| visible(it));
-    let title = match &follows {
+    let title = match reading.follows(at) {
         Some(it) => format!("After “{}”: what could follow (it was “{it}”)", visible(&reading.tokens[at])),
         None => "What comes next".to_owned(),
     };
-    heading(ui, scene, &title);
-    if let Some(original) = reading.original(at) {
-        let words = format!(
+    let note = reading.original(at).map(|original| {
+        format!(
             "Without {} {} it changes by {} nats (Kullback-Leibler); grey: before.",
             if reading.off.len() == 1 { "head" } else { "heads" },
             reading.off.join(", "),
-            number(divergence(original, logits) as f32)
-        );
-        ui.label(egui::RichText::new(words).color(style.accent).size(style.caption));
-    }
-    let rows = BARS.min(p.len());
-    let free = (height - style.body * 3.4) / rows as f32;
-    let row = free.clamp(style.caption * 1.35, style.caption * 2.6);
-    let (area, response) =
-        ui.allocate_exact_size(vec2(ui.available_width(), row * rows as f32), Sense::hover());
-    let longest = p.iter().chain(before.iter().flatten()).copied().fold(1e-9, f64::max);
-    let mut aloud = vec![];
-    for (i, id) in ranked(logits).into_iter().take(rows).enumerate() {
+            number(divergence(original, reading.said(at)) as f32)
+        )
+    });
+    let room = Room::fill(180.0, 90.0).at_most_high(320.0);
+    panel("what comes next", 1, room).titled(title).noted(note.unwrap_or_default())
+}
+
+/// The likeliest characters after the lit position: in words, now, and before heads were switched off.
+fn entries(state: &NextCharacter, reading: &Reading, scene: &Scene<'_>) -> Vec<(String, f64, Option<f64>)> {
+    let at = reading.at(scene.focus.spot());
+    let p = state.rule.distribution(reading.said(at));
+    let before = reading.original(at).map(|it| state.rule.distribution(it));
+    let entry = |id: usize| (reading.word(id, state, scene), p[id], before.as_ref().map(|it| it[id]));
+    likeliest(reading.said(at), BARS).into_iter().map(entry).collect()
+}
+
+/// Draws the likeliest characters after the lit position, and where they were before heads were switched off.
+pub(super) fn show(state: &NextCharacter, reading: &Reading, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+    let (style, size) = (scene.style, ui.available_size());
+    let follows = reading.follows(reading.at(scene.focus.spot()));
+    let entries = entries(state, reading, scene);
+    let least = style.caption * 1.35;
+    let rows = ((size.y / least) as usize).clamp(1, entries.len());
+    let row = (size.y / rows as f32).clamp(least, style.caption * 2.6);
+    let (area, response) = ui.allocate_exact_size(vec2(size.x, row * rows as f32), Sense::hover());
+    let longest = entries.iter().flat_map(|it| [it.1, it.2.unwrap_or(0.0)]).fold(1e-9, f64::max);
+    let letters = entries.iter().map(|it| it.0.chars().count()).max().unwrap_or(1).max(2);
+    let label = (0.62 * style.body * letters as f32 + style.grid(1.5)).min(0.4 * size.x);
+    let mut under = None;
+    for (i, (word, p, before)) in entries[..rows].iter().enumerate() {
         let rect = Rect::from_min_size(area.min + vec2(0.0, i as f32 * row), vec2(area.width(), row));
-        let word = reading.word(id, state, scene);
-        let bar = Bar { word: &word, p: p[id], before: before.as_ref().map(|it| it[id]), longest };
-        bar.paint(ui, scene, rect, follows.as_ref() == Some(&word));
+        let bar = Bar { word, p: *p, before: *before, longest, label };
+        bar.paint(ui, scene, rect, follows.as_ref() == Some(word));
         if response.hover_pos().is_some_and(|pos| rect.contains(pos)) {
             scene.focus.readout = bar.words();
+            under = Some(number(*p as f32));
         }
-        aloud.push(format!("{word} {}", number(p[id] as f32)));
     }
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("{title}: {}", aloud.join(", "))));
+    response.widget_info(|| {
+        let aloud = entries[..rows].iter().map(|(word, p, _)| format!("{word} {}", number(*p as f32)));
+        let aloud = aloud.collect::<Vec<_>>().join(", ");
+        WidgetInfo::labeled(Role::Image, true, format!("What comes next: {aloud}"))
+    });
+    if let Some(words) = under {
+        response.on_hover_text_at_pointer(words);
+    }
 }
 
 /// One character and how likely it is.
@@ -65,12 +78,14 @@ struct Bar<'a> {
     p: f64,
     before: Option<f64>,
     longest: f64,
+    /// Room for the word, in points.
+    label: f32,
 }
 
 impl Bar<'_> {
     fn paint(&self, ui: &egui::Ui, scene: &Scene<'_>, rect: Rect, follows: bool) {
         let (style, painter) = (scene.style, ui.painter());
-        let (left, right) = (rect.left() + style.grid(4.0), rect.right() - style.grid(7.0));
+        let (left, right) = (rect.left() + self.label, rect.right() - style.grid(7.0));
         let length = |p: f64| (right - left) * (p / self.longest) as f32;
         let (ink, font) = (if follows { style.accent } else { style.text }, style.mono(style.body));
         painter.text(
@@ -113,22 +128,16 @@ impl Bar<'_> {
     }
 }
 
-/// `sum_i p_i log(p_i / q_i)` of two softmaxes: what believing `q` costs where `p` is true, in nats.
-fn divergence(p: &[f32], q: &[f32]) -> f64 {
-    let (p, q) = (probabilities(p), probabilities(q));
-    let term = |(p, q): (&f64, &f64)| if *p > 0.0 { p * (p / q.max(1e-300)).ln() } else { 0.0 };
-    p.iter().zip(&q).map(term).sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::divergence;
-
-    #[test]
-    fn divergence_is_that_of_its_formula() {
-        let (p, q) = ([0.0, f32::ln(3.0)], [0.0, 0.0]);
-        let expected = 0.25 * f64::ln(0.5) + 0.75 * f64::ln(1.5);
-        assert!((divergence(&p, &q) - expected).abs() < 1e-7);
-        assert_eq!(divergence(&q, &q), 0.0);
+/// The bars in numbers, for papers.
+pub(super) fn figure_of(state: &NextCharacter, reading: &Reading, scene: &Scene<'_>) -> Figure {
+    let entries = entries(state, reading, scene);
+    let mut rows = vec!["probability".to_owned()];
+    let mut values: Vec<f32> = entries.iter().map(|it| it.1 as f32).collect();
+    if entries.iter().all(|it| it.2.is_some()) {
+        rows.push("with all heads".to_owned());
+        values.extend(entries.iter().filter_map(|it| it.2).map(|it| it as f32));
     }
+    let after = visible(&reading.tokens[reading.at(scene.focus.spot())]);
+    let words = format!("Probability of what comes next after “{after}”");
+    figure(&words, ["next", ""], [entries.into_iter().map(|it| it.0).collect(), rows], values)
 }

@@ -1,75 +1,70 @@
 //! The knobs of the exhibit of the next character.
 
 use super::{LENGTH, NextCharacter};
-use crate::exhibits::{Scene, choose_model};
 use crate::models::Kind;
-use crate::ui::choice;
+use crate::page::Knobs;
 
-/// The knobs, most used first.
-pub(super) fn controls(state: &mut NextCharacter, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-    ui.horizontal_wrapped(|ui| {
-        writing(state, ui, scene);
-        ui.separator();
-        choice(ui, "takes", &mut state.rule.greedy, &[(false, "by chance"), (true, "the likeliest")]);
-        ui.separator();
-        let temperature =
-            egui::Slider::new(&mut state.rule.temperature, 0.1..=2.0).step_by(0.05).fixed_decimals(2);
-        ui.add(temperature.text("temperature"));
-        top_k(state, ui, scene);
+/// All knobs, most used first.
+pub(super) fn visit(state: &mut NextCharacter, k: &mut Knobs<'_, '_>) {
+    k.row(|k| {
+        writing(state, k);
+        k.choice("takes", &mut state.rule.greedy, &[(false, "by chance"), (true, "the likeliest")]);
     });
-    ui.horizontal_wrapped(|ui| {
-        choose_model(ui, scene.zoo, Kind::Decoder, &mut state.model);
-        ui.separator();
-        choice(ui, "a click", &mut state.switches, &[(false, "shows a head"), (true, "switches it off")]);
-        if !state.off.is_empty() {
-            ui.separator();
-            let off = state.off.iter().map(|(l, h)| format!("{l}.{h}")).collect::<Vec<_>>().join(", ");
-            ui.label(format!("off: {off}"));
-            if ui.button("Switch all on").clicked() {
-                state.off.clear();
-            }
+    k.row(|k| {
+        k.slide("temperature", &mut state.rule.temperature, 0.1..=2.0, |it| {
+            it.step_by(0.05).fixed_decimals(2)
+        });
+        top_k(state, k);
+        k.model(Kind::Decoder, &mut state.model);
+    });
+    k.row(|k| {
+        k.choice("a click", &mut state.switches, &[(false, "shows a head"), (true, "switches it off")]);
+        if k.button("Switch all on", "", !state.off.is_empty()) {
+            state.off.clear();
         }
+        let off = super::off_words(&state.off).join(", ");
+        k.words(&if off.is_empty() { "all heads are on".to_owned() } else { format!("off: {off}") });
     });
 }
 
 /// The buttons that let the model write.
-fn writing(state: &mut NextCharacter, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-    let ready = scene.zoo.gpt(&state.model).is_some();
+fn writing(state: &mut NextCharacter, k: &mut Knobs<'_, '_>) {
+    let ready = k.scene.zoo.gpt(&state.model).is_some();
+    let (writes, written) = (state.left > 0, !state.continuation.is_empty());
     let mut start = false;
-    if state.left > 0 {
-        if ui.button("Stop").clicked() {
+    if writes {
+        if k.button("Stop", "Keeps what is written so far.", true) {
             state.left = 0;
         }
     } else {
-        let words = format!("Lets the model write {LENGTH} characters.");
-        start = ui.add_enabled(ready, egui::Button::new("Go on")).on_hover_text(words).clicked();
+        start = k.button("Go on", &format!("Lets the model write {LENGTH} characters."), ready);
     }
-    let written = !state.continuation.is_empty();
-    let again = ui.add_enabled(ready && written && !state.rule.greedy, egui::Button::new("Again"));
-    if again.on_hover_text("From the text's end, with other chances.").clicked() {
+    let again = ready && written && !state.rule.greedy;
+    if k.button("Again", "From the text's end, with other chances.", again) {
         state.rule.seed += 1;
         state.continuation.clear();
         start = true;
     }
-    if ui.add_enabled(written, egui::Button::new("Clear")).clicked() {
+    if k.button("Clear", "Takes away what the model has written.", written) {
         state.continuation.clear();
         state.left = 0;
     }
     if start {
         // Whoever lets it write wants to see its end, not the place that was locked before.
-        scene.focus.release();
+        k.scene.focus.release();
         state.left = LENGTH;
     }
 }
 
-fn top_k(state: &mut NextCharacter, ui: &mut egui::Ui, scene: &Scene<'_>) {
-    let all = scene.trace.get("lens.0").and_then(|it| it.shape.last().copied()).unwrap_or(1);
-    let mut k = state.rule.top_k.unwrap_or(all).min(all);
-    let slider = egui::Slider::new(&mut k, 1..=all).logarithmic(all > 1000);
+fn top_k(state: &mut NextCharacter, k: &mut Knobs<'_, '_>) {
+    let all = k.scene.trace.get("lens.0").and_then(|it| it.shape.last().copied()).unwrap_or(1);
+    let mut kept = state.rule.top_k.unwrap_or(all).min(all);
     let words = move |k: f64, _: std::ops::RangeInclusive<usize>| {
         if k as usize >= all { "all".to_owned() } else { format!("{k:.0}") }
     };
-    if ui.add(slider.custom_formatter(words).text("top-k")).changed() {
-        state.rule.top_k = (k < all).then_some(k);
+    let turned =
+        k.slide("top-k", &mut kept, 1..=all, |it| it.logarithmic(all > 1000).custom_formatter(words));
+    if turned {
+        state.rule.top_k = (kept < all).then_some(kept);
     }
 }

@@ -1,21 +1,49 @@
 //! The logit lens: rows are layers, columns positions, and every cell says what would come next.
 
-use egui::{Align2, Rect, Role, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
+use egui::{Align2, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
 
-use super::picture::{Reading, head, light, visible};
-use super::rule::{probabilities, ranked};
-use super::{CARD, NextCharacter};
+use super::reading::{Reading, light, visible};
+use super::{NextCharacter, figure, heads};
 use crate::exhibits::Scene;
+use crate::models::sampling::{likeliest, probabilities};
+use crate::page::{Panel, Room, panel};
 use crate::ui::{Divided, Figure, Legend, Range, Scale, number, readable_on, scale::colour};
 
-/// Draws as many positions as fit, up to the end or around the locked one.
+/// What the colours say.
+const LEGEND: Legend<'_> = Legend {
+    scale: Scale::Sequential,
+    range: Range::UNIT,
+    divided: Divided::Not,
+    caption: "probability of the first choice; framed: it follows",
+    missing: None,
+};
+
+/// A line a layer and two more; those of a deep model scroll.
+pub(super) fn room(reading: &Reading) -> Panel {
+    let rows = (reading.stages() + 2) as f32;
+    let room = Room::fill(220.0, 18.0 * rows.min(9.0)).at_most_high(28.0 * rows + 62.0);
+    panel("logit lens", 2, room).titled("Logit lens: what each layer would say comes next")
+}
+
+/// Draws the lens; its rows share the height.
 pub(super) fn show(state: &NextCharacter, reading: &Reading, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+    let style = scene.style;
+    let (rows, least) = ((reading.stages() + 2) as f32, 1.35 * style.caption);
+    LEGEND.below(ui, style, rows.min(9.0) * least, |ui, height| {
+        let line = (height / rows).clamp(least, 2.15 * style.caption);
+        let scroll = ScrollArea::vertical().id_salt("lens").max_height(height);
+        scroll.show(ui, |ui| cells(state, reading, ui, scene, line));
+    });
+}
+
+/// Draws as many positions as fit, up to the end or around the locked one.
+fn cells(state: &NextCharacter, reading: &Reading, ui: &mut egui::Ui, scene: &mut Scene<'_>, line: f32) {
     let style = scene.style;
     let (stages, n) = (reading.stages(), reading.tokens.len());
     let (label, least) = (style.caption * 5.6, style.caption * 1.1);
     let width = ui.available_width() - label;
     let columns = ((width / least) as usize).clamp(1, n);
-    let cell = vec2((width / columns as f32).min(style.grid(4.0)), style.caption * 1.75);
+    let cell = vec2((width / columns as f32).min(style.grid(4.0)), line);
     // What is hovered must not move what is under the pointer: only a locked position does.
     let locked = scene.focus.locked.query.filter(|it| *it < n).unwrap_or(n - 1);
     let first =
@@ -23,31 +51,28 @@ pub(super) fn show(state: &NextCharacter, reading: &Reading, ui: &mut egui::Ui, 
     let size = vec2(label + cell.x * columns as f32, cell.y * (stages + 2) as f32);
     let (area, response) = ui.allocate_exact_size(size, Sense::click());
     let grid = Grid { first, columns, corner: pos2(area.left() + label, area.top()), cell };
-    let attention = attention(reading, scene);
+    let at = reading.at(scene.focus.spot());
+    let looks = heads::looks(scene, at).filter(|it| it.len() == n);
     grid.names(reading, ui, scene, area.left());
     for column in 0..columns {
-        grid.column(state, reading, ui, scene, column, attention.as_deref());
+        grid.column(state, reading, ui, scene, column, looks.as_deref());
     }
-    let at = reading.at(scene.focus.spot());
     if let Some(column) = at.checked_sub(first).filter(|it| *it < columns) {
         let frame = grid.rect(column, 0).union(grid.rect(column, stages + 1));
         let stroke = Stroke::new(1.5 * style.scale, style.accent);
         ui.painter().rect_stroke(frame, 2.0, stroke, StrokeKind::Outside);
     }
-    if let Some((column, row)) =
-        response.hover_pos().or(response.interact_pointer_pos()).and_then(|it| grid.under(it))
-    {
-        let stage = row.saturating_sub(1).min(stages - 1);
-        scene.focus.readout = words(state, reading, scene, stage, first + column);
-        light(scene.focus, first + column, stage.checked_sub(1), response.clicked());
-    }
     response.widget_info(|| {
         WidgetInfo::labeled(Role::Image, true, format!("logit lens: {stages} layers by {columns} positions"))
     });
-    ui.add_space(style.grid(0.5));
-    let caption = "probability of the first choice; framed: it follows";
-    Legend { scale: Scale::Sequential, range: Range::UNIT, divided: Divided::Not, caption, missing: None }
-        .show(ui, style);
+    let pointer = response.hover_pos().or(response.interact_pointer_pos());
+    if let Some((column, row)) = pointer.and_then(|it| grid.under(it)) {
+        let (stage, at) = (row.saturating_sub(1).min(stages - 1), first + column);
+        scene.focus.readout = words(state, reading, scene, stage, at);
+        light(scene.focus, at, stage.checked_sub(1), response.clicked());
+        let (best, p) = reading.best(stage, at);
+        response.on_hover_text_at_pointer(format!("{} {}", reading.word(best, state, scene), number(p)));
+    }
 }
 
 /// Where cells are. Row 0 is what is read, the last row what follows.
@@ -90,7 +115,7 @@ impl Grid {
         ui: &egui::Ui,
         scene: &Scene<'_>,
         column: usize,
-        attention: Option<&[f32]>,
+        looks: Option<&[f32]>,
     ) {
         let (style, at) = (scene.style, self.first + column);
         let font = style.mono(style.caption);
@@ -100,17 +125,16 @@ impl Grid {
             ui.painter().text(rect.center(), Align2::CENTER_CENTER, word, font.clone(), ink);
         };
         let top = self.rect(column, 0);
-        let seen = attention.and_then(|it| it.get(at)).copied().filter(|it| *it > 0.0);
+        let seen = looks.and_then(|it| it.get(at)).copied().filter(|it| *it > 0.0);
         let fill = seen.map_or(style.surface, |it| colour(Scale::Sequential, style.dark, it));
         ui.painter().rect_filled(top.shrink(0.5), 2.0, fill);
         let ink = if seen.is_some() { readable_on(fill) } else { style.secondary };
         write(top, &visible(&reading.tokens[at]), ink);
-        let follows = reading.tokens.get(at + 1).map(|it| visible(it));
+        let follows = reading.follows(at);
         for stage in 0..reading.stages() {
             let rect = self.rect(column, stage + 1);
-            let logits = reading.logits(stage, at);
-            let best = ranked(logits)[0];
-            let fill = colour(Scale::Sequential, style.dark, probabilities(logits)[best] as f32);
+            let (best, p) = reading.best(stage, at);
+            let fill = colour(Scale::Sequential, style.dark, p);
             let word = reading.word(best, state, scene);
             ui.painter().rect_filled(rect.shrink(0.5), 2.0, fill);
             write(rect, &word, readable_on(fill));
@@ -123,26 +147,16 @@ impl Grid {
     }
 }
 
-/// What the lit head looks at from the lit position, `[pos]`.
-fn attention(reading: &Reading, scene: &Scene<'_>) -> Option<Vec<f32>> {
-    let spot = scene.focus.spot();
-    let (l, h) = head(scene.trace, spot)?;
-    let pattern = scene.trace.get(&format!("blocks.{l}.attn.pattern"))?;
-    let (n, at) = (*pattern.shape.last()?, reading.at(spot));
-    let values = pattern.window(h * n * n..(h + 1) * n * n).filter(|_| n == reading.tokens.len())?;
-    Some(values[at * n..][..n].to_vec())
-}
-
 /// A cell in words.
 fn words(state: &NextCharacter, reading: &Reading, scene: &Scene<'_>, stage: usize, at: usize) -> String {
     let logits = reading.logits(stage, at);
-    let (p, order) = (probabilities(logits), ranked(logits));
+    let (p, order) = (probabilities(logits), likeliest(logits, logits.len()));
     let likeliest: Vec<String> = order
         .iter()
         .take(3)
         .map(|id| format!("“{}” {}", reading.word(*id, state, scene), number(p[*id] as f32)))
         .collect();
-    let follows = reading.tokens.get(at + 1).map(|it| visible(it));
+    let follows = reading.follows(at);
     let rank =
         follows.as_ref().and_then(|it| order.iter().position(|id| reading.word(*id, state, scene) == *it));
     let truth = follows.zip(rank).map_or_else(String::new, |(word, rank)| {
@@ -157,27 +171,11 @@ fn words(state: &NextCharacter, reading: &Reading, scene: &Scene<'_>, stage: usi
 }
 
 /// The lens, for papers: probability of every layer's first choice.
-pub(super) fn figure(reading: &Reading) -> Figure {
-    let (stages, n) = (reading.stages(), reading.tokens.len());
-    let best =
-        |stage: usize, at: usize| probabilities(reading.logits(stage, at)).into_iter().fold(0.0, f64::max);
-    Figure {
-        title: format!("{}: logit lens", CARD.title),
-        caption: format!(
-            "Probability of the likeliest next character, read out after every layer. {}, {} ({}).",
-            CARD.paper, CARD.reference, CARD.year
-        ),
-        x_label: "after".to_owned(),
-        y_label: "read out at".to_owned(),
-        x_tokens: reading.tokens.iter().map(|it| visible(it)).collect(),
-        y_tokens: (0..stages).map(|it| reading.stage_name(it)).collect(),
-        values: (0..stages)
-            .flat_map(|l| (0..n).map(move |i| (l, i)))
-            .map(|(l, i)| best(l, i) as f32)
-            .collect(),
-        range: Range::UNIT,
-        scale: Scale::Sequential,
-        dark: false,
-        link: String::new(),
-    }
+pub(super) fn figure_of(reading: &Reading) -> Figure {
+    let words = "Logit lens: probability of the likeliest next character, read out after every layer";
+    let tokens: Vec<String> = reading.tokens.iter().map(|it| visible(it)).collect();
+    let rows: Vec<String> = (0..reading.stages()).map(|it| reading.stage_name(it)).collect();
+    let values = (0..rows.len()).flat_map(|l| (0..tokens.len()).map(move |i| reading.best(l, i).1));
+    let values = values.collect();
+    figure(words, ["after", "read out at"], [tokens, rows], values)
 }

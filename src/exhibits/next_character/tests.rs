@@ -1,10 +1,10 @@
 //! The exhibit against its definitions: what it says of a text, and what it goes on to write.
 
-use super::picture::Reading;
-use super::rule::ranked;
+use super::reading::Reading;
 use super::*;
 use crate::engine::{Cancel, cpu::Cpu};
 use crate::focus::Focus;
+use crate::models::sampling::first;
 use crate::platform::block_on;
 use crate::ui::Style;
 
@@ -62,7 +62,7 @@ fn the_greedy_continuation_is_the_likeliest_at_every_step() {
         gpt.record(&g, &ids).logits.keep("logits");
         let logits = block_on(run(g).get("logits").unwrap().read()).unwrap();
         let last = logits.data.chunks(gpt.config.vocabulary).last().unwrap();
-        ids.push(ranked(last)[0] as u32);
+        ids.push(first(last).0 as u32);
     }
     let greedy = written(&zoo, Rule { greedy: true, ..Rule::default() }, 12);
     assert_eq!(format!("{LINE}{greedy}"), gpt.tokenizer.decode(&ids));

@@ -25,6 +25,8 @@ const SMALL: f32 = 12.0;
 const MARGIN: f32 = 24.0;
 /// Between a label and what it labels, in points.
 const GAP: f32 = 8.0;
+/// A link that takes more lines is not printed; the file carries it.
+const LINK_LINES: usize = 3;
 /// Width of the legend's bar, in points, one colour each.
 const BAR: f32 = 200.0;
 
@@ -38,6 +40,8 @@ pub(super) struct Sheet<'a> {
     map: [f32; 2],
     width: f32,
     caption: Vec<String>,
+    /// The link, or where it is.
+    link: Vec<String>,
     /// Whether the column labels stand upright, as they are wider than a cell.
     upright: bool,
 }
@@ -68,13 +72,14 @@ impl<'a> Sheet<'a> {
             map: [left, top],
             width,
             caption,
+            link: printed(&figure.link, ((width - 2.0 * MARGIN) / (ADVANCE * SMALL)) as usize),
             upright,
         }
     }
 
     /// Width and height in pixels.
     pub(super) fn size(&self) -> (u32, u32) {
-        let text = (self.caption.len() + usize::from(!self.figure.link.is_empty())) as f32;
+        let text = (self.caption.len() + self.link.len()) as f32;
         let height = self.legend_top() + 2.5 * SMALL + GAP + text * 1.5 * SMALL + MARGIN;
         (self.pixel(self.width) as u32, self.pixel(height) as u32)
     }
@@ -193,10 +198,11 @@ impl<'a> Sheet<'a> {
             self.write(area, line, at, Text::default())?;
             at[1] += 1.5 * SMALL;
         }
-        // A long link runs off the page: it is for machines, and the PNG carries it whole.
-        let room = ((self.width - 2.0 * MARGIN) / (0.52 * SMALL)) as usize;
-        let link: String = self.figure.link.chars().take(room).collect();
-        self.write(area, &link, at, Text { quiet: true, ..Text::default() })
+        for line in &self.link {
+            self.write(area, line, at, Text { quiet: true, face: Face::Token, ..Text::default() })?;
+            at[1] += 1.5 * SMALL;
+        }
+        Ok(())
     }
 
     fn pixel(&self, points: f32) -> i32 {
@@ -277,6 +283,13 @@ impl Default for Text {
 
 fn ink(colour: Color32) -> RGBAColor {
     RGBAColor(colour.r(), colour.g(), colour.b(), 1.0)
+}
+
+/// The link in lines of at most `width` letters, whole: one that was cut could be copied but not opened.
+fn printed(link: &str, width: usize) -> Vec<String> {
+    let letters: Vec<char> = link.chars().collect();
+    let lines: Vec<String> = letters.chunks(width.max(1)).map(|it| it.iter().collect()).collect();
+    if lines.len() > LINK_LINES { vec!["link: see the file's metadata".to_owned()] } else { lines }
 }
 
 /// The text in lines of at most `width` letters.

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::Random;
-use crate::exhibits::is_default;
 
 /// How the next character is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,7 +18,7 @@ pub struct Rule {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<usize>,
     /// What chance follows from.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub seed: u64,
 }
 
@@ -33,14 +32,21 @@ fn is_one<T: PartialEq<f64>>(it: &T) -> bool {
     *it == 1.0
 }
 
+fn is_zero<T: PartialEq<u64>>(it: &T) -> bool {
+    *it == 0
+}
+
 impl Rule {
     /// How likely every character is to be chosen: `softmax(logits / T)` over the `k` likeliest, 0 for the others.
     pub fn distribution(&self, logits: &[f32]) -> Vec<f64> {
-        let order = ranked(logits);
-        let kept = self.top_k.unwrap_or(logits.len()).clamp(1, logits.len());
-        let best = f64::from(logits[order[0]]);
+        // Whole vocabularies are not sorted: this is asked in every frame.
+        let kept = match self.top_k {
+            Some(k) if k < logits.len() => likeliest(logits, k.max(1)),
+            _ => (0..logits.len()).collect(),
+        };
+        let best = f64::from(logits.iter().copied().fold(f32::MIN, f32::max));
         let mut p = vec![0.0; logits.len()];
-        for &i in &order[..kept] {
+        for i in kept {
             p[i] = ((f64::from(logits[i]) - best) / self.temperature.max(1e-3)).exp();
         }
         let sum: f64 = p.iter().sum();
@@ -50,7 +56,7 @@ impl Rule {
     /// The character that comes next: the likeliest, or what chance number `index` of the seed falls on. Equal logits and
     /// indices give equal characters.
     pub fn next(&self, logits: &[f32], index: u64) -> usize {
-        let order = ranked(logits);
+        let order = likeliest(logits, logits.len());
         if self.greedy {
             return order[0];
         }
@@ -71,11 +77,31 @@ pub fn probabilities(logits: &[f32]) -> Vec<f64> {
     Rule::default().distribution(logits)
 }
 
-/// Characters, likeliest first; of equal ones the first first.
-pub fn ranked(logits: &[f32]) -> Vec<usize> {
+/// The first choice and its share of `softmax(logits)`, without sorting anything.
+pub fn first(logits: &[f32]) -> (usize, f64) {
+    let best = |a: usize, b: usize| if logits[b] > logits[a] { b } else { a };
+    let best = (0..logits.len()).reduce(best).unwrap_or(0);
+    let sum: f64 = logits.iter().map(|it| f64::from(it - logits[best]).exp()).sum();
+    (best, 1.0 / sum)
+}
+
+/// The `k` likeliest characters, likeliest first; of equal ones the first first.
+pub fn likeliest(logits: &[f32], k: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..logits.len()).collect();
-    order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+    let by = |a: &usize, b: &usize| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b));
+    if k < order.len() {
+        order.select_nth_unstable_by(k, by);
+        order.truncate(k);
+    }
+    order.sort_unstable_by(by);
     order
+}
+
+/// `sum_i p_i log(p_i / q_i)` of two softmaxes: what believing `q` costs where `p` is true, in nats.
+pub fn divergence(p: &[f32], q: &[f32]) -> f64 {
+    let (p, q) = (probabilities(p), probabilities(q));
+    let term = |(p, q): (&f64, &f64)| if *p > 0.0 { p * (p / q.max(1e-300)).ln() } else { 0.0 };
+    p.iter().zip(&q).map(term).sum()
 }
 
 #[cfg(test)]
@@ -93,6 +119,23 @@ mod tests {
             let expected = if [0, 1, 3].contains(&i) { e[i] / sum } else { 0.0 };
             assert!((p - expected).abs() < 1e-12, "{i}: {p}, not {expected}");
         }
+    }
+
+    #[test]
+    fn the_likeliest_come_in_order_and_the_first_with_its_share() {
+        assert_eq!(likeliest(&LOGITS, 3), [1, 3, 0]);
+        assert_eq!(likeliest(&[1.0, 2.0, 2.0, 1.0], 9), [1, 2, 0, 3], "of equal ones the first first");
+        let (best, p) = first(&LOGITS);
+        assert_eq!(best, 1);
+        assert!((p - probabilities(&LOGITS)[1]).abs() < 1e-7, "{p}");
+    }
+
+    #[test]
+    fn divergence_is_that_of_its_formula() {
+        let (p, q) = ([0.0, f32::ln(3.0)], [0.0, 0.0]);
+        let expected = 0.25 * f64::ln(0.5) + 0.75 * f64::ln(1.5);
+        assert!((divergence(&p, &q) - expected).abs() < 1e-7);
+        assert_eq!(divergence(&q, &q), 0.0);
     }
 
     #[test]

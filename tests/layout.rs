@@ -1,0 +1,190 @@
+//! Every exhibit at every size: nothing overlaps, nothing is cut, the picture has its share, and the first knobs are in sight.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::time::{Duration, Instant};
+
+use egui::accesskit::Role;
+use egui::{Rect, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use vitrine::app::{App, Compute, Report, Seen, Setup, Wishes};
+use vitrine::exhibits::all;
+use vitrine::link::Theme;
+use vitrine::models::Zoo;
+use vitrine::ui::Size;
+
+type Window = Harness<'static, Option<App>>;
+
+fn window(link: &str, size: [f32; 2]) -> Window {
+    let setup = Setup {
+        link: Some(link.to_owned()),
+        compute: Compute::Cpu,
+        gpu: Err("none in this test".to_owned()),
+        renderer: "native",
+        zoo: Zoo::default(),
+        wishes: Wishes { theme: Theme::Dark, model: None },
+        entries: all(),
+    };
+    let mut setup = Some(setup);
+    Harness::builder().with_size(size).with_max_steps(40).build_ui_state(
+        move |ui, app: &mut Option<App>| {
+            let app = app.get_or_insert_with(|| App::new(ui, setup.take().unwrap()));
+            app.tick(ui);
+            app.show(ui);
+        },
+        None,
+    )
+}
+
+fn report(window: &Window) -> Report {
+    window.state().as_ref().unwrap().report()
+}
+
+/// Draws frames until every tile shows what was computed here, and nothing runs any more.
+#[track_caller]
+fn settle(window: &mut Window) {
+    let start = Instant::now();
+    let mut calm = 0;
+    while calm < 8 {
+        assert!(start.elapsed() < Duration::from_mins(2), "it never settles");
+        window.step();
+        let it = report(window);
+        let busy = it.computing || !(it.live && it.ready);
+        calm = if busy { 0 } else { calm + 1 };
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// What a pointer can press, with what it says.
+fn controls(window: &Window) -> Vec<(Role, String, Rect)> {
+    let pressed = |role| {
+        matches!(
+            role,
+            Role::Button
+                | Role::CheckBox
+                | Role::RadioButton
+                | Role::ComboBox
+                | Role::Slider
+                | Role::SpinButton
+                | Role::TextInput
+        )
+    };
+    let nodes = window.get_all(egui_kittest::kittest::By::new().predicate(move |it| pressed(it.role())));
+    let named = |it: &egui_kittest::Node<'_>| {
+        let node = it.accesskit_node();
+        (node.role(), node.label().or(node.value()).unwrap_or_default(), it.rect())
+    };
+    nodes.map(|it| named(&it)).filter(|it| it.2.is_positive()).collect()
+}
+
+/// What is wrong with what is on the screen.
+fn faults(window: &Window, screen: Rect, scale: f32) -> Vec<String> {
+    let mut faults = vec![];
+    let report = report(window);
+    for Seen { exhibit, size, tile, picture, knobs } in &report.tiles {
+        let share = picture.area() / tile.area();
+        let least = if *size == Size::Card { 0.3 } else { 0.4 };
+        // A page of a phone with large type has no room for 40 %.
+        if share < least && tile.height() / scale >= 300.0 {
+            faults.push(format!("{exhibit}: the picture has {:.0} % of the tile", 100.0 * share));
+        }
+        let half = tile.width() / scale >= 600.0 && tile.height() / scale >= 420.0;
+        if half && (!knobs.is_positive() || knobs.top() + 20.0 * scale > tile.bottom()) {
+            faults.push(format!("{exhibit}: no knob in sight"));
+        }
+    }
+    let controls = controls(window);
+    let tile = report.tiles.first().map_or(Rect::NOTHING, |it| it.tile);
+    for (i, (role, name, rect)) in controls.iter().enumerate() {
+        if tile.contains(rect.center()) && rect.right() > screen.right() + 1.0 {
+            faults.push(format!("{role:?} “{name}” is cut: {rect:?}"));
+        }
+        for (other, name_, rect_) in &controls[..i] {
+            let common = rect.intersect(*rect_);
+            // A slider's number stands at its end; what lies in a list that scrolls is cut by the list.
+            let touches = common.width() > 2.0 && common.height() > 2.0;
+            if touches && tile.contains(common.center()) {
+                faults.push(format!("{role:?} “{name}” lies over {other:?} “{name_}”: {common:?}"));
+            }
+        }
+    }
+    let labels = window.get_all(egui_kittest::kittest::By::new().predicate(|it| it.role() == Role::Label));
+    for node in labels {
+        let (words, rect) = (node.accesskit_node().value().unwrap_or_default(), node.rect());
+        let longest = words.split_whitespace().map(|it| it.chars().count()).max().unwrap_or(0);
+        // Letters are at least 3.5 points wide in the smallest type that is used.
+        if rect.is_positive() && rect.width() < 3.5 * scale * longest.min(12) as f32 {
+            faults.push(format!("“{words}” is narrower than its longest word: {rect:?}"));
+        }
+    }
+    faults
+}
+
+/// Every width from 320 to 2560 in steps of 40, three heights, three sizes of type.
+#[test]
+fn every_exhibit_fits_every_size() {
+    let mut faults_of_all = vec![];
+    for entry in all() {
+        for type_ in [100u16, 150, 200] {
+            let id = entry.card.id;
+            let mut window = window(&format!("#v1;size={type_};tiles=(exhibit:{id})"), [1280.0, 800.0]);
+            settle(&mut window);
+            for width in (320..=2560).step_by(40) {
+                for height in [540.0, 800.0, 1200.0] {
+                    let size = vec2(width as f32, height);
+                    window.set_size(size);
+                    // The room below the picture is known after a frame.
+                    (0..3).for_each(|_| window.step());
+                    let screen = Rect::from_min_size(egui::Pos2::ZERO, size);
+                    let found = faults(&window, screen, f32::from(type_) / 100.0);
+                    let at = format!("{id} {width}x{height} {type_} %");
+                    faults_of_all.extend(found.into_iter().take(2).map(|it| format!("{at}: {it}")));
+                }
+            }
+        }
+    }
+    let n = faults_of_all.len();
+    assert!(n == 0, "{n} faults:\n{}", faults_of_all[..n.min(60)].join("\n"));
+}
+
+/// Five exhibits side by side: each picture whole, each with its first knobs.
+#[test]
+fn five_exhibits_share_a_screen() {
+    let tile = |i: usize| format!("(exhibit:{})", all()[i].card.id);
+    let link = format!(
+        "#v1;tiles=(split:column,parts:((split:row,parts:({},{},{})),(split:row,parts:({},{}))))",
+        tile(0),
+        tile(1),
+        tile(2),
+        tile(3),
+        tile(4)
+    );
+    for size in [vec2(1920.0, 1080.0), vec2(1440.0, 900.0)] {
+        let mut window = window(&link, size.into());
+        settle(&mut window);
+        let report = report(&window);
+        assert_eq!(report.tiles.len(), 5);
+        for Seen { exhibit, tile, picture, knobs, .. } in report.tiles {
+            assert!(picture.area() > 0.4 * tile.area(), "{exhibit}: {picture:?} of {tile:?}");
+            assert!(tile.expand(1.0).contains_rect(picture), "{exhibit} is cut: {picture:?} of {tile:?}");
+            assert!(knobs.bottom() <= tile.bottom() + 1.0, "{exhibit}: knobs at {knobs:?} of {tile:?}");
+        }
+    }
+}
+
+/// Sixty-two exhibits are a grid, of which only what is in sight is drawn.
+#[test]
+fn the_gallery_is_a_grid_at_any_width() {
+    for width in [320.0, 640.0, 1280.0, 2560.0] {
+        let mut window = window("#v1;gallery=true", [width, 900.0]);
+        (0..6).for_each(|_| window.step());
+        let cards: Vec<Rect> =
+            controls(&window).into_iter().filter(|it| it.1.starts_with("Open ")).map(|it| it.2).collect();
+        assert!(!cards.is_empty(), "{width}");
+        for (i, a) in cards.iter().enumerate() {
+            assert!(a.left() >= 0.0 && a.right() <= width, "{width}: {a:?}");
+            assert!(cards[..i].iter().all(|b| !a.shrink(1.0).intersects(b.shrink(1.0))), "{width}: {a:?}");
+        }
+    }
+}
