@@ -268,13 +268,14 @@ impl Exhibit for MethodWall {
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
         let trace = k.scene.trace;
         k.row(|k| {
+            // A slider begins a line, as its name does not wrap.
+            k.slider("layers that forgot", &mut self.forgotten, 0..=trace.words("forget").len());
             let before = self.reads;
             k.choice("", &mut self.reads, &[(false, "a picture"), (true, "a sentence")]);
             if self.reads != before {
                 // The other model has other layers.
                 (self.layer, self.forgotten) = (None, 0);
             }
-            k.slider("layers that forgot", &mut self.forgotten, 0..=trace.words("forget").len());
             k.pick("layer", &mut self.layer, trace.words("layers"), "last but one");
         });
         let sees = !self.reads;

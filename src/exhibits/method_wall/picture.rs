@@ -114,9 +114,9 @@ fn all(state: &mut MethodWall, wall: &Wall<'_>, ui: &mut Ui, scene: &mut Scene<'
         caption: "",
         missing: None,
     };
-    over(ui, style, &legend, 18.0, |ui| {
+    over(ui, style, &legend, 25.0, |ui| {
         let (n, room, gap, least) =
-            (wall.methods.len(), ui.available_size(), style.grid(1.0), style.grid(7.0));
+            (wall.methods.len(), ui.available_size(), style.grid(1.0), style.grid(6.0));
         let edge = style.grid(0.5); // for the frame of what is chosen
         let wide = |columns: usize| (room.x + gap - edge) / columns as f32 - gap;
         let high = |columns: usize| {
@@ -151,8 +151,10 @@ fn one(
     (i, method): (usize, Method),
     side: f32,
 ) {
-    let (maps, caption, note) = (wall.map(method, Scale::Sequential), wall.name(method), wall.sanity(i));
-    let square = Square { maps, caption: &caption, note: &note, lit: wall.lit(method) };
+    let (maps, caption) = (wall.map(method, Scale::Sequential), method.name());
+    // A letter in the corner leaves the name its room.
+    let note = format!("{} {}", wall.letter(method), wall.sanity(i));
+    let square = Square { maps, caption, note: note.trim(), lit: wall.lit(method) };
     let response = square.show(ui, scene.style, scene.focus, side);
     if response.clicked() {
         state.pick(method, wall.pair);

@@ -111,7 +111,7 @@ pub(super) fn page(wall: &Wall<'_>) -> Option<Page> {
     let n = wall.trace.words("tokens").len();
     wall.trace.get("maps.0").filter(|it| it.shape == [n])?;
     let high = METHODS.len() as f32;
-    let strips = Room::fill(260.0, 22.0 * high).at_most_high(37.0 * high + 60.0);
+    let strips = Room::fill(260.0, 20.0 * high).at_most_high(37.0 * high + 60.0);
     let difference = format!("A − B for {}, {}", wall.class, wall.agreement());
     Some(column([
         panel("all methods", 0, strips).titled(wall.title()).noted(wall.note()).into(),
@@ -131,7 +131,7 @@ pub(super) fn draw(state: &mut MethodWall, panel: &str, ui: &mut Ui, scene: &mut
         missing: None,
     };
     let legend = if difference { wall.difference_legend(&mut words) } else { maps };
-    let least = if difference { 9.0 } else { 18.0 };
+    let least = if difference { 9.0 } else { 30.0 };
     over(ui, scene.style, &legend, least, |ui| {
         let strips = Strips {
             tokens: wall.tokens(),
@@ -210,7 +210,7 @@ impl Strips<'_> {
         let name = (11.0 * style.caption).min(0.4 * room.x);
         let letter = ui.fonts_mut(|it| it.glyph_width(&style.mono(style.caption), '0')) + 1.0;
         let least = letter.max((room.x - name) / self.tokens.len() as f32);
-        let high = (room.y / self.rows.len() as f32).clamp(1.6 * style.caption, style.grid(4.5));
+        let high = (room.y / self.rows.len() as f32).clamp(1.5 * style.caption, style.grid(4.5));
         let cell = vec2(least.min(style.grid(3.0)), high.floor());
         let mut clicked = None;
         ui.horizontal_top(|ui| {

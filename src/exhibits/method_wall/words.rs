@@ -42,23 +42,28 @@ impl<'a> Wall<'a> {
         Some(self.trace.get(name)?.window(0..1)?[0])
     }
 
-    /// A method with its letter, if it is one of the two.
-    pub(super) fn name(&self, method: Method) -> String {
+    /// A or B; nothing for the other methods.
+    pub(super) fn letter(&self, method: Method) -> &'static str {
         match method {
-            it if it == self.pair.a => format!("A {}", it.name()),
-            it if it == self.pair.b => format!("B {}", it.name()),
-            it => it.name().to_owned(),
+            it if it == self.pair.a => "A",
+            it if it == self.pair.b => "B",
+            _ => "",
         }
+    }
+
+    /// A method after its letter.
+    pub(super) fn name(&self, method: Method) -> String {
+        format!("{} {}", self.letter(method), method.name()).trim_start().to_owned()
     }
 
     /// Whether it is one of the two that are compared.
     pub(super) fn lit(&self, method: Method) -> bool {
-        method == self.pair.a || method == self.pair.b
+        !self.letter(method).is_empty()
     }
 
     /// How much map `i` is still what it was before the model forgot.
     pub(super) fn sanity(&self, i: usize) -> String {
-        self.read(&format!("sanity.{i}")).map_or_else(String::new, |it| format!("{it:.2}"))
+        self.read(&format!("sanity.{i}")).map_or_else(String::new, correlation)
     }
 
     /// What is explained, and what was forgotten.
@@ -107,7 +112,7 @@ impl<'a> Wall<'a> {
 
     /// `A − B` in words, and how much their ranks agree.
     pub(super) fn agreement(&self) -> String {
-        self.read("agreement").map_or_else(String::new, |it| format!("rank corr. {it:.2}"))
+        self.read("agreement").map_or_else(String::new, |it| format!("rank corr. {}", correlation(it)))
     }
 
     /// The scale of A minus B.
@@ -154,6 +159,10 @@ impl MethodWall {
             self.pair = Pair { a: method, b: pair.a };
         }
     }
+}
+
+fn correlation(it: f32) -> String {
+    format!("{it:.2}").replace('-', "−")
 }
 
 /// Draws over a legend, which leaves where the room is not `least` steps of the grid high.
