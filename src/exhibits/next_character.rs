@@ -284,6 +284,7 @@ impl Exhibit for NextCharacter {
     }
 
     fn heed(&mut self, ui: &egui::Ui, scene: &mut Scene<'_>) {
+        scene.focus.shown = heads::shown(scene);
         let text = &scene.inputs.text;
         if self.prompt.as_ref() != Some(text) {
             // What was written goes on with another text.

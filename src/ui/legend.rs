@@ -1,6 +1,11 @@
 //! What the colours say.
 
-use egui::{Align2, Color32, Mesh, Pos2, Rect, Response, Role, Sense, StrokeKind, WidgetInfo, pos2, vec2};
+use std::sync::Arc;
+
+use egui::{
+    Align2, Color32, Galley, Mesh, Pos2, Rect, Response, Role, Sense, StrokeKind, Vec2, WidgetInfo, pos2,
+    vec2,
+};
 
 use super::number::short;
 use super::scale::{grey, table};
@@ -18,6 +23,16 @@ pub struct Legend<'a> {
     pub caption: &'a str,
     /// Whether grey cells occur, and what they are: "masked".
     pub missing: Option<&'a str>,
+}
+
+/// A legend in the width that there is.
+struct Laid {
+    words: Arc<Galley>,
+    swatch: Option<Arc<Galley>>,
+    /// Whether the words stand beside the bar.
+    wide: bool,
+    bar: Vec2,
+    size: Vec2,
 }
 
 /// What every value was divided by before it was coloured.
@@ -53,10 +68,10 @@ impl Legend<'_> {
         least: f32,
         picture: impl FnOnce(&mut egui::Ui, f32),
     ) {
-        // Two lines of words even where one does: other words move nothing.
-        let (height, foot) = (ui.available_height(), style.grid(2.75) + 2.8 * style.caption);
-        let room = height - foot >= least;
-        picture(ui, if room { height - foot } else { height });
+        let height = ui.available_height();
+        let above = height - self.lay(ui, style).size.y - style.grid(1.0);
+        let room = above >= least;
+        picture(ui, if room { above } else { height });
         if room {
             ui.add_space(style.grid(0.5));
             self.show(ui, style);
@@ -65,41 +80,45 @@ impl Legend<'_> {
 
     /// Draws the legend: the bar with its numbers, and the words beside it, or below where there is no room.
     pub fn show(&self, ui: &mut egui::Ui, style: &Style) -> Response {
-        let font = style.regular(style.caption);
-        let mut galley = ui.painter().layout_no_wrap(self.words(), font.clone(), style.secondary);
-        let swatch = self
-            .missing
-            .map(|missing| ui.painter().layout_no_wrap(missing.to_owned(), font.clone(), style.secondary));
-        let length = style.grid(if self.range.log { 32.0 } else { 25.0 });
-        let (bar, thick, gap) = (length.min(ui.available_width()), style.grid(1.25), style.grid(2.0));
-        let text = vec2(galley.size().x, style.caption * 1.4);
-        let beside = swatch.as_ref().map_or(0.0, |galley| galley.size().x + thick + style.grid(3.0));
-        let wide = bar + gap + text.x + beside <= ui.available_width();
-        let numbers = thick + style.grid(0.5) + text.y;
-        let size = if wide {
-            vec2(bar + gap + text.x + beside, numbers)
-        } else {
-            galley = ui.painter().layout(self.words(), font, style.secondary, ui.available_width());
-            let below = galley.size().y + text.y * (0.4 + f32::from(u8::from(swatch.is_some())));
-            vec2(bar.max(galley.size().x), numbers + below)
-        };
+        let Laid { words, swatch, wide, bar, size } = self.lay(ui, style);
+        let (thick, line) = (bar.y, style.caption * 1.4);
         let (area, response) = ui.allocate_exact_size(size, Sense::hover());
-        self.bar(ui, style, Rect::from_min_size(area.min, vec2(bar, thick)));
+        self.bar(ui, style, Rect::from_min_size(area.min, bar));
         let mut at = if wide {
-            area.min + vec2(bar + gap, (thick - text.y) / 2.0)
+            area.min + vec2(bar.x + style.grid(2.0), (thick - line) / 2.0)
         } else {
-            area.min + vec2(0.0, numbers)
+            area.min + vec2(0.0, thick + style.grid(0.5) + line)
         };
-        let words = galley.size().y;
-        ui.painter().galley(at, galley, style.secondary);
+        let after = words.size();
+        ui.painter().galley(at, words, style.secondary);
         if let Some(galley) = swatch {
-            at += if wide { vec2(text.x + style.grid(2.0), 0.0) } else { vec2(0.0, words) };
-            let square = Rect::from_min_size(at + vec2(0.0, (text.y - thick) / 2.0), vec2(thick, thick));
+            at += if wide { vec2(after.x + style.grid(2.0), 0.0) } else { vec2(0.0, after.y) };
+            let square = Rect::from_min_size(at + vec2(0.0, (line - thick) / 2.0), vec2(thick, thick));
             ui.painter().rect_filled(square, 2, grey(style.dark));
             ui.painter().galley(at + vec2(thick + style.grid(0.75), 0.0), galley, style.secondary);
         }
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.aloud()));
         response
+    }
+
+    /// What goes where in the width that is available.
+    fn lay(&self, ui: &egui::Ui, style: &Style) -> Laid {
+        let (font, width) = (style.regular(style.caption), ui.available_width());
+        let single = |words: String| ui.painter().layout_no_wrap(words, font.clone(), style.secondary);
+        let (words, swatch) = (single(self.words()), self.missing.map(|it| single(it.to_owned())));
+        let length = style.grid(if self.range.log { 32.0 } else { 25.0 });
+        let bar = vec2(length.min(width), style.grid(1.25));
+        let line = style.caption * 1.4;
+        let beside = swatch.as_ref().map_or(0.0, |it| it.size().x + bar.y + style.grid(3.0));
+        let (all, numbers) =
+            (bar.x + style.grid(2.0) + words.size().x + beside, bar.y + style.grid(0.5) + line);
+        if all <= width {
+            return Laid { words, swatch, wide: true, bar, size: vec2(all, numbers) };
+        }
+        let words = ui.painter().layout(self.words(), font.clone(), style.secondary, width);
+        let below = words.size().y + line * (0.4 + f32::from(u8::from(swatch.is_some())));
+        let size = vec2(bar.x.max(words.size().x), numbers + below);
+        Laid { words, swatch, wide: false, bar, size }
     }
 
     fn words(&self) -> String {

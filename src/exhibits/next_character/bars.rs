@@ -87,7 +87,10 @@ impl Bar<'_> {
         let (style, painter) = (scene.style, ui.painter());
         let (left, right) = (rect.left() + self.label, rect.right() - style.grid(7.0));
         let length = |p: f64| (right - left) * (p / self.longest) as f32;
-        let (ink, font) = (if follows { style.accent } else { style.text }, style.mono(style.body));
+        let (ink, font) = (
+            if follows { style.accent } else { style.text },
+            style.mono(style.body.min(0.72 * rect.height())),
+        );
         painter.text(
             pos2(left - style.grid(1.0), rect.center().y),
             Align2::RIGHT_CENTER,

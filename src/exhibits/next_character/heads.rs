@@ -47,6 +47,11 @@ fn spot((l, h): (usize, usize)) -> Spot {
     Spot { layer: Some(l), head: Some(h), ..Spot::default() }
 }
 
+/// The layer and head that are shown.
+pub(super) fn shown(scene: &Scene<'_>) -> Spot {
+    chosen(&patterns(scene.trace), scene.focus.spot()).map_or_else(Spot::default, spot)
+}
+
 /// What the lit head looks at from position `at`, `[pos]`.
 pub(super) fn looks(scene: &Scene<'_>, at: usize) -> Option<Vec<f32>> {
     let layers = patterns(scene.trace);
@@ -88,7 +93,7 @@ pub(super) fn all(state: &mut NextCharacter, ui: &mut egui::Ui, scene: &mut Scen
         name: &name,
     };
     let mut picked = None;
-    LEGEND.below(ui, style, style.grid(12.0), |ui, height| {
+    LEGEND.below(ui, style, style.grid(24.0), |ui, height| {
         picked = Some(grid.show(ui, style, egui::vec2(ui.available_width(), height)));
     });
     let Some(picked) = picked else { return };

@@ -14,15 +14,15 @@ const LEGEND: Legend<'_> = Legend {
     scale: Scale::Sequential,
     range: Range::UNIT,
     divided: Divided::Not,
-    caption: "probability of the first choice; framed: it follows",
+    caption: "its probability; framed: it follows",
     missing: None,
 };
 
 /// A line a layer and two more; those of a deep model scroll.
 pub(super) fn room(reading: &Reading) -> Panel {
     let rows = (reading.stages() + 2) as f32;
-    let room = Room::fill(220.0, 18.0 * rows.min(9.0)).at_most_high(28.0 * rows + 62.0);
-    panel("logit lens", 2, room).titled("Logit lens: what each layer would say comes next")
+    let room = Room::fill(220.0, 18.0 * rows.min(9.0)).at_most_high(22.0 * rows + 50.0);
+    panel("logit lens", 2, room).titled("Logit lens: the first choice of every layer")
 }
 
 /// Draws the lens; its rows share the height.

@@ -51,7 +51,11 @@ fn characters(reading: &Reading, ui: &mut egui::Ui, scene: &mut Scene<'_>, heigh
     let mut hit = None;
     for (i, (token, place)) in reading.tokens.iter().zip(&places).enumerate() {
         let rect = place.translate(area.min.to_vec2());
-        let chip = ui.interact(rect, response.id.with(i), Sense::click());
+        let seen = rect.intersect(ui.clip_rect());
+        if !seen.is_positive() {
+            continue;
+        }
+        let chip = ui.interact(seen, response.id.with(i), Sense::click());
         chip.widget_info(|| {
             WidgetInfo::selected(Role::Button, true, i == at, format!("{} ({i})", visible(token)))
         });
