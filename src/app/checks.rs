@@ -85,26 +85,37 @@ impl Checks {
         }
     }
 
-    /// How many checks hold, in words.
-    pub(super) fn tally(&self, exhibit: &dyn Exhibit, compute: Compute) -> String {
+    /// How many checks hold of how many, as far as they were measured.
+    fn count(&self, exhibit: &dyn Exhibit, compute: Compute) -> (Option<usize>, usize) {
         let checks = exhibit.checks();
         let applied: Vec<&Check> = checks.iter().filter(|it| applies(it, compute)).collect();
-        let known = |it: &&&Check| self.known.get(&key(exhibit, it)).is_some();
-        let holds = |it: &&&Check| match self.known.get(&key(exhibit, it)) {
-            Some(State::Value(value)) => *value <= it.tolerance,
-            _ => false,
-        };
-        let (count, held) = (applied.len(), applied.iter().filter(holds).count());
-        if applied.iter().any(|it| known(&it)) {
-            format!("{held} of {count} checks hold")
-        } else {
-            format!("{count} checks")
+        let known: Vec<bool> = applied
+            .iter()
+            .filter_map(|it| match self.known.get(&key(exhibit, it))? {
+                State::Value(value) => Some(*value <= it.tolerance),
+                State::Failed(_) => Some(false),
+            })
+            .collect();
+        let held = known.iter().filter(|it| **it).count();
+        ((!known.is_empty()).then_some(held), applied.len())
+    }
+
+    /// How many checks hold, in words.
+    pub(super) fn tally(&self, exhibit: &dyn Exhibit, compute: Compute) -> String {
+        match self.count(exhibit, compute) {
+            (Some(held), all) => format!("{held} of {all} checks hold"),
+            (None, all) => format!("{all} checks"),
         }
     }
 
     /// All badges behind one button, for a tile without room for them.
     pub(super) fn chip(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
-        let words = RichText::new(format!("{} ▾", self.tally(exhibit, compute)));
+        let mut words = format!("{} ▾", self.tally(exhibit, compute));
+        if ui.available_width() < 9.0 * style.body {
+            let (held, all) = self.count(exhibit, compute);
+            words = format!("✓ {} / {all}", held.map_or_else(|| "…".to_owned(), |it| it.to_string()));
+        }
+        let words = RichText::new(words);
         let words = words.font(style.regular(style.caption)).color(style.accent);
         let button = ui.add(egui::Button::new(words).frame(false));
         egui::Popup::menu(&button).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(|ui| {

@@ -202,10 +202,22 @@ impl<'k, 's> Knobs<'k, 's> {
         match &mut self.visit {
             Visit::Into { ui, compact } => {
                 let width = ui.spacing().slider_width;
-                if *compact {
-                    ui.spacing_mut().slider_width = 0.6 * width;
+                let mut slider = more(egui::Slider::new(value, range));
+                // A slider does not break by itself.
+                let words = name.chars().count() as f32 * 0.55 * self.scene.style.body;
+                let share = if *compact { 0.4 } else { 1.0 };
+                let needs = words + share * width + 4.0 * self.scene.style.body;
+                if ui.available_size_before_wrap().x < needs {
+                    ui.end_row();
                 }
-                let changed = ui.add(more(egui::Slider::new(value, range).text(name))).changed();
+                if *compact {
+                    // The name by itself, so that it wraps.
+                    ui.label(name);
+                    ui.spacing_mut().slider_width = 0.4 * width;
+                } else {
+                    slider = slider.text(name);
+                }
+                let changed = ui.add(slider).changed();
                 ui.spacing_mut().slider_width = width;
                 changed
             }

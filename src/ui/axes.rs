@@ -39,9 +39,11 @@ impl Axes<'_> {
         self.cells(ui, style, &plan);
         let painter = ui.painter();
         painter.rect_stroke(plan.map, 0, style.hair(), StrokeKind::Outside);
-        painter.text(area.min, Align2::LEFT_TOP, WORDS, style.regular(style.caption), style.secondary);
-        plan.row_labels(self, ui, style);
-        plan.column_labels(self, ui, style);
+        if !plan.bare {
+            painter.text(area.min, Align2::LEFT_TOP, WORDS, style.regular(style.caption), style.secondary);
+            plan.row_labels(self, ui, style);
+            plan.column_labels(self, ui, style);
+        }
         plan.cross_hair(self, ui, style);
         let at = response.interact_pointer_pos().or(response.hover_pos());
         let (query, key) = at.map_or((None, None), |at| plan.under(at));
@@ -145,30 +147,35 @@ struct Plan {
     line: f32,
     /// Between labels and map.
     gap: f32,
+    /// Whether there is no room for labels.
+    bare: bool,
 }
 
 impl Plan {
     fn new(axes: &Axes<'_>, ui: &egui::Ui, style: &Style, space: Vec2) -> Self {
         let font = style.mono(style.caption);
         let advance = ui.fonts_mut(|fonts| fonts.glyph_width(&font, '0'));
+        // In a small room labels would leave nothing to the map: the read-out names what the pointer is on.
+        let bare = space.min_elem() < style.grid(23.0);
+        let share = if bare { 0.0 } else { 1.0 };
         let words = ui.fonts_mut(|fonts| {
             let font = style.regular(style.caption);
-            fonts.layout_no_wrap(WORDS.to_owned(), font, style.secondary).size()
+            share * fonts.layout_no_wrap(WORDS.to_owned(), font, style.secondary).size()
         });
         let lengths = |tokens: &[String]| -> Vec<f32> {
-            tokens.iter().map(|token| label(token).chars().count() as f32 * advance).collect()
+            tokens.iter().map(|token| share * label(token).chars().count() as f32 * advance).collect()
         };
         let longest = |lengths: &[f32]| lengths.iter().copied().fold(0.0, f32::max);
         let (rows, columns) = (lengths(axes.queries), lengths(axes.keys));
-        let (line, gap) = (style.caption * 1.12, style.grid(1.0));
+        let (line, gap) = (share * style.caption * 1.12, share * style.grid(1.0));
         let (left, count) =
             (longest(&rows) + gap, vec2(columns.len() as f32, rows.len() as f32).max(Vec2::splat(1.0)));
         let (map, whole, cell) = (Rect::ZERO, Rect::ZERO, Vec2::ZERO);
-        let mut plan = Self { size: space, map, whole, cell, angle: None, line, gap };
+        let mut plan = Self { size: space, map, whole, cell, angle: None, line, gap, bare };
         // The labels need room that depends on the cells' size, which depends on the room: three rounds settle it.
         let mut cell = (space.x - left) / count.x;
         for _ in 0..3 {
-            plan.angle = (longest(&columns) + gap > cell).then(|| slant(line, cell).asin());
+            plan.angle = (!bare && longest(&columns) + gap > cell).then(|| slant(line, cell).asin());
             let (sin, cos) = plan.angle.map_or((0.0, 1.0), f32::sin_cos);
             let band = longest(&columns) * sin + line * cos;
             let first = columns.first().copied().unwrap_or(0.0);
