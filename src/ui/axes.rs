@@ -31,7 +31,12 @@ impl Axes<'_> {
     /// Draws the map as large as the width allows, at most `height` points high with its labels. Ctrl and the wheel, or two
     /// fingers, zoom into it.
     pub fn show(&self, ui: &mut egui::Ui, style: &Style, height: f32) -> Hit {
-        let mut plan = Plan::new(self, ui, style, vec2(ui.available_width(), height));
+        let space = vec2(ui.available_width(), height);
+        let mut plan = Plan::new(self, ui, style, space, true);
+        if plan.map.height() < 0.5 * space.y.min(space.x) {
+            // Where they would take more room than the map, columns go without words: they are those of the rows.
+            plan = Plan::new(self, ui, style, space, false);
+        }
         let (area, response) = ui.allocate_exact_size(plan.size, Sense::click());
         plan.map = plan.map.translate(area.min.to_vec2());
         let view = zoom(ui, &response, plan.map, plan.map.size() / plan.cell);
@@ -39,9 +44,11 @@ impl Axes<'_> {
         self.cells(ui, style, &plan);
         let painter = ui.painter();
         painter.rect_stroke(plan.map, 0, style.hair(), StrokeKind::Outside);
-        painter.text(area.min, Align2::LEFT_TOP, WORDS, style.regular(style.caption), style.secondary);
         plan.row_labels(self, ui, style);
-        plan.column_labels(self, ui, style);
+        if plan.named {
+            painter.text(area.min, Align2::LEFT_TOP, WORDS, style.regular(style.caption), style.secondary);
+            plan.column_labels(self, ui, style);
+        }
         plan.cross_hair(self, ui, style);
         let at = response.interact_pointer_pos().or(response.hover_pos());
         let (query, key) = at.map_or((None, None), |at| plan.under(at));
@@ -139,6 +146,8 @@ struct Plan {
     /// Where it would be if all of it were seen.
     whole: Rect,
     cell: Vec2,
+    /// Whether columns have labels.
+    named: bool,
     /// Angle of the column labels, which are slanted where they are wider than a cell.
     angle: Option<f32>,
     /// Distance of two labels that do not touch.
@@ -148,7 +157,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(axes: &Axes<'_>, ui: &egui::Ui, style: &Style, space: Vec2) -> Self {
+    fn new(axes: &Axes<'_>, ui: &egui::Ui, style: &Style, space: Vec2, named: bool) -> Self {
         let font = style.mono(style.caption);
         let advance = ui.fonts_mut(|fonts| fonts.glyph_width(&font, '0'));
         let words = ui.fonts_mut(|fonts| {
@@ -164,7 +173,7 @@ impl Plan {
         let (left, count) =
             (longest(&rows) + gap, vec2(columns.len() as f32, rows.len() as f32).max(Vec2::splat(1.0)));
         let (map, whole, cell) = (Rect::ZERO, Rect::ZERO, Vec2::ZERO);
-        let mut plan = Self { size: space, map, whole, cell, angle: None, line, gap };
+        let mut plan = Self { size: space, map, whole, cell, named, angle: None, line, gap };
         // The labels need room that depends on the cells' size, which depends on the room: three rounds settle it.
         let mut cell = (space.x - left) / count.x;
         for _ in 0..3 {
@@ -173,13 +182,14 @@ impl Plan {
             let band = longest(&columns) * sin + line * cos;
             let first = columns.first().copied().unwrap_or(0.0);
             let beside = left + plan.angle.map_or(0.0, |_| (cell - line) / 2.0 + first * cos);
-            let top = band + gap + if words.x + gap > beside { words.y + gap / 2.0 } else { 0.0 };
+            let above = band + gap + if words.x + gap > beside { words.y + gap / 2.0 } else { 0.0 };
+            let top = if named { above } else { style.hair().width };
             let overhang =
                 |(j, length): (usize, &f32)| (length + line) * cos - (count.x - j as f32 - 0.5) * cell;
             let right = columns.iter().enumerate().map(overhang).fold(0.0, f32::max);
-            let right = if plan.angle.is_some() { right } else { 0.0 };
+            let right = if named && plan.angle.is_some() { right } else { 0.0 };
             let fit = (space - vec2(left + right, top)) / count;
-            cell = fit.min_elem().clamp(1.0 / ui.pixels_per_point(), 72.0 * style.scale);
+            cell = fit.min_elem().clamp(0.05, 72.0 * style.scale);
             plan.map = Rect::from_min_size(pos2(left, top), snap(cell, ui.pixels_per_point()) * count);
             plan.size = plan.map.max.to_vec2() + vec2(right + style.hair().width, style.hair().width);
         }
