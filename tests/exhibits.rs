@@ -174,7 +174,12 @@ fn panels(
 ) -> Option<usize> {
     let mut names = None;
     for width in [390.0, 1280.0] {
-        let mut harness = Harness::builder().with_size([width, 700.0]).build_ui(|ui| {
+        let look = style.clone();
+        let builder = Harness::builder().with_size([width, 700.0]).with_context_setup(move |ctx| {
+            install_fonts(ctx);
+            look.apply(ctx);
+        });
+        let mut harness = builder.build_ui(|ui| {
             let (inputs, pick) = (&mut *inputs, &mut false);
             let mut scene = Scene { trace, focus: &mut *focus, style, inputs, zoo, pick };
             let rect = ui.max_rect();

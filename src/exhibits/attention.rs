@@ -5,6 +5,7 @@
 //! Switching a head off zeroes its output `z` (or puts its mean over the tokens there), and the model is run again
 //! beside the original: what changes downstream is measured, not guessed.
 
+mod grid;
 mod picture;
 
 use std::sync::Arc;
@@ -243,14 +244,14 @@ impl Exhibit for Attention {
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
         k.row(|k| {
-            let what = [(What::Head, "one head"), (What::Mean, "mean of heads"), (What::Rollout, "rollout")];
-            k.choice("", &mut self.what, &what);
-            k.choice("", &mut self.picture, &[(Picture::Map, "map"), (Picture::Lines, "lines")]);
             let last = picture::layers(k.scene.trace).saturating_sub(1);
             let (mut layer, _) = picture::place(k.scene.trace, k.scene.focus.locked);
             if k.slider("layer", &mut layer, 0..=last) {
                 k.scene.focus.lock(Spot { layer: Some(layer), ..Spot::default() });
             }
+            let what = [(What::Head, "one head"), (What::Mean, "mean of heads"), (What::Rollout, "rollout")];
+            k.choice("", &mut self.what, &what);
+            k.choice("", &mut self.picture, &[(Picture::Map, "map"), (Picture::Lines, "lines")]);
         });
         k.row(|k| {
             let click = [(Click::Look, "shows a head"), (Click::Switch, "switches it off")];
@@ -291,7 +292,7 @@ impl Exhibit for Attention {
         if panel.ends_with("map") {
             picture::large(self, ui, scene, scope);
         } else {
-            picture::all_heads(self, ui, scene, scope);
+            grid::all_heads(self, ui, scene, scope);
         }
     }
 
@@ -300,7 +301,7 @@ impl Exhibit for Attention {
         if panel.ends_with("map") {
             picture::map_figure(self, scene, scope)
         } else {
-            picture::heads_figure(self, scene, scope)
+            grid::heads_figure(self, scene, scope)
         }
     }
 

@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_wide_page_is_as_described_and_a_narrow_one_a_column() {
-        let wide = arranged(1000.0, 500.0);
+        let wide = arranged(1100.0, 500.0);
         assert_eq!(wide.placed.len(), 3);
         assert_eq!(wide.placed[0].1.width(), 500.0, "a square takes what its height can use");
         assert_eq!(wide.placed[2].1.height(), 80.0, "no more than helps");

@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 
 use egui::emath::Numeric;
-use egui::{ComboBox, RichText, TextEdit, Ui};
+use egui::{ComboBox, RichText, Role, TextEdit, Ui, WidgetInfo};
 
 use crate::exhibits::Scene;
 use crate::models::Kind;
@@ -139,11 +139,13 @@ impl<'k, 's> Knobs<'k, 's> {
             Visit::Into { ui, compact } if *compact || words.len() > FEW => {
                 let now = words.iter().find(|it| it.0 == *value).map_or("", |it| it.1);
                 let said = if name.is_empty() { now.to_owned() } else { format!("{name}: {now}") };
-                ComboBox::from_id_salt((name, words[0].1)).selected_text(said).show_ui(ui, |ui| {
+                let list = ComboBox::from_id_salt((name, words[0].1)).selected_text(&said);
+                let list = list.show_ui(ui, |ui| {
                     for (it, words) in words {
                         ui.selectable_value(value, *it, *words);
                     }
                 });
+                list.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, &said));
             }
             Visit::Into { ui, .. } => {
                 if !name.is_empty() {
@@ -202,22 +204,14 @@ impl<'k, 's> Knobs<'k, 's> {
         match &mut self.visit {
             Visit::Into { ui, compact } => {
                 let width = ui.spacing().slider_width;
-                let mut slider = more(egui::Slider::new(value, range));
                 // A slider does not break by itself.
                 let words = name.chars().count() as f32 * 0.55 * self.scene.style.body;
                 let share = if *compact { 0.4 } else { 1.0 };
-                let needs = words + share * width + 4.0 * self.scene.style.body;
-                if ui.available_size_before_wrap().x < needs {
+                if ui.available_size_before_wrap().x < words + share * width + 6.0 * self.scene.style.body {
                     ui.end_row();
                 }
-                if *compact {
-                    // The name by itself, so that it wraps.
-                    ui.label(name);
-                    ui.spacing_mut().slider_width = 0.4 * width;
-                } else {
-                    slider = slider.text(name);
-                }
-                let changed = ui.add(slider).changed();
+                ui.spacing_mut().slider_width = share * width;
+                let changed = ui.add(more(egui::Slider::new(value, range).text(name))).changed();
                 ui.spacing_mut().slider_width = width;
                 changed
             }
@@ -279,9 +273,9 @@ impl<'k, 's> Knobs<'k, 's> {
     pub fn text(&mut self, name: &str, value: &mut String, hint: &str) {
         match &mut self.visit {
             Visit::Into { ui, .. } => {
-                ui.label(name);
+                let label = ui.label(name).id;
                 let width = (20.0 * ui.spacing().interact_size.y).min(ui.available_width());
-                ui.add(TextEdit::singleline(value).hint_text(hint).desired_width(width));
+                ui.add(TextEdit::singleline(value).hint_text(hint).desired_width(width)).labelled_by(label);
             }
             Visit::List(found) => found.push(Knob { name: name.to_owned(), choices: vec![] }),
             Visit::Turn(turn) => {

@@ -31,7 +31,12 @@ impl Axes<'_> {
     /// Draws the map as large as the width allows, at most `height` points high with its labels. Ctrl and the wheel, or two
     /// fingers, zoom into it.
     pub fn show(&self, ui: &mut egui::Ui, style: &Style, height: f32) -> Hit {
-        let mut plan = Plan::new(self, ui, style, vec2(ui.available_width(), height));
+        let space = vec2(ui.available_width(), height);
+        let mut plan = Plan::new(self, ui, style, space, true);
+        if plan.map.height() < 0.5 * space.y.min(space.x) {
+            // Where they would take more room than the map, columns go without words: they are those of the rows.
+            plan = Plan::new(self, ui, style, space, false);
+        }
         let (area, response) = ui.allocate_exact_size(plan.size, Sense::click());
         plan.map = plan.map.translate(area.min.to_vec2());
         let view = zoom(ui, &response, plan.map, plan.map.size() / plan.cell);
@@ -39,9 +44,9 @@ impl Axes<'_> {
         self.cells(ui, style, &plan);
         let painter = ui.painter();
         painter.rect_stroke(plan.map, 0, style.hair(), StrokeKind::Outside);
-        if !plan.bare {
+        plan.row_labels(self, ui, style);
+        if plan.named {
             painter.text(area.min, Align2::LEFT_TOP, WORDS, style.regular(style.caption), style.secondary);
-            plan.row_labels(self, ui, style);
             plan.column_labels(self, ui, style);
         }
         plan.cross_hair(self, ui, style);
@@ -141,52 +146,50 @@ struct Plan {
     /// Where it would be if all of it were seen.
     whole: Rect,
     cell: Vec2,
+    /// Whether columns have labels.
+    named: bool,
     /// Angle of the column labels, which are slanted where they are wider than a cell.
     angle: Option<f32>,
     /// Distance of two labels that do not touch.
     line: f32,
     /// Between labels and map.
     gap: f32,
-    /// Whether there is no room for labels.
-    bare: bool,
 }
 
 impl Plan {
-    fn new(axes: &Axes<'_>, ui: &egui::Ui, style: &Style, space: Vec2) -> Self {
+    fn new(axes: &Axes<'_>, ui: &egui::Ui, style: &Style, space: Vec2, named: bool) -> Self {
         let font = style.mono(style.caption);
         let advance = ui.fonts_mut(|fonts| fonts.glyph_width(&font, '0'));
-        // In a small room labels would leave nothing to the map: the read-out names what the pointer is on.
-        let bare = space.min_elem() < style.grid(23.0);
-        let share = if bare { 0.0 } else { 1.0 };
         let words = ui.fonts_mut(|fonts| {
             let font = style.regular(style.caption);
-            share * fonts.layout_no_wrap(WORDS.to_owned(), font, style.secondary).size()
+            fonts.layout_no_wrap(WORDS.to_owned(), font, style.secondary).size()
         });
         let lengths = |tokens: &[String]| -> Vec<f32> {
-            tokens.iter().map(|token| share * label(token).chars().count() as f32 * advance).collect()
+            tokens.iter().map(|token| label(token).chars().count() as f32 * advance).collect()
         };
         let longest = |lengths: &[f32]| lengths.iter().copied().fold(0.0, f32::max);
         let (rows, columns) = (lengths(axes.queries), lengths(axes.keys));
-        let (line, gap) = (share * style.caption * 1.12, share * style.grid(1.0));
+        let (line, gap) = (style.caption * 1.12, style.grid(1.0));
         let (left, count) =
             (longest(&rows) + gap, vec2(columns.len() as f32, rows.len() as f32).max(Vec2::splat(1.0)));
         let (map, whole, cell) = (Rect::ZERO, Rect::ZERO, Vec2::ZERO);
-        let mut plan = Self { size: space, map, whole, cell, angle: None, line, gap, bare };
+        let mut plan = Self { size: space, map, whole, cell, named, angle: None, line, gap };
         // The labels need room that depends on the cells' size, which depends on the room: three rounds settle it.
         let mut cell = (space.x - left) / count.x;
         for _ in 0..3 {
-            plan.angle = (!bare && longest(&columns) + gap > cell).then(|| slant(line, cell).asin());
+            plan.angle = (longest(&columns) + gap > cell).then(|| slant(line, cell).asin());
             let (sin, cos) = plan.angle.map_or((0.0, 1.0), f32::sin_cos);
             let band = longest(&columns) * sin + line * cos;
             let first = columns.first().copied().unwrap_or(0.0);
             let beside = left + plan.angle.map_or(0.0, |_| (cell - line) / 2.0 + first * cos);
-            let top = band + gap + if words.x + gap > beside { words.y + gap / 2.0 } else { 0.0 };
+            let above = band + gap + if words.x + gap > beside { words.y + gap / 2.0 } else { 0.0 };
+            let top = if named { above } else { style.hair().width };
             let overhang =
                 |(j, length): (usize, &f32)| (length + line) * cos - (count.x - j as f32 - 0.5) * cell;
             let right = columns.iter().enumerate().map(overhang).fold(0.0, f32::max);
-            let right = if plan.angle.is_some() { right } else { 0.0 };
+            let right = if named && plan.angle.is_some() { right } else { 0.0 };
             let fit = (space - vec2(left + right, top)) / count;
-            cell = fit.min_elem().clamp(1.0 / ui.pixels_per_point(), 72.0 * style.scale);
+            cell = fit.min_elem().clamp(0.05, 72.0 * style.scale);
             plan.map = Rect::from_min_size(pos2(left, top), snap(cell, ui.pixels_per_point()) * count);
             plan.size = plan.map.max.to_vec2() + vec2(right + style.hair().width, style.hair().width);
         }
