@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egui::{ScrollArea, Ui, Vec2};
 
-use super::words::{Wall, over};
+use super::words::{Wall, over, table};
 use super::{CARD, GRID, MethodWall};
 use crate::exhibits::Scene;
 use crate::exhibits::looking::{self, Looking, value};
@@ -114,7 +114,7 @@ fn all(state: &mut MethodWall, wall: &Wall<'_>, ui: &mut Ui, scene: &mut Scene<'
         caption: "",
         missing: None,
     };
-    over(ui, style, &legend, 25.0, |ui| {
+    over(ui, style, &legend, 18.0, |ui| {
         let (n, room, gap, least) =
             (wall.methods.len(), ui.available_size(), style.grid(1.0), style.grid(6.0));
         let edge = style.grid(0.5); // for the frame of what is chosen
@@ -230,7 +230,7 @@ pub(super) fn figure(wall: &Wall<'_>, panel: &str) -> Option<Figure> {
             let places = (0..GRID * GRID).map(|k| format!("{},{}", k / GRID, k % GRID)).collect();
             let values: Option<Vec<_>> = (0..wall.methods.len()).map(|i| wall.places(i)).collect();
             let labels = ["method", "row,column"];
-            Some(wall.figure(&wall.title(), labels, [rows, places], values?.concat(), Range::UNIT))
+            Some(table(&wall.title(), labels, [rows, places], values?.concat(), Range::UNIT))
         }
         what => {
             let values = wall.tested(what)?.concat();
@@ -244,7 +244,7 @@ pub(super) fn figure(wall: &Wall<'_>, panel: &str) -> Option<Figure> {
             let labels =
                 ["method", if what == "deletion" { "of all places black" } else { "of all places shown" }];
             let title = format!("{what}, evidence for {} (logit)", wall.class);
-            Some(wall.figure(&title, labels, [vec![a, b], steps], values, range))
+            Some(table(&title, labels, [vec![a, b], steps], values, range))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use egui::{Align2, Rect, RichText, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, vec2};
 
-use super::words::{Wall, over};
+use super::words::{Wall, over, table};
 use super::{MethodWall, forget, keep_sanity};
 use crate::exhibits::Scene;
 use crate::exhibits::next_character::visible;
@@ -173,7 +173,9 @@ impl Wall<'_> {
         let row = |(i, method): (usize, &Method)| {
             let values = self.values(&format!("maps.{i}")).map(|mut values| {
                 let peak = values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-                values.iter_mut().for_each(|it| *it /= peak);
+                for it in &mut values {
+                    *it /= peak;
+                }
                 values
             });
             let words = format!("{}  {}", self.name(*method), self.sanity(i)).trim_end().to_owned();
@@ -190,7 +192,7 @@ impl Wall<'_> {
         let [a, b] = [self.pair.a, self.pair.b].map(|it| self.name(it));
         let title = if difference { format!("{a} − {b} for {}", self.class) } else { self.title() };
         let range = if difference { Range::signed(1.0) } else { Range::UNIT };
-        Some(self.figure(&title, ["method", "character"], [words, self.tokens()], values?.concat(), range))
+        Some(table(&title, ["method", "character"], [words, self.tokens()], values?.concat(), range))
     }
 }
 

@@ -93,8 +93,7 @@ impl<'a> Wall<'a> {
             return "Nothing is left of what was learnt, and every map has changed.".to_owned();
         }
         format!(
-            "Everything is forgotten, and still the same by more than {SAME} (rank correlation): {}. They show what is looked \
-             at more than the model.",
+            "Everything is forgotten, and these still look the same (rank correlation over {SAME}): {}",
             accused.join(", ")
         )
     }
@@ -126,29 +125,28 @@ impl<'a> Wall<'a> {
             missing: None,
         }
     }
+}
 
-    /// A table for papers, one row of `values` for each of `rows`.
-    pub(super) fn figure(
-        &self,
-        title: &str,
-        labels: [&str; 2],
-        [rows, columns]: [Vec<String>; 2],
-        values: Vec<f32>,
-        range: Range,
-    ) -> Figure {
-        Figure {
-            title: format!("{}: {title}", CARD.title),
-            caption: format!("{}, arXiv {} ({}).", CARD.paper, CARD.reference, CARD.year),
-            x_label: labels[1].to_owned(),
-            y_label: labels[0].to_owned(),
-            x_tokens: columns,
-            y_tokens: rows,
-            values,
-            range,
-            scale: if range.min < 0.0 { Scale::Diverging } else { Scale::Sequential },
-            dark: false,
-            link: String::new(),
-        }
+/// A table for papers, one row of `values` for each of `rows`.
+pub(super) fn table(
+    title: &str,
+    labels: [&str; 2],
+    [rows, columns]: [Vec<String>; 2],
+    values: Vec<f32>,
+    range: Range,
+) -> Figure {
+    Figure {
+        title: format!("{}: {title}", CARD.title),
+        caption: format!("{}, arXiv {} ({}).", CARD.paper, CARD.reference, CARD.year),
+        x_label: labels[1].to_owned(),
+        y_label: labels[0].to_owned(),
+        x_tokens: columns,
+        y_tokens: rows,
+        values,
+        range,
+        scale: if range.min < 0.0 { Scale::Diverging } else { Scale::Sequential },
+        dark: false,
+        link: String::new(),
     }
 }
 
