@@ -304,10 +304,13 @@ impl Exhibit for NextCharacter {
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
         let reading = self.seen.as_ref()?;
-        Some(row([
-            column([text::room().into(), bars::room(reading, scene).into()]),
-            column([lens::room(reading).into(), row(heads::panels(scene))]),
-        ]))
+        let (text, bars) = (text::room().into(), bars::room(reading, scene).into());
+        let lens = Page::from(lens::room(reading));
+        let right = match heads::panels(scene) {
+            Some(heads) => column([lens, row(heads)]),
+            None => lens,
+        };
+        Some(row([column([text, bars]), right]))
     }
 
     fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
@@ -322,8 +325,8 @@ impl Exhibit for NextCharacter {
     }
 
     fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
-        let seen = self.seen.clone().filter(|_| self.has_seen(scene));
-        let reading = seen.or_else(|| Reading::of(scene.trace).map(Arc::new));
+        let newer = (!self.has_seen(scene)).then(|| Reading::of(scene.trace).map(Arc::new)).flatten();
+        let reading = newer.or(self.seen.clone());
         let figure = match panel {
             "text" => text::figure_of(&*reading?),
             "what comes next" => bars::figure_of(self, &*reading?, scene),

@@ -1,7 +1,5 @@
 //! Who looks where: all heads as thumbnails, and one of them large.
 
-use egui::RichText;
-
 use super::reading::visible;
 use super::{NextCharacter, figure};
 use crate::exhibits::Scene;
@@ -61,27 +59,22 @@ pub(super) fn looks(scene: &Scene<'_>, at: usize) -> Option<Vec<f32>> {
     values.get(at * n..(at + 1) * n).map(<[f32]>::to_vec)
 }
 
-/// The two panels of attention. Those of a recorded picture have the place that they need when the model is there.
-pub(super) fn panels(scene: &Scene<'_>) -> [Page; 2] {
+/// The two panels of attention; none in a recorded picture, which has no patterns.
+pub(super) fn panels(scene: &Scene<'_>) -> Option<[Page; 2]> {
     let layers = patterns(scene.trace);
-    let shape = [layers.first().map_or(4, |it| it.shape[0]), layers.len()].map(|it| it.max(4) as f32);
+    let (l, h) = chosen(&layers, scene.focus.spot())?;
+    let shape = [layers[0].shape[0], layers.len()].map(|it| it as f32);
     let [wide, high] = shape.map(|it| 96.0 * it + 21.0);
-    let least = shape.map(|it| (12.0 * it).max(96.0) + 21.0);
-    let all = Room::shaped(shape[0] / shape[1], least, [21.0, 80.0]);
-    let title = chosen(&layers, scene.focus.spot())
-        .map_or_else(|| "One head".to_owned(), |(l, h)| format!("Layer {l}, head {h}"));
-    [
-        panel("all heads", 3, all.at_most_wide(wide).at_most_high(high + 59.0))
-            .titled("Who looks where")
-            .into(),
-        panel("head map", 4, Room::shaped(1.0, [150.0, 150.0], [24.0, 100.0])).titled(title).into(),
-    ]
+    let room = Room::shaped(shape[0] / shape[1], shape.map(|it| (12.0 * it).max(96.0) + 21.0), [21.0, 21.0]);
+    let all = panel("all heads", 3, room.at_most_wide(wide).at_most_high(high + 59.0));
+    let one = panel("head map", 4, Room::shaped(1.0, [150.0, 150.0], [24.0, 100.0]));
+    Some([all.titled("Who looks where").into(), one.titled(format!("Layer {l}, head {h}")).into()])
 }
 
 /// All heads as thumbnails; a click shows one, or switches it.
 pub(super) fn all(state: &mut NextCharacter, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
     let layers = patterns(scene.trace);
-    let Some(shown) = chosen(&layers, scene.focus.spot()) else { return absent(ui, scene) };
+    let Some(shown) = chosen(&layers, scene.focus.spot()) else { return };
     let style = scene.style;
     let marks = |l, h| Mark { off: state.off.contains(&(l, h)), ..Mark::default() };
     let name = |l, h| named((l, h));
@@ -115,7 +108,7 @@ pub(super) fn all(state: &mut NextCharacter, ui: &mut egui::Ui, scene: &mut Scen
 /// The map of the lit head with its characters.
 pub(super) fn one(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
     let layers = patterns(scene.trace);
-    let Some((l, h)) = chosen(&layers, scene.focus.spot()) else { return absent(ui, scene) };
+    let Some((l, h)) = chosen(&layers, scene.focus.spot()) else { return };
     let (style, maps, name) = (scene.style, maps(layers[l]), named((l, h)));
     let tokens: Vec<String> = scene.trace.words("tokens").iter().map(|it| visible(it)).collect();
     if tokens.len() != maps.rows {
@@ -139,11 +132,6 @@ pub(super) fn one(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
         hit.response.clone().on_hover_text_at_pointer(words);
     }
     hit.link(scene.focus, spot((l, h)));
-}
-
-fn absent(ui: &mut egui::Ui, scene: &Scene<'_>) {
-    let words = RichText::new("The heads appear when the model is there.");
-    ui.label(words.font(scene.style.regular(scene.style.caption)).color(scene.style.secondary));
 }
 
 /// All maps beside and below each other, or the lit one alone, for papers.

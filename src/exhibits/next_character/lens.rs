@@ -60,7 +60,7 @@ fn cells(state: &NextCharacter, reading: &Reading, ui: &mut egui::Ui, scene: &mu
     if let Some(column) = at.checked_sub(first).filter(|it| *it < columns) {
         let frame = grid.rect(column, 0).union(grid.rect(column, stages + 1));
         let stroke = Stroke::new(1.5 * style.scale, style.accent);
-        ui.painter().rect_stroke(frame, 2.0, stroke, StrokeKind::Outside);
+        ui.painter().rect_stroke(frame, 2.0, stroke, StrokeKind::Inside);
     }
     response.widget_info(|| {
         WidgetInfo::labeled(Role::Image, true, format!("logit lens: {stages} layers by {columns} positions"))
