@@ -18,9 +18,9 @@ pub enum Page {
     /// One panel.
     Panel(Panel),
     /// Parts beside each other, below each other where they are too wide.
-    Row(Vec<Page>),
+    Row(Vec<Self>),
     /// Parts below each other, beside each other where they are too high.
-    Column(Vec<Page>),
+    Column(Vec<Self>),
 }
 
 /// One picture of a page.

@@ -304,7 +304,7 @@ impl Exhibit for MethodWall {
     fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
         let wall = Wall::new(self, scene.trace);
         match panel {
-            "classes" => self.looking.evidence(&CARD, scene.trace),
+            "classes" => Looking::evidence(&CARD, scene.trace),
             _ if self.reads => wall.strips(panel == "A minus B"),
             _ => picture::figure(&wall, panel),
         }

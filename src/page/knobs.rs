@@ -59,7 +59,7 @@ struct Draw<'k> {
 /// What a finger or a pointer finds within one line.
 const FEW: usize = 6;
 
-impl<'k, 's> Knobs<'k, 's> {
+impl<'s> Knobs<'_, 's> {
     /// Draws the rows of knobs that `rows` names, calling `last` at the end of the first; `compact` folds choices into lists.
     /// Returns how many rows there are.
     pub fn draw(

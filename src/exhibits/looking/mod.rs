@@ -163,7 +163,7 @@ impl Looking {
     }
 
     /// The evidence for all classes, for papers.
-    pub fn evidence(&self, card: &Card, trace: &Trace) -> Option<Figure> {
+    pub fn evidence(card: &Card, trace: &Trace) -> Option<Figure> {
         let names = trace.words("classes");
         let logits = trace.get("logits")?.window(0..names.len())?;
         let largest = logits.iter().fold(1e-6f32, |most, it| most.max(it.abs()));

@@ -217,7 +217,7 @@ pub(super) fn figure(state: &NormGrad, panel: &str, trace: &Trace) -> Option<Fig
     let words = name.map_or("all layers combined".to_owned(), |it| format!("layer {it}"));
     let part = |what: &str, words: &str| (format!("layers.{layer}.{what}"), words.to_owned());
     match (panel, name) {
-        ("classes", _) => state.looking.evidence(&CARD, trace),
+        ("classes", _) => Looking::evidence(&CARD, trace),
         ("factors", Some(_)) => {
             let parts = [part("activation", "|x|"), part("gradient", "|g|"), part("map", "map")];
             let first = usize::from(state.identity == Identity::Bias);
