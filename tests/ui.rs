@@ -169,7 +169,7 @@ fn no_peak_vanishes_in_a_map_of_many_more_cells_than_pixels() {
 /// Axes of one head, and what the pointer did.
 fn axes<'a>(tokens: Vec<String>, style: &Style) -> Harness<'a, (Focus, Rect)> {
     let (kept, style) = (Kept::from(attention(2, tokens.len())), style.clone());
-    harness(&style).wgpu().build_ui_state(
+    harness(&style).with_step_dt(1.0 / 60.0).wgpu().build_ui_state(
         move |ui, (focus, rect): &mut (Focus, Rect)| {
             let (maps, spot) = (maps(&kept, tokens.len()), focus.spot());
             let axes = Axes { maps, map: 1, queries: &tokens, keys: &tokens, spot, name: "layer 0, head 1" };
@@ -268,6 +268,47 @@ fn long_sentences_keep_square_cells_inside_their_place() {
     let (rect, screen) = (harness.state().1, Rect::from_min_size(Pos2::ZERO, vec2(480.0, 420.0)));
     assert!(screen.contains_rect(rect), "{rect:?}");
     assert!(rect.height() > 250.0, "it uses the height that it gets: {rect:?}");
+}
+
+#[test]
+fn a_map_zooms_where_the_pointer_is_and_a_double_click_shows_all_of_it() {
+    let tokens: Vec<String> = (0..32).map(|i| format!("t{i}")).collect();
+    let mut harness = axes(tokens, &Style::new(true, 1.0));
+    harness.run_steps(2);
+    let at = cell(&mut harness, 16, 16).expect("the pointer finds the cell");
+    let under = |harness: &mut Harness<'_, (Focus, Rect)>, pos: Pos2| {
+        harness.hover_at(pos);
+        harness.run_steps(3);
+        let spot = harness.state().0.spot();
+        (spot.query, spot.key)
+    };
+    let aside = at + vec2(60.0, 0.0);
+    let (_, whole) = under(&mut harness, aside);
+    under(&mut harness, at);
+    harness.event(egui::Event::Zoom(4.0));
+    harness.run_steps(2);
+    assert_eq!(under(&mut harness, at), (Some(16), Some(16)), "what the pointer is on stays there");
+    let (_, near) = under(&mut harness, aside);
+    assert!(near < whole && near > Some(16), "cells are larger: {near:?}, {whole:?} before");
+    let scroll = egui::Event::MouseWheel {
+        unit: egui::MouseWheelUnit::Point,
+        delta: vec2(-40.0, 0.0),
+        phase: egui::TouchPhase::Move,
+        modifiers: egui::Modifiers::default(),
+        source: egui::MouseWheelSource::Unknown,
+    };
+    harness.event(scroll);
+    harness.run_steps(20);
+    assert!(under(&mut harness, aside).1 > near, "the wheel moves it");
+    for _ in 0..2 {
+        for pressed in [true, false] {
+            let (button, modifiers) = (egui::PointerButton::Primary, egui::Modifiers::default());
+            harness.event(egui::Event::PointerButton { pos: aside, button, pressed, modifiers });
+        }
+    }
+    harness.step();
+    harness.run_steps(2);
+    assert_eq!(under(&mut harness, aside).1, whole, "all of it again");
 }
 
 #[test]

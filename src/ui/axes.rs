@@ -121,7 +121,7 @@ fn zoom(ui: &egui::Ui, response: &Response, map: Rect, cells: Vec2) -> Rect {
         }
     }
     if before != unit {
-        let drag = ui.interact(map, id, Sense::drag());
+        let drag = response.interact(Sense::drag());
         view = view.translate(-drag.drag_delta() / map.size() * view.size());
     }
     let free = Vec2::splat(1.0) - view.size();

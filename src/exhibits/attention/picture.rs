@@ -253,8 +253,8 @@ fn read_out(scene: &mut Scene<'_>, it: &Shown<'_>, hit: &Hit, scores: &str, what
 
 fn legend(state: &Attention, ui: &mut egui::Ui, scene: &Scene<'_>, it: &Shown<'_>, range: Range) {
     let scale = if it.change { Scale::Diverging } else { Scale::Sequential };
-    let caption =
-        if it.change { "change of attention weight (blue: more, red: less)" } else { "attention weight" };
+    // As long as each other: a head that is switched off moves nothing.
+    let caption = if it.change { "change of weight" } else { "attention weight" };
     let divided = if it.change { Divided::Not } else { state.divided };
     Legend { scale, range, divided, caption, missing: None }.show(ui, scene.style);
 }
