@@ -94,7 +94,14 @@ fn faults(window: &Window, screen: Rect, scale: f32) -> Vec<String> {
             faults.push(format!("{exhibit}: no knob in sight"));
         }
     }
-    let controls = controls(window);
+    // What begins in the picture and is longer than its room scrolls there, and is seen as far as the picture goes.
+    let pictures: Vec<Rect> = report.tiles.iter().map(|it| it.picture).collect();
+    let seen = |rect: Rect| {
+        let inside = pictures.iter().find(|it| it.expand(5.0).contains(rect.left_top()));
+        inside.map_or(rect, |it| rect.intersect(*it))
+    };
+    let controls: Vec<(Role, String, Rect)> =
+        controls(window).into_iter().map(|(role, name, rect)| (role, name, seen(rect))).collect();
     let tile = report.tiles.first().map_or(Rect::NOTHING, |it| it.tile);
     for (i, (role, name, rect)) in controls.iter().enumerate() {
         if tile.contains(rect.center()) && rect.right() > screen.right() + 1.0 {
@@ -145,7 +152,7 @@ fn every_exhibit_fits_every_size() {
         }
     }
     let n = faults_of_all.len();
-    assert!(n == 0, "{n} faults:\n{}", faults_of_all[..n.min(2000)].join("\n"));
+    assert!(n == 0, "{n} faults:\n{}", faults_of_all[..n.min(400)].join("\n"));
 }
 
 /// Five exhibits side by side: each picture whole, each with its first knobs.

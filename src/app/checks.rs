@@ -70,7 +70,7 @@ impl Checks {
         });
     }
 
-    fn badges(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
+    pub(super) fn badges(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
         for check in exhibit.checks().iter().filter(|it| applies(it, compute)) {
             let state = self.known.get(&key(exhibit, check));
             let (value, words) = match state {
@@ -110,6 +110,10 @@ impl Checks {
 
     /// All badges behind one button, for a tile without room for them.
     pub(super) fn chip(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
+        // Where there is no room at all, the tile's menu has them.
+        if ui.available_width() < 4.5 * style.body {
+            return;
+        }
         let mut words = format!("{} ▾", self.tally(exhibit, compute));
         if ui.available_width() < 9.0 * style.body {
             let (held, all) = self.count(exhibit, compute);

@@ -61,7 +61,9 @@ fn least(size: Size) -> f32 {
 fn label(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane, size: Size) -> bool {
     let style = stage.style;
     let top = ui.available_rect_before_wrap();
-    let buttons = vec2(style.grid(11.0), style.grid(3.5));
+    // What a narrow tile has no room for is in the menu.
+    let few = top.width() < 250.0 * style.scale;
+    let buttons = vec2(style.grid(if few { 3.75 } else { 11.0 }), style.grid(3.5));
     let room = top.width() - buttons.x - style.grid(1.0);
     let (checks, compute) = (stage.checks, stage.compute);
     let mut chip = |ui: &mut Ui| {
@@ -78,14 +80,15 @@ fn label(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane, size: Size) -
     let corner = Rect::from_min_size(top.right_top() - vec2(buttons.x, 0.0), buttons);
     let corner = UiBuilder::new().max_rect(corner).layout(egui::Layout::right_to_left(egui::Align::Center));
     // A child of its own: a scope there would move the cursor up, beside the label.
-    self::buttons(stage, &mut ui.new_child(corner), id, pane);
+    self::buttons(stage, &mut ui.new_child(corner), id, pane, few);
     handle.drag_started()
 }
 
-fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane) {
+fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane, few: bool) {
     let style = stage.style;
     ui.spacing_mut().item_spacing.x = style.grid(0.25);
-    if icon_button(ui, style, Icon::Close, "Close this tile").clicked() {
+    let close = "Close this tile";
+    if !few && icon_button(ui, style, Icon::Close, close).clicked() {
         stage.actions.push(Action::Tile(id, OnTile::Close));
     }
     let (icon, name) = if stage.maximised {
@@ -93,11 +96,23 @@ fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane) {
     } else {
         (Icon::Maximise, "Let this tile cover the others")
     };
-    if icon_button(ui, style, icon, name).clicked() {
+    if !few && icon_button(ui, style, icon, name).clicked() {
         stage.actions.push(Action::Tile(id, OnTile::Maximise));
     }
     let more = icon_button(ui, style, Icon::More, "Export, duplicate");
     egui::Popup::menu(&more).show(|ui| {
+        if few {
+            for (name, what) in [(name, OnTile::Maximise), (close, OnTile::Close)] {
+                if ui.button(name).clicked() {
+                    stage.actions.push(Action::Tile(id, what));
+                }
+            }
+            ui.separator();
+        }
+        let (checks, compute) = (stage.checks, stage.compute);
+        ui.menu_button(checks.tally(pane.exhibit.as_ref(), compute), |ui| {
+            checks.badges(ui, style, pane.exhibit.as_ref(), compute);
+        });
         for (name, format) in [
             ("Save as SVG", Format::Svg),
             ("Save as PNG", Format::Png),

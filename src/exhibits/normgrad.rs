@@ -267,7 +267,7 @@ impl Exhibit for NormGrad {
                 // A layer that the model lacks, since a link may have been made with another, is all of them.
                 self.layer = self.layer.map(|it| if layers.is_empty() { it } else { it.min(layers.len()) });
                 let words = [&layers[..], &["all combined".to_owned()]].concat();
-                k.pick("layer", &mut self.layer, &words, "the last but one");
+                k.pick("layer", &mut self.layer, &words, "last but one");
             });
         });
         k.row(|k| {

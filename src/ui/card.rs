@@ -87,7 +87,8 @@ fn title(
         ui.spacing_mut().item_spacing.x = style.grid(1.5);
         let title = RichText::new(card.title).font(style.semibold(style.title)).color(style.text);
         let title = ui.add(egui::Label::new(title).truncate().selectable(false));
-        if size > Size::Card {
+        // The paragraphs are worth a click, but not the title's end.
+        if size > Size::Card && ui.available_width() > 4.0 * style.body {
             let words = RichText::new("More ▾").font(style.regular(style.caption)).color(style.accent);
             let more = ui.add(egui::Button::new(words).frame(false));
             let popup = Popup::menu(&more).close_behavior(PopupCloseBehavior::CloseOnClickOutside);

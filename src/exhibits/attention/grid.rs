@@ -128,9 +128,15 @@ fn kinds(
             let found = !state.search.is_empty() && matches(&state.search, kind);
             let colour = if found { style.accent } else { style.hue(kind as usize) };
             let text = RichText::new(format!("— {} {count}", kind.name())).font(style.regular(style.caption));
-            let mut ui = ui.new_child(UiBuilder::new().max_rect(Rect::from_min_size(at, cell)).id_salt(i));
+            let place = Rect::from_min_size(at, cell);
+            if !ui.is_rect_visible(place) {
+                continue;
+            }
+            let mut ui = ui.new_child(UiBuilder::new().max_rect(place).id_salt(i));
             ui.spacing_mut().button_padding = vec2(0.0, 0.0);
-            let response = ui.selectable_label(found, text.color(colour));
+            ui.spacing_mut().interact_size.y = cell.y;
+            let label = egui::Button::selectable(found, text.color(colour));
+            let response = ui.add(label.wrap_mode(egui::TextWrapMode::Extend));
             if response.on_hover_text("Light the heads that do this with this sentence.").clicked() {
                 state.search = if found { String::new() } else { kind.name().to_owned() };
             }

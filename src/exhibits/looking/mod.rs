@@ -95,7 +95,7 @@ impl Looking {
     }
 
     /// The room that the picture needs, with other pictures below.
-    pub const ROOM: Room = Room::shaped(1.0, [140.0, 165.0], [0.0, 25.0]);
+    pub const ROOM: Room = Room::shaped(6.0 / 7.0, [140.0, 165.0], [0.0, 4.0]);
 
     /// The picture with a map over it, and other pictures below, as large as there is room.
     pub fn show(&self, ui: &mut egui::Ui, scene: &mut Scene<'_>, overlay: Option<Maps<'_>>) {
@@ -244,6 +244,9 @@ impl Bar<'_> {
     fn show(&self, ui: &mut egui::Ui, scene: &mut Scene<'_>, width: f32) -> bool {
         let style = scene.style;
         let (rect, response) = ui.allocate_exact_size(vec2(width, style.caption * 1.5), Sense::click());
+        if !ui.is_rect_visible(rect) {
+            return false;
+        }
         let words = format!("{}: evidence (logit) {}", self.name, number(self.logit));
         response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, words.as_str()));
         let colour = if self.lit { style.accent } else { style.secondary };

@@ -45,9 +45,13 @@ pub(super) fn page(state: &NormGrad, trace: &Trace) -> Option<Page> {
     trace.get("combined")?;
     let layer = layer(state, trace);
     let (shown, factors) = match trace.words("layers").get(layer) {
-        Some(name) => (format!("Layer {name}"), format!("Layer {name}: {}", identity(state.identity))),
-        None => ("All layers".to_owned(), "All layers, every map scaled to 0..1, then combined".to_owned()),
+        Some(name) => (format!("Layer {name}"), identity(state.identity)),
+        None => ("All layers".to_owned(), "Every map scaled to 0..1, then combined"),
     };
+    // Many layers stand in two rows.
+    let n = layers(trace) + 1;
+    let rows = n.div_ceil(8);
+    let all = Room::shaped(n.div_ceil(rows) as f32 / rows as f32, [220.0, 90.0], [0.0, 34.0 * rows as f32]);
     let shaped = Room::shaped(3.0, [270.0, 110.0], [64.0, 75.0]);
     Some(row([
         panel("picture", 0, Looking::ROOM).titled(format!("{shown}: {}", state.looking.asked(trace))).into(),
@@ -58,9 +62,7 @@ pub(super) fn page(state: &NormGrad, trace: &Trace) -> Option<Page> {
                     .titled("Evidence (logits)")
                     .into(),
             ]),
-            panel("all layers", 2, Room::fill(220.0, 90.0).at_most_high(200.0))
-                .titled("All layers, from the picture to the answer")
-                .into(),
+            panel("all layers", 2, all).titled("All layers, from the picture to the answer").into(),
         ]),
     ]))
 }
@@ -152,10 +154,12 @@ fn all(state: &mut NormGrad, ui: &mut Ui, scene: &mut Scene<'_>, layer: usize) {
     let fit = |columns: usize| {
         let rows = (n + 1).div_ceil(columns) as f32;
         // A point less, so that rounding wraps none.
-        ((room.x + gap) / columns as f32 - gap - 1.0).min((room.y + gap) / rows - below)
+        ((room.x + gap) / columns as f32 - gap - 1.0).min((room.y + 0.5 * gap) / rows - below)
     };
     let side = (1..=n + 1).map(fit).fold(scene.style.grid(5.0), f32::max);
     ScrollArea::vertical().id_salt("all layers").auto_shrink(false).show(ui, |ui| {
+        // The edge of the chosen one needs room.
+        ui.add_space(0.5 * gap);
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = Vec2::splat(gap);
             for i in 0..=n {
@@ -172,11 +176,11 @@ fn all(state: &mut NormGrad, ui: &mut Ui, scene: &mut Scene<'_>, layer: usize) {
 /// What the virtual identity is, in words.
 fn identity(identity: Identity) -> &'static str {
     match identity {
-        Identity::Bias => "as if “+ 0” followed in every channel",
-        Identity::Scaling => "as if “times 1” followed in every channel",
-        Identity::Conv1x1 => "as if a 1 x 1 identity convolution followed",
-        Identity::Conv3x3 => "as if a 3 x 3 identity convolution followed",
-        Identity::Depthwise3x3 => "as if a 3 x 3 identity kernel followed in every channel",
+        Identity::Bias => "As if “+ 0” followed in every channel",
+        Identity::Scaling => "As if “times 1” followed in every channel",
+        Identity::Conv1x1 => "As if a 1 x 1 identity convolution followed",
+        Identity::Conv3x3 => "As if a 3 x 3 identity convolution followed",
+        Identity::Depthwise3x3 => "As if a 3 x 3 identity kernel followed in every channel",
     }
 }
 
