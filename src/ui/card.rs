@@ -6,7 +6,7 @@ use egui::{
     TextureOptions, WidgetInfo,
 };
 
-use super::{Style, beside, bound};
+use super::{Style, bound, number};
 use crate::exhibits::Card;
 
 /// How much of a label there is room for.
@@ -229,7 +229,7 @@ pub fn badge(ui: &mut egui::Ui, style: &Style, state: &Measured<'_>) -> Response
     let text = format!(
         "{}: {}",
         state.name,
-        state.value.map_or_else(|| "…".to_owned(), |it| beside(it, state.tolerance))
+        state.value.map_or_else(|| "…".to_owned(), number)
     );
     let ink = if verdict == "fails" { colour } else { style.secondary };
     let write = |color| TextFormat { font_id: style.regular(style.caption), color, ..TextFormat::default() };
