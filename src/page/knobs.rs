@@ -125,7 +125,11 @@ impl<'s> Knobs<'_, 's> {
         match &mut self.visit {
             Visit::Into { ui, compact } => {
                 let (scene, compact) = (&mut *self.scene, *compact);
-                ui.add_enabled_ui(on, |ui| knobs(&mut Knobs { scene, visit: Visit::Into { ui, compact } }));
+                // As a widget, since a part of its own would break lines by itself.
+                ui.add_enabled(on, |ui: &mut Ui| {
+                    knobs(&mut Knobs { scene, visit: Visit::Into { ui, compact } });
+                    ui.response()
+                });
             }
             _ if on => knobs(&mut self.reborrow()),
             _ => {}

@@ -46,7 +46,7 @@ impl Easel<'_> {
         let sense = if self.brush.is_some() { Sense::click_and_drag() } else { Sense::click() };
         let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), sense);
         self.paint(ui, picture, rect, Color32::WHITE);
-        if let Some((maps, opacity)) = self.overlay {
+        if let Some((maps, opacity)) = self.overlay.filter(|_| !blank(picture)) {
             maps.paint(ui, style, &[(0, rect)]);
             // The picture once more on top, as far as the map is not opaque: that also holds where a shader drew the map.
             self.paint(ui, picture, rect, Color32::WHITE.gamma_multiply(1.0 - opacity));
@@ -108,6 +108,11 @@ impl Easel<'_> {
         }
         *picture = Picture::Drawn(pixels.into());
     }
+}
+
+/// Whether nothing is drawn yet: then no place of it differs from another, and a map over it would look like a drawing.
+fn blank(picture: &Picture) -> bool {
+    matches!(picture, Picture::Drawn(pixels) if pixels.iter().all(|it| *it == pixels[0]))
 }
 
 /// Differs between any two pictures that are shown at the same time.

@@ -11,7 +11,7 @@ pub enum Scale {
     Sequential,
     /// Signed, symmetric about zero: blue is more, red is less, zero is nearly the ground.
     Diverging,
-    /// From transparent to bright, over a photo: inferno.
+    /// From transparent over orange to yellow, on a picture: the upper part of inferno.
     Saliency,
 }
 
@@ -87,7 +87,7 @@ pub fn table(scale: Scale, dark: bool) -> &'static Table {
         (Scale::Sequential, false) => &BLUES,
         (Scale::Diverging, true) => &RED_DARK_BLUE,
         (Scale::Diverging, false) => &RED_LIGHT_BLUE,
-        (Scale::Saliency, _) => &INFERNO,
+        (Scale::Saliency, _) => &GLAZE,
     }
 }
 
@@ -120,7 +120,7 @@ static VIRIDIS: Table = polynomial(&[
     [-5.435_456, 4.645_853, 26.312_435],
 ]);
 
-static INFERNO: Table = glazed(polynomial(&[
+const INFERNO: Table = polynomial(&[
     [0.000_22, 0.001_65, -0.019_48],
     [0.106_51, 0.563_96, 3.932_71],
     [11.602_5, -3.972_85, -15.942_4],
@@ -128,7 +128,9 @@ static INFERNO: Table = glazed(polynomial(&[
     [77.162_9, -33.402_4, -81.807_3],
     [-71.319_4, 32.626_1, 73.209_5],
     [25.131_1, -12.242_7, -23.070_3],
-]));
+]);
+
+static GLAZE: Table = glazed(&INFERNO);
 
 /// `ColorBrewer`'s Blues (Brewer 2003), started a little lighter.
 static BLUES: Table = through(&[
@@ -189,13 +191,16 @@ const fn through(points: &[u32]) -> Table {
     table
 }
 
-/// The table with an alpha from 0 to 1.
-const fn glazed(mut table: Table) -> Table {
+/// From orange to yellow with an alpha from 0 to 1 that leaves out what is weak. Purple, which inferno has below, would be
+/// pink on a white stroke.
+const fn glazed(inferno: &Table) -> Table {
+    let mut table = [Color32::TRANSPARENT; 256];
     let mut i = 0;
     while i < 256 {
-        let (c, a) = (table[i], i as f32 / 255.0);
+        let (c, t) = (inferno[165 + i * 65 / 255], i as f32 / 255.0);
+        let a = t * t * (3.0 - 2.0 * t);
         let [r, g, b] = [byte(c.r() as f32 * a), byte(c.g() as f32 * a), byte(c.b() as f32 * a)];
-        table[i] = Color32::from_rgba_premultiplied(r, g, b, i as u8);
+        table[i] = Color32::from_rgba_premultiplied(r, g, b, byte(255.0 * a));
         i += 1;
     }
     table
@@ -240,9 +245,10 @@ mod tests {
                 [c.r(), c.g(), c.b()].iter().zip(want).all(|(&a, b)| a.abs_diff(b) <= 4)
             };
             assert!(close(colour(Scale::Sequential, true, t), viridis), "viridis at {t}");
-            let glaze = inferno.map(|c: u8| (f32::from(c) * t).round() as u8);
-            assert!(close(colour(Scale::Saliency, true, t), glaze), "inferno at {t}");
+            assert!(close(INFERNO[(t * 255.0 + 0.5) as usize], inferno), "inferno at {t}");
         }
+        assert_eq!(colour(Scale::Saliency, true, 0.0), Color32::TRANSPARENT, "nothing hides nothing");
+        assert!(colour(Scale::Saliency, true, 1.0).is_opaque());
     }
 
     #[test]

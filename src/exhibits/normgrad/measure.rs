@@ -202,7 +202,8 @@ pub(super) fn draw(panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
     let Chart { curves, ticks, y_label, below, .. } = chart(panel, scene.trace);
     let words = ui.painter().layout(below, style.regular(style.caption), style.secondary, room.x);
     let gap = style.grid(1.0);
-    let size = vec2(room.x, room.y - words.size().y - gap);
+    // Four lines of words even where there are three: the frames beside each other end at one height.
+    let size = vec2(room.x, room.y - words.size().y.max(5.2 * style.caption) - gap);
     let curves = Curves { curves: &curves, ticks: &ticks, x_label: "layer", y_label, y: Range::UNIT };
     ui.spacing_mut().item_spacing.y = gap;
     if let Some(words) = curves.show(ui, style, size) {

@@ -52,12 +52,14 @@ pub(super) fn page(state: &NormGrad, trace: &Trace) -> Option<Page> {
     let n = layers(trace) + 1;
     let rows = n.div_ceil(8);
     let all = Room::shaped(n.div_ceil(rows) as f32 / rows as f32, [220.0, 90.0], [0.0, 34.0 * rows as f32]);
-    let shaped = Room::shaped(3.0, [270.0, 110.0], [64.0, 75.0]);
     Some(row([
         panel("picture", 0, Looking::ROOM).titled(format!("{shown}: {}", state.looking.asked(trace))).into(),
         column([
             row([
-                panel("factors", 1, shaped).titled(factors).noted(learnt(trace, layer)).into(),
+                panel("factors", 1, Room::fill(270.0, 110.0))
+                    .titled(factors)
+                    .noted(learnt(trace, layer))
+                    .into(),
                 panel("classes", 3, Room::fill(170.0, 100.0).at_most_wide(320.0))
                     .titled("Evidence (logits)")
                     .into(),
@@ -119,10 +121,10 @@ fn factors(state: &NormGrad, ui: &mut Ui, scene: &mut Scene<'_>, layer: usize) {
     let legend = if room.y - caption - legend > style.grid(9.0) { legend } else { 0.0 };
     let side = wide.min(room.y - caption - legend).max(style.grid(4.0));
     let [left, between, right] = match state.identity {
-        Identity::Bias => ["", "", "|g|  gradient"],
-        Identity::Scaling | Identity::Depthwise3x3 => ["|x|  activation", "∘", "|g|  gradient"],
-        Identity::Conv1x1 => ["|x|  activation", "×", "|g|  gradient"],
-        Identity::Conv3x3 => ["|x|  of 3 x 3 places", "×", "|g|  gradient"],
+        Identity::Bias => ["", "", "|g| gradient"],
+        Identity::Scaling | Identity::Depthwise3x3 => ["|x| activation", "∘", "|g| gradient"],
+        Identity::Conv1x1 => ["|x| activation", "×", "|g| gradient"],
+        Identity::Conv3x3 => ["|x| of 3 x 3 places", "×", "|g| gradient"],
     };
     ui.spacing_mut().item_spacing.y = 0.0;
     ui.horizontal(|ui| {
