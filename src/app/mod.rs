@@ -307,7 +307,9 @@ impl App {
                 None => self.tree.ui(&mut stage, ui),
                 Some(id) => {
                     if let Some(egui_tiles::Tile::Pane(pane)) = self.tree.tiles.get_mut(id) {
-                        tile::show(&mut stage, ui, id.0, pane);
+                        // Below the switch, which a phone has.
+                        let rest = egui::UiBuilder::new().max_rect(ui.available_rect_before_wrap());
+                        ui.scope_builder(rest, |ui| tile::show(&mut stage, ui, id.0, pane));
                     }
                 }
             }

@@ -226,11 +226,7 @@ pub fn badge(ui: &mut egui::Ui, style: &Style, state: &Measured<'_>) -> Response
         Some(value) if value <= state.tolerance => ("●", "holds", style.good),
         Some(_) => ("●", "fails", style.bad),
     };
-    let text = format!(
-        "{}: {}",
-        state.name,
-        state.value.map_or_else(|| "…".to_owned(), number)
-    );
+    let text = format!("{}: {}", state.name, state.value.map_or_else(|| "…".to_owned(), number));
     let ink = if verdict == "fails" { colour } else { style.secondary };
     let write = |color| TextFormat { font_id: style.regular(style.caption), color, ..TextFormat::default() };
     let mut job = LayoutJob::default();
