@@ -9,7 +9,7 @@ mod knobs;
 mod show;
 
 pub use arrange::{Arranged, arrange};
-pub use knobs::{Knob, Knobs, Turn};
+pub use knobs::{Knob, Knobs};
 pub use show::show;
 
 /// Panels in rows and columns.

@@ -283,6 +283,12 @@ impl Exhibit for Attention {
         });
     }
 
+    fn heed(&mut self, _ui: &egui::Ui, scene: &mut Scene<'_>) {
+        // Keys step from the head that is shown, also where nobody has chosen one.
+        let (layer, head) = picture::place(scene.trace, scene.focus.locked);
+        scene.focus.shown = Spot { layer: Some(layer), head: Some(head), ..Spot::default() };
+    }
+
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
         picture::page(self, scene)
     }

@@ -19,14 +19,13 @@ pub struct Knob {
 }
 
 /// What a visitor does that turns a knob.
-#[derive(Clone, Debug)]
-pub struct Turn {
+struct Turn {
     /// Which knob.
-    pub name: String,
+    name: String,
     /// To which of its choices.
-    pub to: usize,
+    to: usize,
     /// Whether there was such a knob.
-    pub done: bool,
+    done: bool,
 }
 
 /// A visitor of knobs, and what they may look at or change besides the exhibit.
