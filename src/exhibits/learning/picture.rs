@@ -108,7 +108,7 @@ fn field(ui: &mut egui::Ui, scene: &mut Scene<'_>) {
             response.on_hover_text_at_pointer(format!("blue {blue}, red {red}"));
         }
     }
-    let caption = if words { "−1: certainly red, 1: certainly blue" } else { "" };
+    let caption = if words { "−1: red, 1: blue" } else { "" };
     let (scale, range) = (Scale::Diverging, Range::signed(1.0));
     ui.scope(|ui| {
         ui.set_max_width(side.max(style.grid(16.0)));
