@@ -5,15 +5,18 @@
 //! draws them, another lists them, another turns them.
 
 mod arrange;
+mod draw;
 mod knobs;
+mod picture;
 mod show;
 
 pub use arrange::{Arranged, arrange};
 pub use knobs::{Knob, Knobs};
+pub use picture::{Cells, Field, Fields, Heads, Label, Map, Picture, Touch};
 pub use show::show;
 
 /// Panels in rows and columns.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Page {
     /// One panel.
     Panel(Panel),
@@ -24,7 +27,7 @@ pub enum Page {
 }
 
 /// One picture of a page.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Panel {
     /// What it is called: on its tab, in menus, in links. Unique on its page.
     pub name: &'static str,
@@ -36,6 +39,12 @@ pub struct Panel {
     pub rank: u8,
     /// The room that it needs.
     pub room: Room,
+    /// What it shows.
+    pub picture: Picture,
+    /// How to read it, for whoever sees it apart from the app.
+    pub about: String,
+    /// Whether that stands below the picture, too.
+    pub told: bool,
 }
 
 /// The room that a panel needs, in points at scale 1, without its title.
@@ -75,13 +84,37 @@ impl Room {
 
 /// A panel of a page.
 pub fn panel(name: &'static str, rank: u8, room: Room) -> Panel {
-    Panel { name, title: String::new(), note: None, rank, room }
+    Panel {
+        name,
+        title: String::new(),
+        note: None,
+        rank,
+        room,
+        picture: Picture::Own,
+        about: String::new(),
+        told: false,
+    }
 }
 
 impl Panel {
     /// With words above it.
     pub fn titled(self, title: impl Into<String>) -> Self {
         Self { title: title.into(), ..self }
+    }
+
+    /// Showing this.
+    pub fn shows(self, picture: Picture) -> Self {
+        Self { picture, ..self }
+    }
+
+    /// With a sentence that tells how to read it.
+    pub fn read(self, about: impl Into<String>) -> Self {
+        Self { about: about.into(), ..self }
+    }
+
+    /// With words below the picture that tell how to read it.
+    pub fn told(self, about: impl Into<String>) -> Self {
+        Self { about: about.into(), told: true, ..self }
     }
 
     /// With a line under the title.

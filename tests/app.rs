@@ -19,7 +19,6 @@ use vitrine::models::Zoo;
 use vitrine::page::{Knobs, Page, Room, panel};
 use vitrine::tensor::Tensor;
 use vitrine::trace::Trace;
-use vitrine::ui::Figure;
 
 static CARD: Card = Card {
     id: "attention",
@@ -77,10 +76,6 @@ impl Exhibit for Stub {
         ui.label(format!("knob {}, query {:?}, key {:?}", self.knob, spot.query, spot.key));
         scene.focus.shown.head = self.model.as_ref().map(|_| 1);
         scene.focus.readout = format!("the knob is at {}", self.knob);
-    }
-
-    fn figure(&self, _panel: &str, _scene: &Scene<'_>) -> Option<Figure> {
-        None
     }
 
     fn checks(&self) -> Vec<Check> {

@@ -13,7 +13,7 @@ use vitrine::models::Zoo;
 use vitrine::page::{self, Knobs};
 use vitrine::platform::block_on;
 use vitrine::trace::Trace;
-use vitrine::ui::{Style, install_fonts, install_heatmaps};
+use vitrine::ui::{Body, Style, install_fonts, install_heatmaps};
 
 /// The zoo with all models in it that exhibits begin with and checks are measured on.
 fn zoo() -> Zoo {
@@ -190,8 +190,13 @@ fn panels(
     let names = names?;
     let scene = Scene { trace, focus, style, inputs, zoo, pick: &mut false };
     for name in &names {
-        let figure = exhibit.figure(name, &scene).unwrap_or_else(|| panic!("{name} gives no numbers"));
-        assert_eq!(figure.values.len(), figure.x_tokens.len() * figure.y_tokens.len(), "{name}");
+        let figure = vitrine::exhibits::figure(&*exhibit, name, &scene);
+        let figure = figure.unwrap_or_else(|| panic!("{name} gives no numbers"));
+        match &figure.body {
+            Body::Table(it) => assert_eq!(it.values.len(), it.x_tokens.len() * it.y_tokens.len(), "{name}"),
+            Body::Chart(it) => assert!(it.series.iter().any(|it| it.points.len() > 1), "{name}"),
+            Body::Bars(it) => assert!(!it.bars.is_empty(), "{name}"),
+        }
         assert!(figure.svg().is_ok(), "{name}");
         assert!(!figure.title.is_empty() && !figure.caption.is_empty(), "{name} says what it is");
     }

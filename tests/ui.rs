@@ -172,7 +172,15 @@ fn axes<'a>(tokens: Vec<String>, style: &Style) -> Harness<'a, (Focus, Rect)> {
     harness(&style).with_step_dt(1.0 / 60.0).wgpu().build_ui_state(
         move |ui, (focus, rect): &mut (Focus, Rect)| {
             let (maps, spot) = (maps(&kept, tokens.len()), focus.spot());
-            let axes = Axes { maps, map: 1, queries: &tokens, keys: &tokens, spot, name: "layer 0, head 1" };
+            let axes = Axes {
+                maps,
+                map: 1,
+                queries: &tokens,
+                keys: &tokens,
+                spot,
+                name: "layer 0, head 1",
+                axes: ["query", "key"],
+            };
             let hit = axes.show(ui, &style, 380.0);
             hit.link(focus, Spot { layer: Some(0), head: Some(1), ..Spot::default() });
             *rect = hit.response.rect;
@@ -217,7 +225,7 @@ fn a_cell_previews_its_tokens_and_a_click_locks_them() {
         (Some(5), Some(2)),
         "it stays locked when the pointer leaves"
     );
-    let said = harness.get_by_label_contains("layer 0, head 1: 8 queries by 8 keys");
+    let said = harness.get_by_label_contains("layer 0, head 1: 8 x 8, query by key");
     assert!(
         said.accesskit_node().label().is_some_and(|it| it.ends_with("; query it (5); key street (2)")),
         "in words"

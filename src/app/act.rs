@@ -277,7 +277,10 @@ impl App {
             zoo,
             pick: &mut false,
         };
-        let figure = crate::ui::Figure { link, ..pane.exhibit.figure(panel, &scene).ok_or(later)? };
+        let figure = crate::ui::Figure {
+            link,
+            ..crate::exhibits::figure(pane.exhibit.as_ref(), panel, &scene).ok_or(later)?
+        };
         let (ending, bytes) = match format {
             Format::Svg => ("svg", figure.svg().map(String::into_bytes).map_err(|error| error.to_string())?),
             Format::Png => ("png", figure.png(ctx, 2.0).map_err(|error| error.to_string())?),

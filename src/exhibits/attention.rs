@@ -5,7 +5,6 @@
 //! Switching a head off zeroes its output `z` (or puts its mean over the tokens there), and the model is run again
 //! beside the original: what changes downstream is measured, not guessed.
 
-mod grid;
 mod picture;
 
 use std::sync::Arc;
@@ -17,11 +16,11 @@ use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene, is_default, lar
 use crate::focus::Spot;
 use crate::graph::{Edit, Graph, How, Var};
 use crate::models::{Bert, Zoo};
-use crate::page::{Knobs, Page};
+use crate::page::{Knobs, Page, Touch};
 use crate::saliency::{heads, rollout::rollout};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
-use crate::ui::{Divided, Figure};
+use crate::ui::Divided;
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -293,21 +292,21 @@ impl Exhibit for Attention {
         picture::page(self, scene)
     }
 
-    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        let scope = picture::scope(panel);
-        if panel.ends_with("map") {
-            picture::large(self, ui, scene, scope);
-        } else {
-            grid::all_heads(self, ui, scene, scope);
-        }
-    }
-
-    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
-        let scope = picture::scope(panel);
-        if panel.ends_with("map") {
-            picture::map_figure(self, scene, scope)
-        } else {
-            grid::heads_figure(self, scene, scope)
+    fn touched(&mut self, _panel: &str, touch: Touch, scene: &mut Scene<'_>) {
+        match touch {
+            Touch::Head([l, h], other) if !other && self.click == Click::Look => {
+                scene.focus.lock(Spot { layer: Some(l), head: Some(h), ..Spot::default() });
+                self.what = What::Head;
+            }
+            Touch::Head([l, h], _) => match self.off.iter().position(|it| *it == (l, h)) {
+                Some(i) => drop(self.off.remove(i)),
+                None => self.off.push((l, h)),
+            },
+            Touch::Clicked(i) => {
+                let name = heads::Kind::ALL[i].name();
+                self.search = if self.search == name { String::new() } else { name.to_owned() };
+            }
+            Touch::Dragged(..) => {}
         }
     }
 

@@ -24,7 +24,6 @@ use crate::page::{Knobs, Page};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
 use crate::train::spirals::{Spirals, logits};
-use crate::ui::Figure;
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -199,14 +198,6 @@ impl Exhibit for Learning {
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
         picture::page(self, scene)
-    }
-
-    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        picture::draw(self, panel, ui, scene);
-    }
-
-    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
-        picture::figure(self, panel, scene)
     }
 
     fn checks(&self) -> Vec<Check> {

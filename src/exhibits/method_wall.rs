@@ -17,13 +17,13 @@ use serde::{Deserialize, Serialize};
 
 use self::forget::Forgotten;
 use self::words::Wall;
-use super::looking::Looking;
+use super::looking::{self, Looking};
 use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest};
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
-use crate::page::{Knobs, Page};
+use crate::page::{Knobs, Map, Page, Touch};
 use crate::saliency::combine::{normalised, resized};
 use crate::saliency::masking::{deletion, insertion};
 use crate::saliency::meta::rank_correlation;
@@ -31,7 +31,7 @@ use crate::saliency::method::Method;
 use crate::saliency::probe::probe;
 use crate::tensor::Tensor;
 use crate::trace::Trace;
-use crate::ui::Figure;
+use crate::ui::{Body, Range, Scale};
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -290,24 +290,37 @@ impl Exhibit for MethodWall {
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
         let wall = Wall::new(self, scene.trace);
-        if self.reads { sentence::page(&wall) } else { picture::page(&wall) }
+        if self.reads { sentence::page(&wall) } else { picture::page(self, &wall) }
+    }
+
+    fn touched(&mut self, panel: &str, touch: Touch, scene: &mut Scene<'_>) {
+        match (panel, touch) {
+            ("classes", Touch::Clicked(i)) => self.looking.ask(i, scene.trace),
+            ("all methods", Touch::Clicked(i)) => {
+                let Wall { methods, pair, .. } = Wall::new(self, scene.trace);
+                methods.get(i).copied().into_iter().for_each(|it| self.pick(it, pair));
+            }
+            _ => {}
+        }
     }
 
     fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
         if self.reads {
-            sentence::draw(self, panel, ui, scene);
-        } else {
-            picture::draw(self, panel, ui, scene);
+            return sentence::draw(self, panel, ui, scene);
         }
+        let wall = Wall::new(self, scene.trace);
+        let map = wall.map(wall.pair.a).map(|it| it.to(Range::UNIT, Scale::Saliency));
+        self.looking.show(ui, scene, map.as_ref().map(Map::maps));
     }
 
-    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
+    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Body> {
         let wall = Wall::new(self, scene.trace);
-        match panel {
-            "classes" => Looking::evidence(&CARD, scene.trace),
-            _ if self.reads => wall.strips(panel == "A minus B"),
-            _ => picture::figure(&wall, panel),
-        }
+        let table = if self.reads {
+            wall.strips(panel == "A minus B")
+        } else {
+            looking::table(&wall.map(wall.pair.a)?)
+        };
+        table.map(Body::Table)
     }
 
     fn checks(&self) -> Vec<Check> {

@@ -16,8 +16,9 @@ use crate::data::Picture;
 use crate::focus::Focus;
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Zoo};
-use crate::page::{Knobs, Page};
+use crate::page::{Knobs, Page, Panel, Touch};
 use crate::trace::Trace;
+use crate::ui::Figure;
 
 /// The label on the wall.
 #[derive(Debug)]
@@ -125,17 +126,40 @@ pub trait Exhibit {
     /// What to show. `None`: the numbers are still on their way.
     fn page(&self, scene: &Scene<'_>) -> Option<Page>;
 
-    /// Draws a panel of the page into the room that is available.
-    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>);
+    /// Takes what somebody did to a picture of the page: clicked a bar, a map or a head, dragged a handle.
+    fn touched(&mut self, _panel: &str, _touch: Touch, _scene: &mut Scene<'_>) {}
 
-    /// A panel as a figure for papers, in words, numbers and cells; `None` while nothing is at hand.
-    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<crate::ui::Figure>;
+    /// Draws a panel whose picture is the exhibit's own into the room that is available.
+    fn draw(&mut self, _panel: &str, _ui: &mut egui::Ui, _scene: &mut Scene<'_>) {}
+
+    /// The numbers of a panel whose picture is the exhibit's own; `None` while nothing is at hand.
+    fn figure(&self, _panel: &str, _scene: &Scene<'_>) -> Option<crate::ui::Body> {
+        None
+    }
 
     /// The claims as measurements.
     fn checks(&self) -> Vec<Check>;
 
     /// The non-default state, for links and undo.
     fn state(&self) -> serde_json::Value;
+}
+
+/// A panel as a figure for papers; `None` while its numbers are not at hand.
+pub fn figure(exhibit: &dyn Exhibit, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
+    let (page, card) = (exhibit.page(scene)?, exhibit.card());
+    let panel: &Panel = page.panels().into_iter().find(|it| it.name == panel)?;
+    let body = panel.picture.body().or_else(|| exhibit.figure(panel.name, scene))?;
+    let title = if panel.title.is_empty() { panel.name } else { &panel.title };
+    let note = panel.note.as_deref().unwrap_or_default();
+    let caption = format!("{} {note} {}, arXiv {} ({}).", panel.about, card.paper, card.reference, card.year);
+    let caption = caption.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(Figure {
+        title: format!("{}: {title}", card.title),
+        caption,
+        body,
+        dark: false,
+        link: String::new(),
+    })
 }
 
 /// Whether a field of a state need not stand in a link.

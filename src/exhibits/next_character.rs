@@ -29,10 +29,10 @@ use crate::graph::{Edit, Graph, How, Var};
 use crate::models::sampling::Rule;
 use crate::models::{Gpt, Kind, Zoo};
 use crate::nn::loss::{cross_entropy, log_softmax, one_hot};
-use crate::page::{Knobs, Page, column, row};
+use crate::page::{Knobs, Page, Touch, column, row};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
-use crate::ui::{Figure, Range, Scale};
+use crate::ui::{Body, Range, Scale, Table};
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -171,26 +171,10 @@ fn off_words(off: &[(usize, usize)]) -> Vec<String> {
     off.iter().map(|(l, h)| format!("{l}.{h}")).collect()
 }
 
-/// A figure of what `words` says, from 0 to 1: its axes, the words along them, and row by row the values.
-fn figure(
-    words: &str,
-    [x, y]: [&str; 2],
-    [x_tokens, y_tokens]: [Vec<String>; 2],
-    values: Vec<f32>,
-) -> Figure {
-    Figure {
-        title: String::new(),
-        caption: format!("{words}. {}, {} ({}).", CARD.paper, CARD.reference, CARD.year),
-        x_label: x.to_owned(),
-        y_label: y.to_owned(),
-        x_tokens,
-        y_tokens,
-        values,
-        range: Range::UNIT,
-        scale: Scale::Sequential,
-        dark: false,
-        link: String::new(),
-    }
+/// Numbers from 0 to 1: what the axes are, the words along them, and row by row the values.
+fn table([x, y]: [&str; 2], [x_tokens, y_tokens]: [Vec<String>; 2], values: Vec<f32>) -> Table {
+    let (range, scale) = (Range::UNIT, Scale::Sequential);
+    Table { x_label: x.to_owned(), y_label: y.to_owned(), x_tokens, y_tokens, values, range, scale }
 }
 
 /// `-log p` of every token but the first, given those before it: `[pos - 1]`, in nats, of `logits` `[pos, vocab]`.
@@ -304,36 +288,33 @@ impl Exhibit for NextCharacter {
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
         let reading = self.seen.as_ref()?;
-        let (text, bars) = (text::room().into(), bars::room(reading, scene).into());
+        let (text, bars) = (text::room().into(), bars::panel_of(self, reading, scene).into());
         let lens = Page::from(lens::room(reading));
-        let right = match heads::panels(scene) {
+        let right = match heads::panels(self, scene) {
             Some(heads) => column([lens, row(heads)]),
             None => lens,
         };
         Some(row([column([text, bars]), right]))
     }
 
+    fn touched(&mut self, _panel: &str, touch: Touch, scene: &mut Scene<'_>) {
+        if let Touch::Head([l, h], other) = touch {
+            heads::touched(self, (l, h), other, scene);
+        }
+    }
+
     fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
         let Some(reading) = self.seen.clone() else { return };
         match panel {
             "text" => text::show(&reading, ui, scene),
-            "what comes next" => bars::show(self, &reading, ui, scene),
-            "logit lens" => lens::show(self, &reading, ui, scene),
-            "all heads" => heads::all(self, ui, scene),
-            _ => heads::one(ui, scene),
+            _ => lens::show(self, &reading, ui, scene),
         }
     }
 
-    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
+    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Body> {
         let newer = (!self.has_seen(scene)).then(|| Reading::of(scene.trace).map(Arc::new)).flatten();
-        let reading = newer.or(self.seen.clone());
-        let figure = match panel {
-            "text" => text::figure_of(&*reading?),
-            "what comes next" => bars::figure_of(self, &*reading?, scene),
-            "logit lens" => lens::figure_of(&*reading?),
-            _ => heads::figure_of(panel == "all heads", scene)?,
-        };
-        Some(Figure { title: format!("{}: {panel}", CARD.title), ..figure })
+        let reading = newer.or(self.seen.clone())?;
+        Some(Body::Table(if panel == "text" { text::table_of(&reading) } else { lens::table_of(&reading) }))
     }
 
     fn checks(&self) -> Vec<Check> {

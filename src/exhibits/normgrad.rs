@@ -23,14 +23,14 @@ use crate::graph::{Graph, Var};
 use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
 use crate::nn::loss::{log_softmax, total};
-use crate::page::{Knobs, Page};
+use crate::page::{Knobs, Page, Touch};
 use crate::saliency::combine::{Combination, combined, normalised, resized};
 use crate::saliency::meta::{inner_step, rank_correlation};
 use crate::saliency::normgrad::{Aggregate, Identity, normgrad, unfold};
 use crate::saliency::probe::{Probe, probe};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
-use crate::ui::Figure;
+use crate::ui::Body;
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -302,18 +302,20 @@ impl Exhibit for NormGrad {
         }
     }
 
-    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        match self.what {
-            What::Maps => picture::draw(self, panel, ui, scene),
-            What::Pointing => measure::draw(panel, ui, scene),
+    fn touched(&mut self, panel: &str, touch: Touch, scene: &mut Scene<'_>) {
+        match (panel, touch) {
+            ("classes", Touch::Clicked(i)) => self.looking.ask(i, scene.trace),
+            ("all layers", Touch::Clicked(i)) => self.layer = Some(i),
+            _ => {}
         }
     }
 
-    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
-        match self.what {
-            What::Maps => picture::figure(self, panel, scene.trace),
-            What::Pointing => measure::figure(panel, scene.trace),
-        }
+    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        picture::draw(self, panel, ui, scene);
+    }
+
+    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Body> {
+        picture::table(self, panel, scene.trace)
     }
 
     fn checks(&self) -> Vec<Check> {

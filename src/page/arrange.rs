@@ -9,7 +9,7 @@ use super::{Page, Panel};
 use crate::ui::Style;
 
 /// Where panels are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Arranged {
     /// Panels with their places, title included.
     pub placed: Vec<(Panel, Rect)>,

@@ -33,24 +33,31 @@ pub fn show(
     for (mut panel, mut place) in arranged.placed {
         if alone {
             // A card has a title of its own.
-            panel = Panel { title: String::new(), note: None, ..panel };
+            panel.note = None;
             place = rect;
         }
-        one(exhibit, ui, scene, &panel, place);
+        one(exhibit, ui, scene, &panel, place, alone);
     }
     Some(names)
 }
 
 /// One panel: its title, its note and the picture.
-fn one(exhibit: &mut dyn Exhibit, ui: &mut Ui, scene: &mut Scene<'_>, panel: &Panel, place: Rect) {
+fn one(
+    exhibit: &mut dyn Exhibit,
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    panel: &Panel,
+    place: Rect,
+    bare: bool,
+) {
     let style = scene.style;
-    let inside = content(panel, style, place);
+    let inside = if bare { place } else { content(panel, style, place) };
     let above = Rect::from_min_max(place.min, pos2(place.right(), inside.top()));
     // Children of their own: a scope would move the cursor of the tile.
     let mut words = ui.new_child(UiBuilder::new().max_rect(above).id_salt((panel.name, "title")));
     words.spacing_mut().item_spacing.y = 0.0;
     words.shrink_clip_rect(above);
-    if !panel.title.is_empty() {
+    if !panel.title.is_empty() && !bare {
         let title = RichText::new(&panel.title).font(style.semibold(style.body)).color(style.text);
         words.add(egui::Label::new(title).truncate());
     }
@@ -58,10 +65,26 @@ fn one(exhibit: &mut dyn Exhibit, ui: &mut Ui, scene: &mut Scene<'_>, panel: &Pa
         let note = RichText::new(note).font(style.regular(style.caption)).color(style.accent);
         words.add(egui::Label::new(note).truncate());
     }
+    let inside = if panel.told && !bare { told(panel, ui, style, inside) } else { inside };
     let inside = used(panel, style, inside);
     let mut room = ui.new_child(UiBuilder::new().max_rect(inside).id_salt(panel.name));
     room.shrink_clip_rect(inside.expand(style.grid(0.5)));
-    exhibit.draw(panel.name, &mut room, scene);
+    if matches!(panel.picture, super::Picture::Own) {
+        exhibit.draw(panel.name, &mut room, scene);
+    } else if let Some(touch) = panel.picture.draw(&panel.title, &mut room, style, scene.focus) {
+        exhibit.touched(panel.name, touch, scene);
+    }
+}
+
+/// Writes the words below a picture; the room above them. They have four lines where there are fewer, so that pictures beside
+/// each other end at one height.
+fn told(panel: &Panel, ui: &Ui, style: &Style, room: Rect) -> Rect {
+    let font = style.regular(style.caption);
+    let words = ui.painter().layout(panel.about.clone(), font, style.secondary, room.width());
+    let high = words.size().y.max(5.2 * style.caption);
+    let at = pos2(room.left(), room.bottom() - high);
+    ui.painter().galley(at, words, style.secondary);
+    Rect::from_min_max(room.min, pos2(room.right(), at.y - style.grid(1.0)))
 }
 
 /// What a panel of a certain shape can use of its room, in the middle of it.

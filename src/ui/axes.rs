@@ -17,6 +17,8 @@ pub struct Axes<'a> {
     pub maps: Maps<'a>,
     /// Which map of it.
     pub map: usize,
+    /// What rows and columns are: "query", "key".
+    pub axes: [&'static str; 2],
     /// Tokens of the rows.
     pub queries: &'a [String],
     /// Tokens of the columns.
@@ -46,7 +48,13 @@ impl Axes<'_> {
         painter.rect_stroke(plan.map, 0, style.hair(), StrokeKind::Outside);
         plan.row_labels(self, ui, style);
         if plan.named {
-            painter.text(area.min, Align2::LEFT_TOP, WORDS, style.regular(style.caption), style.secondary);
+            painter.text(
+                area.min,
+                Align2::LEFT_TOP,
+                self.words(),
+                style.regular(style.caption),
+                style.secondary,
+            );
             plan.column_labels(self, ui, style);
         }
         plan.cross_hair(self, ui, style);
@@ -58,10 +66,16 @@ impl Axes<'_> {
             WidgetInfo::labeled(
                 Role::Image,
                 true,
-                format!("{}: {rows} queries by {columns} keys{lit}", self.name),
+                format!("{}: {rows} x {columns}, {} by {}{lit}", self.name, self.axes[0], self.axes[1]),
             )
         });
         Hit { query, key, clicked: response.clicked(), response }
+    }
+
+    /// How the axes read, said on the picture.
+    fn words(&self) -> String {
+        let verb = if self.axes == ["query", "key"] { "looks at " } else { "" };
+        format!("{} ↓ {verb}{} →", self.axes[0], self.axes[1])
     }
 
     /// The map, as much of it as is in view.
@@ -130,9 +144,6 @@ fn zoom(ui: &egui::Ui, response: &Response, map: Rect, cells: Vec2) -> Rect {
     view
 }
 
-/// How the axes read, said on the picture.
-const WORDS: &str = "query ↓ looks at key →";
-
 /// Sine of the slant of column labels: 45 degrees, steeper where cells are narrower than a label needs.
 fn slant(line: f32, cell: f32) -> f32 {
     (line / cell).clamp(std::f32::consts::FRAC_1_SQRT_2, 1.0)
@@ -162,7 +173,7 @@ impl Plan {
         let advance = ui.fonts_mut(|fonts| fonts.glyph_width(&font, '0'));
         let words = ui.fonts_mut(|fonts| {
             let font = style.regular(style.caption);
-            fonts.layout_no_wrap(WORDS.to_owned(), font, style.secondary).size()
+            fonts.layout_no_wrap(axes.words(), font, style.secondary).size()
         });
         let lengths = |tokens: &[String]| -> Vec<f32> {
             tokens.iter().map(|token| label(token).chars().count() as f32 * advance).collect()

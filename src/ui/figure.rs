@@ -1,19 +1,43 @@
 //! The picture for a paper: SVG, PNG and CSV.
 
 mod canvas;
+mod numbers;
+mod plot;
 mod sheet;
 
 use plotters::prelude::{BitMapBackend, IntoDrawingArea, SVGBackend};
 
-use super::{Range, Scale, scale::missing};
+use super::{Bars, Chart, Range, Scale};
 
-/// A map with everything that a reader needs, apart from the app.
+/// A picture with everything that a reader needs, apart from the app.
 #[derive(Clone, Debug)]
 pub struct Figure {
     /// What it shows: "Attention, layer 3, head 7".
     pub title: String,
     /// How to read it, the model, the source.
     pub caption: String,
+    /// What is drawn.
+    pub body: Body,
+    /// Light text on dark ground.
+    pub dark: bool,
+    /// Where the live picture is.
+    pub link: String,
+}
+
+/// The picture itself, in numbers.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Coloured cells.
+    Table(Table),
+    /// Series of points.
+    Chart(Chart),
+    /// Bars.
+    Bars(Bars),
+}
+
+/// Numbers in rows and columns, and their colours.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
     /// What the columns are.
     pub x_label: String,
     /// What the rows are.
@@ -28,10 +52,6 @@ pub struct Figure {
     pub range: Range,
     /// The colours.
     pub scale: Scale,
-    /// Light text on dark ground.
-    pub dark: bool,
-    /// Where the live picture is.
-    pub link: String,
 }
 
 /// Why a figure could not be drawn.
@@ -42,13 +62,15 @@ pub struct FigureError(String);
 impl Figure {
     /// The figure as SVG; its text stays text.
     pub fn svg(&self) -> Result<String, FigureError> {
-        let sheet = sheet::Sheet::new(self, 1.0);
         let mut svg = String::new();
-        let area = SVGBackend::with_string(&mut svg, sheet.size()).into_drawing_area();
-        sheet.draw(&area).and_then(|()| area.present()).map_err(reason)?;
+        let size = sheet::size(self, 1.0);
+        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        sheet::draw(self, 1.0, &area).and_then(|()| area.present()).map_err(reason)?;
         drop(area);
+        let cells = matches!(self.body, Body::Table(_));
         // Otherwise a viewer that zooms shows the ground between cells that touch.
-        let svg = svg.replacen("<svg ", "<svg shape-rendering=\"crispEdges\" ", 1);
+        let crisp = if cells { " shape-rendering=\"crispEdges\"" } else { "" };
+        let svg = svg.replacen("<svg ", &format!("<svg{crisp} "), 1);
         Ok(svg.replacen('>', &format!(">\n{}", self.metadata()), 1))
     }
 
@@ -62,49 +84,26 @@ impl Figure {
 
     /// The figure as PNG, in the fonts of `ctx`, which may know more scripts than ours.
     pub fn png(&self, ctx: &egui::Context, pixels_per_point: f32) -> Result<Vec<u8>, FigureError> {
-        let sheet = sheet::Sheet::new(self, pixels_per_point);
-        let (width, height) = sheet.size();
+        let (width, height) = sheet::size(self, pixels_per_point);
         let mut pixels = vec![0; 3 * (width * height) as usize];
         let texts = canvas::Texts::default();
         let backend =
             canvas::Canvas::new(BitMapBackend::with_buffer(&mut pixels, (width, height)), texts.clone());
         let area = backend.into_drawing_area();
-        sheet.draw(&area).and_then(|()| area.present()).map_err(reason)?;
+        sheet::draw(self, pixels_per_point, &area).and_then(|()| area.present()).map_err(reason)?;
         drop(area);
         texts.write(ctx, &mut pixels, width as usize);
         self.encode(&pixels, (width, height), pixels_per_point).map_err(reason)
     }
 
-    /// The numbers, with the tokens as headers; a missing one is an empty field.
+    /// The numbers as text, see [`Body::csv`].
     pub fn csv(&self) -> String {
-        let corner = format!("{} \\ {}", self.y_label, self.x_label);
-        let header = std::iter::once(&corner).chain(&self.x_tokens).map(|token| quoted(token));
-        let mut csv = header.collect::<Vec<_>>().join(",") + "\n";
-        for (token, row) in self.y_tokens.iter().zip(self.values.chunks(self.x_tokens.len().max(1))) {
-            csv += &quoted(token);
-            for &value in row {
-                csv.push(',');
-                if !missing(value) {
-                    csv += &value.to_string();
-                }
-            }
-            csv.push('\n');
-        }
-        csv
+        self.body.csv()
     }
 
-    /// The numbers as an array `[row, column]` of f32, in the format of `NumPy` (version 1.0).
+    /// The numbers as an array, see [`Body::npy`].
     pub fn npy(&self) -> Vec<u8> {
-        let shape = (self.y_tokens.len(), self.x_tokens.len());
-        let header =
-            format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", shape.0, shape.1);
-        // The data begin at a multiple of 64 bytes, after a line break.
-        let length = (header.len() + 11).next_multiple_of(64) - 10;
-        let mut file = b"\x93NUMPY\x01\x00".to_vec();
-        file.extend((length as u16).to_le_bytes());
-        file.extend(format!("{header:<width$}\n", width = length - 1).bytes());
-        file.extend(self.values.iter().flat_map(|it| it.to_le_bytes()));
-        file
+        self.body.npy()
     }
 
     fn encode(
@@ -132,26 +131,17 @@ fn reason(error: impl std::fmt::Display) -> FigureError {
     FigureError(error.to_string())
 }
 
-/// A field as RFC 4180 wants it.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::scale::missing;
+    use crate::ui::{Axis, Bar, Form};
 
-    fn figure() -> Figure {
+    fn table() -> Table {
         let tokens = ["[CLS]", "the", "say \"hi\", <b> & 'go'", "##s", "street\u{1}", "été", "Δ", "it"]
             .map(str::to_owned);
         let values = (0..64).map(|i| if i == 63 { -1e30 } else { i as f32 / 63.0 }).collect();
-        Figure {
-            title: "Attention, layer 3, head 7".to_owned(),
-            caption: "Rows are queries, columns keys. all-MiniLM-L6-v2, Vaswani et al. 2017.".to_owned(),
+        Table {
             x_label: "key".to_owned(),
             y_label: "query".to_owned(),
             x_tokens: tokens.to_vec(),
@@ -159,20 +149,91 @@ mod tests {
             values,
             range: Range::UNIT,
             scale: Scale::Sequential,
+        }
+    }
+
+    fn figure() -> Figure {
+        Figure {
+            title: "Attention, layer 3, head 7".to_owned(),
+            caption: "Rows are queries, columns keys. all-MiniLM-L6-v2, Vaswani et al. 2017.".to_owned(),
+            body: Body::Table(table()),
             dark: false,
             link: "https://example.org/#v1;a=b&c".to_owned(),
         }
     }
 
+    /// Curves, a reference, dots and a band.
+    fn chart() -> Chart {
+        let line = |f: &dyn Fn(f32) -> f32| (0..9).map(|i| [i as f32, f(i as f32)]).collect();
+        Chart { x: Axis::new("tokens apart"), y: Axis::new("weight"), ..Chart::default() }
+            .with("head 1", 1, Form::Line, line(&|x| 0.9f32.powf(x)))
+            .with("a, b", 2, Form::Dashed, line(&|x| 0.1 * x))
+            .with("dots", 3, Form::Dots, line(&|x| 1.0 - 0.1 * x))
+            .with(
+                "",
+                4,
+                Form::Area,
+                [line(&|_| 0.2), {
+                    let mut up: Vec<_> = line(&|_| 0.4);
+                    up.reverse();
+                    up
+                }]
+                .concat(),
+            )
+    }
+
+    fn bars() -> Bars {
+        let bar = |i: usize| Bar {
+            name: format!("class {i}"),
+            value: i as f32 - 2.5,
+            before: Some(1.0),
+            lit: i == 3,
+        };
+        Bars {
+            label: "logit".to_owned(),
+            names: "class".to_owned(),
+            bars: (0..6).map(bar).collect(),
+            ..Bars::default()
+        }
+    }
+
+    #[test]
+    fn charts_and_bars_are_drawn_and_their_numbers_come_back() {
+        let ctx = egui::Context::default();
+        crate::ui::install_fonts(&ctx);
+        ctx.run_ui(egui::RawInput::default(), |_| {}).textures_delta.clear();
+        for (body, count, words) in [
+            (Body::Chart(chart()), 27 + 18, ["tokens apart", "weight", "head 1", "a, b"]),
+            (Body::Bars(bars()), 6, ["logit", "class 0", "class 5", "before"]),
+        ] {
+            let figure = Figure { body, ..figure() };
+            let texts = texts(&figure.svg().unwrap());
+            for words in words.into_iter().chain([&*figure.title]) {
+                assert!(texts.iter().any(|it| it.trim() == words), "{words:?} in {texts:?}");
+            }
+            let rows = parse(&figure.csv());
+            assert_eq!(rows.len(), count + 1);
+            assert!(rows.iter().all(|it| it.len() == 3), "a name and two numbers");
+            let png = figure.png(&ctx, 1.0).unwrap();
+            let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+            let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+            reader.next_frame(&mut pixels).unwrap();
+            let colours: std::collections::BTreeSet<&[u8]> = pixels.chunks(3).collect();
+            assert!(colours.len() > 20, "lines and text: {} colours", colours.len());
+            let npy = figure.npy();
+            assert!(String::from_utf8_lossy(&npy[..80]).contains(&format!("({count}, ")));
+        }
+    }
+
     #[test]
     fn csv_comes_back() {
-        let figure = figure();
-        let rows = parse(&figure.csv());
-        assert_eq!(rows[0][1..], figure.x_tokens);
+        let table = table();
+        let rows = parse(&figure().csv());
+        assert_eq!(rows[0][1..], table.x_tokens);
         for (i, row) in rows[1..].iter().enumerate() {
-            assert_eq!(row[0], figure.y_tokens[i]);
+            assert_eq!(row[0], table.y_tokens[i]);
             for (j, field) in row[1..].iter().enumerate() {
-                let value = figure.values[8 * i + j];
+                let value = table.values[8 * i + j];
                 assert_eq!(field.parse().ok(), (!missing(value)).then_some(value), "row {i}, column {j}");
             }
         }
@@ -272,7 +333,7 @@ mod tests {
         let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
-        assert_eq!((info.width, info.height), sheet::Sheet::new(&figure, 2.0).size());
+        assert_eq!((info.width, info.height), sheet::size(&figure, 2.0));
         let colours: std::collections::BTreeSet<&[u8]> = pixels.chunks(3).collect();
         assert!(colours.len() > 200, "cells, legend and anti-aliased text: {} colours", colours.len());
         // The title is in the top left corner: text is there, not only cells.

@@ -7,9 +7,10 @@
 //! [`Hit`].
 
 mod axes;
+mod bars;
 mod card;
+mod chart;
 mod choice;
-mod curves;
 mod easel;
 mod figure;
 mod head_grid;
@@ -25,11 +26,12 @@ mod texture;
 mod tokens;
 
 pub use axes::Axes;
+pub use bars::{Bar, Bars};
 pub use card::{Measured, Size, badge, card, formula};
+pub use chart::{Axis, Chart, Form, Handle, Series, Touched};
 pub use choice::choice;
-pub use curves::{Curve, Curves};
 pub use easel::Easel;
-pub use figure::{Figure, FigureError};
+pub use figure::{Body, Figure, FigureError, Table};
 pub use head_grid::{HeadGrid, Mark, Picked};
 pub use heatmap::{Maps, Peak, install_heatmaps};
 pub use hit::Hit;

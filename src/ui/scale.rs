@@ -26,6 +26,12 @@ pub struct Range {
     pub log: bool,
 }
 
+impl Default for Range {
+    fn default() -> Self {
+        Self::UNIT
+    }
+}
+
 impl Range {
     /// From 0 to 1.
     pub const UNIT: Self = Self { min: 0.0, max: 1.0, log: false };

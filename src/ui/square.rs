@@ -7,10 +7,14 @@ use crate::focus::{Focus, Spot};
 
 /// A map of a picture as a square.
 pub struct Square<'a> {
-    /// The map; the first that the tensor holds.
-    pub maps: Option<Maps<'a>>,
-    /// What stands below it.
+    /// The maps of a tensor, and which of them.
+    pub maps: Option<(Maps<'a>, usize)>,
+    /// What stands below it; nothing if empty.
     pub caption: &'a str,
+    /// What it is, for a screen reader.
+    pub words: &'a str,
+    /// Whether it lies over a picture: its places are those that all tiles look at.
+    pub linked: bool,
     /// A few signs in its corner; none if empty.
     pub note: &'a str,
     /// Whether it is chosen.
@@ -23,14 +27,20 @@ impl Square<'_> {
         style.caption * 1.7
     }
 
-    /// Draws it with a side of `side` points and its caption below. Hovering shows the place in every picture, and a click
-    /// is the caller's.
-    pub fn show(&self, ui: &mut egui::Ui, style: &Style, focus: &mut Focus, side: f32) -> Response {
-        let (area, response) =
-            ui.allocate_exact_size(vec2(side, side + Self::caption_height(style)), Sense::click());
+    /// Draws it with a side of `side` points and its caption below. Returns the place under the pointer, too; a click is the
+    /// caller's.
+    pub fn show(
+        &self,
+        ui: &mut egui::Ui,
+        style: &Style,
+        focus: &mut Focus,
+        side: f32,
+    ) -> (Response, Option<[u16; 2]>) {
+        let below = if self.caption.is_empty() { 0.0 } else { Self::caption_height(style) };
+        let (area, response) = ui.allocate_exact_size(vec2(side, side + below), Sense::click());
         let rect = Rect::from_min_size(area.min, Vec2::splat(side));
-        if let Some(maps) = self.maps {
-            maps.paint(ui, style, &[(0, rect)]);
+        if let Some((maps, map)) = self.maps {
+            maps.paint(ui, style, &[(map, rect)]);
         } else {
             ui.painter().rect_filled(rect, 0, style.hairline);
         }
@@ -58,12 +68,15 @@ impl Square<'_> {
         );
         let at = pos2(rect.center().x - words.size().x / 2.0, rect.bottom() + style.grid(0.4));
         ui.painter().galley(at, words, colour);
-        if let Some(at) = response.hover_pos().and_then(|it| place(rect, it)) {
-            focus.hover(Spot { at: Some(at), ..Spot::default() });
+        let at = response.hover_pos().and_then(|it| place(rect, it));
+        if self.linked {
+            if at.is_some() {
+                focus.hover(Spot { at, ..Spot::default() });
+            }
+            ring(ui, style, rect, focus.spot().at);
         }
-        ring(ui, style, rect, focus.spot().at);
-        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.caption));
-        response
+        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.words));
+        (response, at)
     }
 }
 

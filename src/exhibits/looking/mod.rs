@@ -1,17 +1,16 @@
 //! What every exhibit of images has: a model, the picture to draw on, and the class that is asked for.
 
-use egui::{RichText, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
 use serde::{Deserialize, Serialize};
 
-use super::{Card, Inputs, Scene};
+use super::{Inputs, Scene};
 use crate::data::Picture;
 use crate::graph::Graph;
 use crate::models::{Vision, Zoo};
-use crate::page::{Knobs, Room};
+use crate::page::{self, Knobs, Map, Room};
 use crate::saliency::probe::Wanted;
 use crate::tensor::Tensor;
 use crate::trace::{Kept, Trace};
-use crate::ui::{Easel, Figure, Maps, Range, Scale, number};
+use crate::ui::{Bar, Bars, Easel, Maps, Range, Scale, Table, number};
 
 /// A model, the class that is asked for, and what the pointer does on the picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,63 +122,36 @@ impl Looking {
         pictures(ui, scene, side, channels);
     }
 
-    /// All classes with their logits, the likeliest first; a click asks for one. What is longer than the room scrolls.
-    pub fn classes(&mut self, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        let names = scene.trace.words("classes");
-        let logits = scene.trace.get("logits").and_then(|it| it.window(0..names.len()));
-        let Some(logits) = logits else { return };
-        let mut order: Vec<usize> = (0..names.len()).collect();
-        order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
-        let likeliest = order.first().copied();
-        let asked = self.class.filter(|it| *it < names.len()).or(likeliest);
-        let largest = logits.iter().fold(1e-6f32, |most, it| most.max(it.abs()));
-        ui.spacing_mut().item_spacing.y = scene.style.grid(0.25);
-        let row = 1.5 * scene.style.caption;
-        egui::ScrollArea::vertical().id_salt("classes").auto_shrink(false).show_rows(
-            ui,
-            row,
-            order.len(),
-            |ui, shown| {
-                let width = ui.available_width();
-                for i in order[shown].iter().copied() {
-                    let bar = Bar { name: &names[i], logit: logits[i], largest, lit: asked == Some(i) };
-                    if bar.show(ui, scene, width) {
-                        self.class = (Some(i) != likeliest).then_some(i);
-                    }
-                }
-            },
-        );
+    /// All classes with their logits, the likeliest first; a click asks for one, see [`Self::ask`].
+    pub fn classes(&self, trace: &Trace) -> Option<page::Picture> {
+        let (names, order) = (trace.words("classes"), order(trace)?);
+        let logits = trace.get("logits")?.window(0..names.len())?;
+        let asked = self.class.filter(|it| *it < names.len()).or(order.first().copied());
+        let bar = |i: &usize| Bar {
+            name: names[*i].clone(),
+            value: logits[*i],
+            before: None,
+            lit: asked == Some(*i),
+        };
+        Some(page::Picture::Bars(Bars {
+            label: "evidence (logit)".to_owned(),
+            names: "class".to_owned(),
+            bars: order.iter().map(bar).collect(),
+            click: "A click asks what speaks for it.".to_owned(),
+        }))
+    }
+
+    /// Asks for the class of bar `i`.
+    pub fn ask(&mut self, i: usize, trace: &Trace) {
+        self.class = order(trace).and_then(|it| it.get(i).copied()).filter(|_| i > 0);
     }
 
     /// The class that is asked for, by name.
     pub fn asked<'a>(&self, trace: &'a Trace) -> &'a str {
         let names = trace.words("classes");
-        let likeliest = || {
-            let logits = trace.get("logits")?.window(0..names.len())?;
-            (0..names.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
-        };
+        let likeliest = || order(trace)?.first().copied();
         let asked = self.class.filter(|it| *it < names.len()).or_else(likeliest);
         asked.map_or("", |it| &*names[it])
-    }
-
-    /// The evidence for all classes, for papers.
-    pub fn evidence(card: &Card, trace: &Trace) -> Option<Figure> {
-        let names = trace.words("classes");
-        let logits = trace.get("logits")?.window(0..names.len())?;
-        let largest = logits.iter().fold(1e-6f32, |most, it| most.max(it.abs()));
-        Some(Figure {
-            title: format!("{}: evidence (logits)", card.title),
-            caption: format!("{}, arXiv {} ({}).", card.paper, card.reference, card.year),
-            x_label: "logit".to_owned(),
-            y_label: "class".to_owned(),
-            x_tokens: vec!["logit".to_owned()],
-            y_tokens: names.to_vec(),
-            values: logits.to_vec(),
-            range: Range::signed(largest),
-            scale: Scale::Diverging,
-            dark: false,
-            link: String::new(),
-        })
     }
 
     /// What the pointer does, and which picture is looked at.
@@ -231,78 +203,29 @@ fn zoo_side(scene: &Scene<'_>, model: &str) -> usize {
     scene.zoo.vision(model).map_or(56, |it| it.side().min(64))
 }
 
-/// A class with its logit.
-struct Bar<'a> {
-    name: &'a str,
-    logit: f32,
-    largest: f32,
-    lit: bool,
+/// The classes, the likeliest first.
+fn order(trace: &Trace) -> Option<Vec<usize>> {
+    let n = trace.words("classes").len();
+    let logits = trace.get("logits")?.window(0..n)?;
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+    Some(order)
 }
 
-impl Bar<'_> {
-    /// Draws the bar; whether it was clicked.
-    fn show(&self, ui: &mut egui::Ui, scene: &mut Scene<'_>, width: f32) -> bool {
-        let style = scene.style;
-        let (rect, response) = ui.allocate_exact_size(vec2(width, style.caption * 1.5), Sense::click());
-        if !ui.is_rect_visible(rect) {
-            return false;
-        }
-        let words = format!("{}: evidence (logit) {}", self.name, number(self.logit));
-        response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, words.as_str()));
-        let colour = if self.lit { style.accent } else { style.secondary };
-        let name = RichText::new(self.name).font(style.regular(style.caption)).color(colour);
-        let name = egui::WidgetText::from(name).into_galley(
-            ui,
-            Some(egui::TextWrapMode::Truncate),
-            0.45 * width,
-            egui::TextStyle::Small,
-        );
-        ui.painter().galley(pos2(rect.left(), rect.center().y - name.size().y / 2.0), name, colour);
-        let (zero, unit) = (rect.left() + 0.6 * width, 0.21 * width / self.largest);
-        let end = zero + (unit * self.logit).clamp(-0.13 * width, 0.21 * width);
-        let bar = egui::Rect::from_x_y_ranges(
-            zero.min(end)..=zero.max(end),
-            rect.y_range().shrink(0.2 * rect.height()),
-        );
-        ui.painter().rect_filled(bar, 1.0, if self.lit { style.accent } else { style.hairline });
-        let at = pos2(rect.right(), rect.center().y);
-        ui.painter().text(
-            at,
-            egui::Align2::RIGHT_CENTER,
-            number(self.logit),
-            style.regular(style.caption),
-            colour,
-        );
-        if response.hovered() {
-            ui.painter().rect_stroke(rect, 2.0, style.hair(), StrokeKind::Outside);
-            scene.focus.readout = format!("{words}. A click asks what speaks for it.");
-        }
-        if response.has_focus() {
-            let stroke = Stroke::new(1.5 * style.scale, style.accent);
-            ui.painter().rect_stroke(rect, 2.0, stroke, StrokeKind::Inside);
-        }
-        response.clicked()
-    }
-}
-
-/// A map `[row, col]` as a figure for papers; `signed` where zero is in the middle of the scale.
-pub(super) fn figure(card: &Card, words: &str, kept: &Kept, signed: bool) -> Option<Figure> {
-    let [rows, cols] = kept.shape[..] else { return None };
-    let values = kept.window(0..rows * cols)?.to_vec();
+/// A map `[row, col]` for papers; `signed` where zero is in the middle of the scale.
+pub(super) fn table(map: &Map) -> Option<Table> {
+    let values = map.values()?.to_vec();
     let largest = values.iter().fold(1e-12f32, |most, it| most.max(it.abs()));
     let numbers = |n: usize| (0..n).map(|i| i.to_string()).collect();
-    Some(Figure {
-        title: format!("{}: {words}", card.title),
-        caption: format!("{}, arXiv {} ({}).", card.paper, card.reference, card.year),
+    let signed = map.scale == Scale::Diverging;
+    Some(Table {
         x_label: "column".to_owned(),
         y_label: "row".to_owned(),
-        x_tokens: numbers(cols),
-        y_tokens: numbers(rows),
+        x_tokens: numbers(map.cols),
+        y_tokens: numbers(map.rows),
         values,
         range: if signed { Range::signed(largest) } else { Range { min: 0.0, max: largest, log: false } },
         scale: if signed { Scale::Diverging } else { Scale::Sequential },
-        dark: false,
-        link: String::new(),
     })
 }
 

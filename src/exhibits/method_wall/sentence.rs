@@ -2,7 +2,7 @@
 
 use egui::{Align2, Rect, RichText, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, vec2};
 
-use super::words::{Wall, over, table};
+use super::words::{Wall, over};
 use super::{MethodWall, forget, keep_sanity};
 use crate::exhibits::Scene;
 use crate::exhibits::next_character::visible;
@@ -17,7 +17,7 @@ use crate::saliency::probe::Wanted;
 use crate::saliency::relevance::{attention_gradient, relevance};
 use crate::saliency::rollout::rollout;
 use crate::tensor::Tensor;
-use crate::ui::{Divided, Figure, Legend, Range, Scale, Style, number, readable_on, scale::colour};
+use crate::ui::{Divided, Legend, Range, Scale, Style, Table, number, readable_on, scale::colour};
 
 /// The model that reads.
 pub(super) const MODEL: &str = "shakespeare-gpt";
@@ -185,14 +185,24 @@ impl Wall<'_> {
     }
 
     /// A panel for papers.
-    pub(super) fn strips(&self, difference: bool) -> Option<Figure> {
+    pub(super) fn strips(&self, difference: bool) -> Option<Table> {
         let rows = self.rows(difference);
         let values: Option<Vec<_>> = rows.iter().map(|it| it.values.clone()).collect();
         let words = rows.into_iter().map(|it| it.words).collect();
-        let [a, b] = [self.pair.a, self.pair.b].map(|it| self.name(it));
-        let title = if difference { format!("{a} − {b} for {}", self.class) } else { self.title() };
-        let range = if difference { Range::signed(1.0) } else { Range::UNIT };
-        Some(table(&title, ["method", "character"], [words, self.tokens()], values?.concat(), range))
+        let (range, scale) = if difference {
+            (Range::signed(1.0), Scale::Diverging)
+        } else {
+            (Range::UNIT, Scale::Sequential)
+        };
+        Some(Table {
+            x_label: "character".to_owned(),
+            y_label: "method".to_owned(),
+            x_tokens: self.tokens(),
+            y_tokens: words,
+            values: values?.concat(),
+            range,
+            scale,
+        })
     }
 }
 

@@ -1,11 +1,11 @@
 //! What the wall knows of its trace, for a picture and a sentence alike: its methods, A and B, and what is said of them.
 
-use super::{CARD, MethodWall, Pair};
+use super::{MethodWall, Pair};
 use crate::exhibits::looking::Looking;
 use crate::exhibits::next_character::visible;
 use crate::saliency::method::Method;
 use crate::trace::Trace;
-use crate::ui::{Figure, Legend, Range, Scale, Style, number};
+use crate::ui::{Legend, Range, Scale, Style, number};
 
 /// From this rank correlation on two maps are said to be the same.
 const SAME: f32 = 0.5;
@@ -124,29 +124,6 @@ impl<'a> Wall<'a> {
             caption: words,
             missing: None,
         }
-    }
-}
-
-/// A table for papers, one row of `values` for each of `rows`.
-pub(super) fn table(
-    title: &str,
-    labels: [&str; 2],
-    [rows, columns]: [Vec<String>; 2],
-    values: Vec<f32>,
-    range: Range,
-) -> Figure {
-    Figure {
-        title: format!("{}: {title}", CARD.title),
-        caption: format!("{}, arXiv {} ({}).", CARD.paper, CARD.reference, CARD.year),
-        x_label: labels[1].to_owned(),
-        y_label: labels[0].to_owned(),
-        x_tokens: columns,
-        y_tokens: rows,
-        values,
-        range,
-        scale: if range.min < 0.0 { Scale::Diverging } else { Scale::Sequential },
-        dark: false,
-        link: String::new(),
     }
 }
 

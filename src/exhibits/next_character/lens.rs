@@ -3,11 +3,11 @@
 use egui::{Align2, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
 
 use super::reading::{Reading, light, visible};
-use super::{NextCharacter, figure, heads};
+use super::{NextCharacter, heads, table};
 use crate::exhibits::Scene;
 use crate::models::sampling::{likeliest, probabilities};
 use crate::page::{Panel, Room, panel};
-use crate::ui::{Divided, Figure, Legend, Range, Scale, number, readable_on, scale::colour};
+use crate::ui::{Divided, Legend, Range, Scale, Table, number, readable_on, scale::colour};
 
 /// What the colours say.
 const LEGEND: Legend<'_> = Legend {
@@ -171,11 +171,10 @@ fn words(state: &NextCharacter, reading: &Reading, scene: &Scene<'_>, stage: usi
 }
 
 /// The lens, for papers: probability of every layer's first choice.
-pub(super) fn figure_of(reading: &Reading) -> Figure {
-    let words = "Logit lens: probability of the likeliest next character, read out after every layer";
+pub(super) fn table_of(reading: &Reading) -> Table {
     let tokens: Vec<String> = reading.tokens.iter().map(|it| visible(it)).collect();
     let rows: Vec<String> = (0..reading.stages()).map(|it| reading.stage_name(it)).collect();
     let values = (0..rows.len()).flat_map(|l| (0..tokens.len()).map(move |i| reading.best(l, i).1));
     let values = values.collect();
-    figure(words, ["after", "read out at"], [tokens, rows], values)
+    table(["after", "read out at"], [tokens, rows], values)
 }

@@ -2,12 +2,12 @@
 
 use egui::{Align2, Pos2, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
 
-use super::figure;
 use super::reading::{Reading, light, visible};
+use super::table;
 use crate::exhibits::Scene;
 use crate::models::sampling::probabilities;
 use crate::page::{Panel, Room, panel};
-use crate::ui::{Divided, Figure, Legend, Range, Scale, number, readable_on, scale::colour};
+use crate::ui::{Divided, Legend, Range, Scale, Table, number, readable_on, scale::colour};
 
 /// Nats at the end of the scale: as surprising as one of 150 that are equally likely.
 const RANGE: Range = Range { min: 0.0, max: 5.0, log: false };
@@ -134,11 +134,10 @@ fn words(reading: &Reading, i: usize) -> String {
     )
 }
 
-/// The surprise of every character, for papers.
-pub(super) fn figure_of(reading: &Reading) -> Figure {
-    let words = "Surprise of every character, in nats";
+/// The surprise of every character, in nats, for papers.
+pub(super) fn table_of(reading: &Reading) -> Table {
     let tokens: Vec<String> = reading.tokens.iter().map(|it| visible(it)).collect();
     let values = (0..tokens.len()).map(|i| surprise(reading, i).unwrap_or(f32::NAN)).collect();
     let rows = vec!["surprise".to_owned()];
-    Figure { range: RANGE, ..figure(words, ["character", ""], [tokens, rows], values) }
+    Table { range: RANGE, ..table(["character", ""], [tokens, rows], values) }
 }

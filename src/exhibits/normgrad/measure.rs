@@ -1,22 +1,18 @@
 //! Which layers and methods point at the right quarter of a collage, and whether a map depends on the class: measured here
 //! over many collages, beside what was published.
 
-use egui::vec2;
-
-use super::CARD;
 use crate::data::fashion::CLASSES;
 use crate::data::{Collage, collage, picture};
-use crate::exhibits::Scene;
 use crate::graph::{Graph, Var};
 use crate::models::Vision;
 use crate::nn::Params;
-use crate::page::{Page, Room, panel, row};
+use crate::page::{Page, Picture, Room, panel, row};
 use crate::saliency::meta::rank_correlation;
 use crate::saliency::method::Method;
 use crate::saliency::pointing::quarters;
 use crate::saliency::probe::{Probe, Wanted, probe};
 use crate::trace::Trace;
-use crate::ui::{Curve, Curves, Figure, Range, Scale};
+use crate::ui::{Axis, Chart, Form, Range};
 
 /// Why there is nothing to measure.
 pub(super) const REFUSAL: &str =
@@ -126,110 +122,56 @@ fn maps<'g>(probe: &Probe<'g>) -> Vec<Var<'g>> {
     probe.layers.iter().map(|(_, x, dx)| small(*x, *dx)).collect()
 }
 
-/// Curves with what they need to be understood.
-struct Chart<'a> {
-    title: &'static str,
-    curves: Vec<Curve<'a>>,
-    ticks: Vec<(f32, String)>,
-    y_label: &'static str,
-    below: String,
-}
-
-/// The curves of a panel.
-fn chart<'a>(panel: &str, trace: &Trace) -> Chart<'a> {
+/// The three panels, once the first number is there: title, chart, and what it needs to be understood.
+pub(super) fn page(trace: &Trace) -> Option<Page> {
+    trace.get("pointing.0.0")?;
     let layers = trace.words("layers");
     let short = |it: &String| it.replace("conv ", "").replace("block ", "");
-    let ticks = layers.iter().enumerate().map(|(l, it)| (l as f32, short(it))).collect();
+    let ticks: Vec<_> = layers.iter().enumerate().map(|(l, it)| (l as f32, short(it))).collect();
+    let published = ["3", "8", "15", "22", "29"].iter().enumerate();
+    let published = published.map(|(l, it)| (l as f32, (*it).to_owned())).collect();
     let read = |name: &str| Some(trace.get(name)?.window(0..1)?[0]);
     let curve = |name: &str| -> Vec<[f32; 2]> {
         (0..layers.len()).filter_map(|l| Some([l as f32, read(&format!("{name}.{l}"))?])).collect()
     };
-    let points_right = "share that points right";
-    let methods = |points: &dyn Fn(usize) -> Vec<[f32; 2]>| -> Vec<Curve<'a>> {
-        let named =
-            |m: usize| Curve { name: METHODS[m].name(), hue: HUES[m], points: points(m), dashed: false };
-        (0..METHODS.len()).map(named).collect()
+    let chart = |ticks: Vec<(f32, String)>, y: &str| {
+        let (x, y) = (Axis::new("layer").ticks(ticks), Axis::new(y).to(Range::UNIT));
+        Chart { x, y, ..Chart::default() }
     };
-    match panel {
-        "measured here" => {
-            let mut curves = methods(&|m| curve(&format!("pointing.{m}")));
-            let ends = vec![[0.0, 0.25], [layers.len().saturating_sub(1) as f32, 0.25]];
-            curves.push(Curve { name: "chance", hue: 7, points: ends, dashed: true });
-            let below = format!(
-                "{COLLAGES} collages of four of 40 test pictures. Of convolutions that end in a mean over all places, the last \
-                 layer has the same gradient everywhere: the gradient cannot point, and NormGrad is left with the activation."
-            );
-            Chart { title: "Measured here, on collages", curves, ticks, y_label: points_right, below }
-        }
-        "as published" => {
-            let cited = |m: usize| (0..5).map(|l| [l as f32, PUBLISHED[m][l]]).collect();
-            let ticks = (0..5).map(|l| (l as f32, ["3", "8", "15", "22", "29"][l].to_owned())).collect();
-            let below = "Figures from the authors' repository (TorchRay, branch normgrad; Rebuffi et al. 2020), not measured \
-                         here. VGG16 does not end in a mean.";
-            Chart {
-                title: "As published, VGG16 on VOC07",
-                curves: methods(&cited),
-                ticks,
-                y_label: points_right,
-                below: below.to_owned(),
-            }
-        }
-        _ => {
-            let both = [("as it is", "sensitivity.plain", 4), ("after a step", "sensitivity.stepped", 5)];
-            let both = both.map(|(name, key, hue)| Curve { name, hue, points: curve(key), dashed: false });
-            let below = format!(
-                "Ranks of the maps for the likeliest and the least likely class, {STEPPED} collages. 1: the map is the same \
-                 whatever one asks for. A step of learning the class first, of {EPSILON}, lets the map depend more on it."
-            );
-            let title = "Does the map care about the class?";
-            Chart { title, curves: both.into(), ticks, y_label: "rank correlation", below }
-        }
-    }
-}
-
-/// The panels, once the first number is there.
-pub(super) fn page(trace: &Trace) -> Option<Page> {
-    trace.get("pointing.0.0")?;
-    let one = |(rank, name): (u8, &'static str)| {
-        panel(name, rank, Room::fill(260.0, 190.0)).titled(chart(name, trace).title).into()
+    let methods = |ticks, points: &dyn Fn(usize) -> Vec<[f32; 2]>| {
+        let named = |chart: Chart, m: usize| chart.with(METHODS[m].name(), HUES[m], Form::Line, points(m));
+        (0..METHODS.len()).fold(chart(ticks, "share that points right"), named)
     };
-    Some(row([(0, "measured here"), (1, "as published"), (2, "the class")].map(one)))
-}
-
-/// Draws curves, and below them what they need to be understood.
-pub(super) fn draw(panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-    let (style, room) = (scene.style, ui.available_size());
-    let Chart { curves, ticks, y_label, below, .. } = chart(panel, scene.trace);
-    let words = ui.painter().layout(below, style.regular(style.caption), style.secondary, room.x);
-    let gap = style.grid(1.0);
-    // Four lines of words even where there are three: the frames beside each other end at one height.
-    let size = vec2(room.x, room.y - words.size().y.max(5.2 * style.caption) - gap);
-    let curves = Curves { curves: &curves, ticks: &ticks, x_label: "layer", y_label, y: Range::UNIT };
-    ui.spacing_mut().item_spacing.y = gap;
-    if let Some(words) = curves.show(ui, style, size) {
-        scene.focus.readout = words;
-    }
-    ui.label(words);
-}
-
-/// The curves of a panel for papers: a row each.
-pub(super) fn figure(panel: &str, trace: &Trace) -> Option<Figure> {
-    let Chart { title, curves, ticks, y_label, below } = chart(panel, trace);
-    let curves: Vec<_> = curves.into_iter().filter(|it| !it.dashed).collect();
-    if curves.iter().any(|it| it.points.len() != ticks.len()) {
-        return None;
-    }
-    Some(Figure {
-        title: format!("{}: {title}", CARD.title),
-        caption: format!("{y_label}. {below} {}, arXiv {} ({}).", CARD.paper, CARD.reference, CARD.year),
-        x_label: "layer".to_owned(),
-        y_label: "method".to_owned(),
-        x_tokens: ticks.into_iter().map(|it| it.1).collect(),
-        y_tokens: curves.iter().map(|it| it.name.to_owned()).collect(),
-        values: curves.iter().flat_map(|it| it.points.iter().map(|at| at[1])).collect(),
-        range: Range::UNIT,
-        scale: Scale::Sequential,
-        dark: false,
-        link: String::new(),
-    })
+    let chance = vec![[0.0, 0.25], [layers.len().saturating_sub(1) as f32, 0.25]];
+    let measured = methods(ticks.clone(), &|m| curve(&format!("pointing.{m}")));
+    let cited = methods(published, &|m| (0..5).map(|l| [l as f32, PUBLISHED[m][l]]).collect());
+    let class = chart(ticks, "rank correlation")
+        .with("as it is", 4, Form::Line, curve("sensitivity.plain"))
+        .with("after a step", 5, Form::Line, curve("sensitivity.stepped"));
+    let one = |name, rank, title: &str, chart, words: String| {
+        let room = Room::fill(260.0, 190.0);
+        panel(name, rank, room).titled(title).told(words).shows(Picture::Chart(chart)).into()
+    };
+    let here = format!(
+        "{COLLAGES} collages of four of 40 test pictures. Of convolutions that end in a mean over all places, the last layer \
+         has the same gradient everywhere: the gradient cannot point, and NormGrad is left with the activation."
+    );
+    let there = "Figures from the authors' repository (TorchRay, branch normgrad; Rebuffi et al. 2020), not measured here. \
+                 VGG16 does not end in a mean."
+        .to_owned();
+    let step = format!(
+        "Ranks of the maps for the likeliest and the least likely class, {STEPPED} collages. 1: the map is the same whatever one \
+         asks for. A step of learning the class first, of {EPSILON}, lets the map depend more on it."
+    );
+    Some(row([
+        one(
+            "measured here",
+            0,
+            "Measured here, on collages",
+            measured.with("chance", 7, Form::Dashed, chance),
+            here,
+        ),
+        one("as published", 1, "As published, VGG16 on VOC07", cited, there),
+        one("the class", 2, "Does the map care about the class?", class, step),
+    ]))
 }

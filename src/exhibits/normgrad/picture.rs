@@ -1,14 +1,14 @@
 //! How the maps of NormGrad look: the picture, two factors and their product, and all layers.
 
-use egui::{Response, ScrollArea, Sense, Ui, Vec2, vec2};
+use egui::{Sense, Ui, Vec2, vec2};
 
-use super::{CARD, NormGrad, glyph};
+use super::{NormGrad, glyph};
 use crate::exhibits::Scene;
 use crate::exhibits::looking::{self, Looking, value};
-use crate::page::{Page, Room, column, panel, row};
+use crate::page::{Field, Fields, Map, Page, Picture, Room, column, panel, row};
 use crate::saliency::normgrad::Identity;
 use crate::trace::Trace;
-use crate::ui::{Divided, Figure, Legend, Maps, Peak, Range, Scale, Square, Style, number};
+use crate::ui::{Body, Divided, Legend, Range, Scale, Square, Style, number};
 
 /// Number of layers in the trace.
 fn layers(trace: &Trace) -> usize {
@@ -27,12 +27,9 @@ fn map_of(layer: usize, trace: &Trace) -> String {
 }
 
 /// A map of the trace, its colours relative to its largest value.
-fn map<'a>(state: &NormGrad, trace: &'a Trace, name: &str) -> Option<Maps<'a>> {
-    let tensor = trace.get(name)?;
-    let [rows, cols] = tensor.shape[..] else { return None };
-    let peak = trace.get(&format!("{name}.peak")).map(|tensor| Peak { tensor, per_row: false });
+fn map(state: &NormGrad, trace: &Trace, name: &str) -> Option<Map> {
     let (range, scale) = colours(state);
-    Some(Maps { tensor, rows, cols, peak, range, scale })
+    Some(Map::of(trace.get(name)?, 0)?.to(range, scale).over(trace.get(&format!("{name}.peak")), false))
 }
 
 /// The colours that all maps share.
@@ -62,11 +59,30 @@ pub(super) fn page(state: &NormGrad, trace: &Trace) -> Option<Page> {
                     .into(),
                 panel("classes", 3, Room::fill(170.0, 100.0).at_most_wide(320.0))
                     .titled("Evidence (logits)")
+                    .shows(state.looking.classes(trace).unwrap_or_default())
                     .into(),
             ]),
-            panel("all layers", 2, all).titled("All layers, from the picture to the answer").into(),
+            panel("all layers", 2, all)
+                .titled("All layers, from the picture to the answer")
+                .read("Each map is divided by its largest value.")
+                .shows(Picture::Fields(layers_of(state, trace, layer)))
+                .into(),
         ]),
     ]))
+}
+
+/// All maps; a click shows one large.
+fn layers_of(state: &NormGrad, trace: &Trace, shown: usize) -> Fields {
+    let field = |i: usize| {
+        let caption = trace.words("layers").get(i).map_or("combined", String::as_str);
+        let factor = |name: &str, what: &str| {
+            Some((name.to_owned(), map(state, trace, &format!("layers.{i}.{what}"))?))
+        };
+        let also = [factor("|x|", "activation"), factor("|g|", "gradient")].into_iter().flatten().collect();
+        Field { lit: i == shown, also, ..Field::new(map(state, trace, &map_of(i, trace)), caption) }
+    };
+    let fields = (0..=layers(trace)).map(field).collect();
+    Fields { fields, value: "saliency", linked: true, click: "A click shows it large.", ..Fields::default() }
 }
 
 /// What the step of learning did, in words.
@@ -79,36 +95,26 @@ fn learnt(trace: &Trace, layer: usize) -> String {
     format!("The step went {} of the parameters' length{ranks}", number(far))
 }
 
-/// Draws a panel.
+/// Draws the picture, or the factors.
 pub(super) fn draw(state: &mut NormGrad, panel: &str, ui: &mut Ui, scene: &mut Scene<'_>) {
-    let (trace, layer) = (scene.trace, layer(state, scene.trace));
-    match panel {
-        "picture" => {
-            let overlay = map(state, trace, &map_of(layer, trace));
-            let overlay = overlay.map(|it| Maps { range: Range::UNIT, scale: Scale::Saliency, ..it });
-            state.looking.show(ui, scene, overlay);
-        }
-        "factors" => factors(state, ui, scene, layer),
-        "classes" => state.looking.classes(ui, scene),
-        _ => all(state, ui, scene, layer),
+    let layer = layer(state, scene.trace);
+    if panel == "picture" {
+        let overlay = map(state, scene.trace, &map_of(layer, scene.trace));
+        let overlay = overlay.map(|it| it.to(Range::UNIT, Scale::Saliency));
+        state.looking.show(ui, scene, overlay.as_ref().map(Map::maps));
+    } else {
+        factors(state, ui, scene, layer);
     }
 }
 
 /// A square map; the number under the pointer stands beside it.
-fn square(
-    state: &NormGrad,
-    ui: &mut Ui,
-    scene: &mut Scene<'_>,
-    name: &str,
-    (caption, lit): (&str, bool),
-    side: f32,
-) -> Response {
-    let maps = map(state, scene.trace, name);
-    let response = Square { maps, caption, note: "", lit }.show(ui, scene.style, scene.focus, side);
-    let there = scene.focus.spot().at.and_then(|at| value(scene.trace, name, at));
-    match there {
-        Some((x, ..)) => response.on_hover_text_at_pointer(number(x)),
-        None => response,
+fn square(state: &NormGrad, ui: &mut Ui, scene: &mut Scene<'_>, name: &str, caption: &str, side: f32) {
+    let map = map(state, scene.trace, name);
+    let maps = map.as_ref().map(|it| (it.maps(), 0));
+    let square = Square { maps, caption, words: caption, note: "", lit: false, linked: true };
+    let (response, _) = square.show(ui, scene.style, scene.focus, side);
+    if let Some((x, ..)) = scene.focus.spot().at.and_then(|at| value(scene.trace, name, at)) {
+        response.on_hover_text_at_pointer(number(x));
     }
 }
 
@@ -130,49 +136,23 @@ fn factors(state: &NormGrad, ui: &mut Ui, scene: &mut Scene<'_>, layer: usize) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 0.0;
         if layer == layers(scene.trace) {
-            square(state, ui, scene, "combined", ("all layers", false), side);
+            square(state, ui, scene, "combined", "all layers", side);
             return;
         }
         let name = |what: &str| format!("layers.{layer}.{what}");
         if !left.is_empty() {
-            square(state, ui, scene, &name("activation"), (left, false), side);
+            square(state, ui, scene, &name("activation"), left, side);
         }
         operator(ui, style, between, side, Some(state.identity));
-        square(state, ui, scene, &name("gradient"), (right, false), side);
+        square(state, ui, scene, &name("gradient"), right, side);
         operator(ui, style, "=", side, None);
-        square(state, ui, scene, &name("map"), ("NormGrad", false), side);
+        square(state, ui, scene, &name("map"), "NormGrad", side);
     });
     if legend > 0.0 {
         ui.add_space(style.grid(1.0));
         let (range, scale) = colours(state);
         Legend { scale, range, divided: Divided::Map, caption: "", missing: None }.show(ui, style);
     }
-}
-
-/// All maps as squares; a click shows one large.
-fn all(state: &mut NormGrad, ui: &mut Ui, scene: &mut Scene<'_>, layer: usize) {
-    let (n, gap, room) = (layers(scene.trace), scene.style.grid(1.0), ui.available_size());
-    let below = Square::caption_height(scene.style) + gap;
-    let fit = |columns: usize| {
-        let rows = (n + 1).div_ceil(columns) as f32;
-        // A point less, so that rounding wraps none.
-        ((room.x + gap) / columns as f32 - gap - 1.0).min((room.y + 0.5 * gap) / rows - below)
-    };
-    let side = (1..=n + 1).map(fit).fold(scene.style.grid(5.0), f32::max);
-    ScrollArea::vertical().id_salt("all layers").auto_shrink(false).show(ui, |ui| {
-        // The edge of the chosen one needs room.
-        ui.add_space(0.5 * gap);
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = Vec2::splat(gap);
-            for i in 0..=n {
-                let caption = scene.trace.words("layers").get(i).map_or("combined", String::as_str);
-                let name = map_of(i, scene.trace);
-                if square(state, ui, scene, &name, (caption, i == layer), side).clicked() {
-                    state.layer = Some(i);
-                }
-            }
-        });
-    });
 }
 
 /// What the virtual identity is, in words.
@@ -216,54 +196,23 @@ pub(super) fn read_out(state: &NormGrad, scene: &mut Scene<'_>) {
     scene.focus.readout = words;
 }
 
-/// A panel for papers.
-pub(super) fn figure(state: &NormGrad, panel: &str, trace: &Trace) -> Option<Figure> {
+/// The picture or the factors, for papers.
+pub(super) fn table(state: &NormGrad, panel: &str, trace: &Trace) -> Option<Body> {
     let layer = layer(state, trace);
-    let name = trace.words("layers").get(layer);
-    let words = name.map_or("all layers combined".to_owned(), |it| format!("layer {it}"));
-    let part = |what: &str, words: &str| (format!("layers.{layer}.{what}"), words.to_owned());
-    match (panel, name) {
-        ("classes", _) => Looking::evidence(&CARD, trace),
-        ("factors", Some(_)) => {
-            let parts = [part("activation", "|x|"), part("gradient", "|g|"), part("map", "map")];
-            let first = usize::from(state.identity == Identity::Bias);
-            beside(state, trace, &words, &parts[first..])
-        }
-        ("all layers", _) => {
-            let named = |i: usize| trace.words("layers").get(i).map_or("combined", String::as_str).to_owned();
-            let parts: Vec<_> = (0..=layers(trace)).map(|i| (map_of(i, trace), named(i))).collect();
-            beside(state, trace, "all layers", &parts)
-        }
-        _ => {
-            let signed = state.is_signed() && name.is_some();
-            looking::figure(&CARD, &words, trace.get(&map_of(layer, trace))?, signed)
-        }
+    let known = layer < layers(trace);
+    if panel == "factors" && known {
+        let parts = [("|x|", "activation"), ("|g|", "gradient"), ("map", "map")];
+        let first = usize::from(state.identity == Identity::Bias);
+        let field = |(name, what): &(&str, &str)| {
+            Field::new(map(state, trace, &format!("layers.{layer}.{what}")), *name)
+        };
+        let fields = parts[first..].iter().map(field).collect();
+        return Picture::Fields(Fields { fields, ..Fields::default() }).body();
     }
-}
-
-/// Maps beside each other, as high as the highest, each divided by its largest value, an empty column between them.
-fn beside(state: &NormGrad, trace: &Trace, words: &str, parts: &[(String, String)]) -> Option<Figure> {
-    let maps: Option<Vec<Figure>> =
-        parts.iter().map(|it| looking::figure(&CARD, "", trace.get(&it.0)?, false)).collect();
-    let maps = maps?;
-    let side = maps.iter().map(|it| it.y_tokens.len()).max()?;
-    let place = |i: usize, n: usize| i * n / side;
-    let cell = |row: usize, col: usize| {
-        let (it, col) = (&maps[col / (side + 1)], col % (side + 1));
-        let [rows, cols] = [it.y_tokens.len(), it.x_tokens.len()];
-        let x = || it.values[place(row, rows) * cols + place(col, cols)] / it.range.max;
-        if col == side { f32::NAN } else { x() }
-    };
-    let width = maps.len() * (side + 1) - 1;
-    let (range, scale) = colours(state);
-    Some(Figure {
-        title: format!("{}: {words}", CARD.title),
-        caption: format!("{} Each map is divided by its largest value.", maps[0].caption),
-        x_tokens: (0..width).map(|j| format!("{} {}", parts[j / (side + 1)].1, j % (side + 1))).collect(),
-        y_tokens: (0..side).map(|i| i.to_string()).collect(),
-        values: (0..side * width).map(|i| cell(i / width, i % width)).collect(),
-        range,
-        scale,
-        ..maps[0].clone()
-    })
+    let mut map = map(state, trace, &map_of(layer, trace))?;
+    if !known {
+        // What is combined was scaled to 0..1, whatever the layers' signs.
+        map = map.to(Range::UNIT, Scale::Sequential);
+    }
+    looking::table(&map).map(Body::Table)
 }

@@ -8,13 +8,13 @@ use plotters::prelude::{
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, TextStyle};
 
-use super::Figure;
+use super::{Body, Figure, Table, plot};
 use crate::ui::legend::{Divided, Legend, over};
 use crate::ui::scale::{colour, grey, missing};
 use crate::ui::{Style, tokens::label};
 
 /// Faces by the names that programs know; the first is ours.
-const TEXT: &str = "Inter, Helvetica, Arial, sans-serif";
+pub(super) const TEXT: &str = "Inter, Helvetica, Arial, sans-serif";
 const MONO: &str = "JetBrains Mono, Menlo, Consolas, monospace";
 
 /// Width of a letter of the monospaced face, in ems.
@@ -31,8 +31,10 @@ const LINK_LINES: usize = 3;
 const BAR: f32 = 200.0;
 
 /// A figure with its places, in points from the top left corner.
-pub(super) struct Sheet<'a> {
+struct Sheet<'a> {
     figure: &'a Figure,
+    /// The cells; a chart fills the same room.
+    body: Inside<'a>,
     style: Style,
     /// Pixels per point.
     density: f32,
@@ -46,58 +48,105 @@ pub(super) struct Sheet<'a> {
     upright: bool,
 }
 
-type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+pub(super) type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+
+/// What is between the title and the words.
+enum Inside<'a> {
+    Cells(&'a Table),
+    /// Drawn by [`plot`].
+    Plot,
+}
+
+/// Width and height of a chart, in points.
+const CHART: [f32; 2] = [560.0, 360.0];
+
+/// Width and height of a figure in pixels.
+pub(super) fn size(figure: &Figure, density: f32) -> (u32, u32) {
+    Sheet::new(figure, density).size()
+}
+
+/// Draws a figure onto any backend.
+pub(super) fn draw<B: DrawingBackend>(
+    figure: &Figure,
+    density: f32,
+    area: &DrawingArea<B, Shift>,
+) -> Drawn<B> {
+    Sheet::new(figure, density).draw(area)
+}
 
 impl<'a> Sheet<'a> {
-    pub(super) fn new(figure: &'a Figure, density: f32) -> Self {
-        let (rows, columns) = (figure.y_tokens.len().max(1), figure.x_tokens.len().max(1));
+    fn new(figure: &'a Figure, density: f32) -> Self {
+        match &figure.body {
+            Body::Table(table) => Self::cells_of(figure, table, density),
+            Body::Chart(_) | Body::Bars(_) => {
+                let map = [MARGIN, MARGIN + 3.0 * SMALL];
+                let width = CHART[0] + 2.0 * MARGIN;
+                Self::with(figure, Inside::Plot, density, (0.0, map, width, false))
+            }
+        }
+    }
+
+    /// Puts the words where a picture of this place and width leaves room.
+    fn with(
+        figure: &'a Figure,
+        body: Inside<'a>,
+        density: f32,
+        (cell, map, width, upright): (f32, [f32; 2], f32, bool),
+    ) -> Self {
+        let caption = lines(&figure.caption, ((width - 2.0 * MARGIN) / (0.52 * SMALL)) as usize);
+        let link = printed(&figure.link, ((width - 2.0 * MARGIN) / (ADVANCE * SMALL)) as usize);
+        let style = Style::new(figure.dark, 1.0);
+        Self { figure, body, style, density, cell, map, width, caption, link, upright }
+    }
+
+    fn cells_of(figure: &'a Figure, table: &'a Table, density: f32) -> Self {
+        let (rows, columns) = (table.y_tokens.len().max(1), table.x_tokens.len().max(1));
         let cell = (480.0 / rows.max(columns) as f32).clamp(1.0, 32.0).floor();
         let longest = |tokens: &[String]| {
             tokens.iter().map(|token| label(token).chars().count()).max().unwrap_or(0) as f32
                 * ADVANCE
                 * SMALL
         };
-        let upright = longest(&figure.x_tokens) + 4.0 > cell;
+        let upright = longest(&table.x_tokens) + 4.0 > cell;
         let line = 1.5 * SMALL;
-        let left = MARGIN + line + longest(&figure.y_tokens) + GAP;
-        let band = if upright { longest(&figure.x_tokens) } else { SMALL };
+        let left = MARGIN + line + longest(&table.y_tokens) + GAP;
+        let band = if upright { longest(&table.x_tokens) } else { SMALL };
         let top = MARGIN + 2.0 * line + line + band + GAP;
         let width = (left + cell * columns as f32 + MARGIN).max(440.0);
-        let caption = lines(&figure.caption, ((width - 2.0 * MARGIN) / (0.52 * SMALL)) as usize);
-        Self {
-            figure,
-            style: Style::new(figure.dark, 1.0),
-            density,
-            cell,
-            map: [left, top],
-            width,
-            caption,
-            link: printed(&figure.link, ((width - 2.0 * MARGIN) / (ADVANCE * SMALL)) as usize),
-            upright,
-        }
+        Self::with(figure, Inside::Cells(table), density, (cell, [left, top], width, upright))
     }
 
     /// Width and height in pixels.
-    pub(super) fn size(&self) -> (u32, u32) {
+    fn size(&self) -> (u32, u32) {
         let text = (self.caption.len() + self.link.len()) as f32;
-        let height = self.legend_top() + 2.5 * SMALL + GAP + text * 1.5 * SMALL + MARGIN;
+        let height = self.foot() + text * 1.5 * SMALL + MARGIN;
         (self.pixel(self.width) as u32, self.pixel(height) as u32)
     }
 
-    pub(super) fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         area.fill(&ink(self.style.surface))?;
         let title = Text { face: Face::Title, ..Text::default() };
         self.write(area, &self.figure.title, [MARGIN, MARGIN], title)?;
-        self.cells(area)?;
-        self.labels(area)?;
-        self.legend(area)?;
+        match &self.body {
+            Inside::Cells(table) => {
+                self.cells(table, area)?;
+                self.labels(table, area)?;
+                self.legend(table, area)?;
+            }
+            Inside::Plot => {
+                let corner = self.map.map(|it| self.pixel(it));
+                let size = CHART.map(|it| self.pixel(it));
+                let part = area.clone().shrink((corner[0], corner[1]), (size[0], size[1]));
+                plot::draw(&self.figure.body, &self.style, self.density, &part)?;
+            }
+        }
         self.words(area)
     }
 
-    fn cells<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+    fn cells<B: DrawingBackend>(&self, table: &Table, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let [left, top] = self.map;
-        for (i, row) in self.figure.values.chunks(self.figure.x_tokens.len().max(1)).enumerate() {
-            let shades: Vec<Color32> = row.iter().map(|&value| self.shade(value)).collect();
+        for (i, row) in table.values.chunks(table.x_tokens.len().max(1)).enumerate() {
+            let shades: Vec<Color32> = row.iter().map(|&value| self.shade(table, value)).collect();
             let mut j = 0;
             // Neighbours of one colour are one rectangle: a sparse map of 512 tokens stays a small file.
             for run in shades.chunk_by(|a, b| a == b) {
@@ -106,21 +155,21 @@ impl<'a> Sheet<'a> {
                 j += run.len();
             }
         }
-        let [columns, rows] = [self.figure.x_tokens.len(), self.figure.y_tokens.len()];
+        let [columns, rows] = [table.x_tokens.len(), table.y_tokens.len()];
         self.frame(area, self.map, [left + columns as f32 * self.cell, top + rows as f32 * self.cell])
     }
 
-    fn shade(&self, value: f32) -> Color32 {
-        over(colour(self.figure.scale, self.figure.dark, self.figure.range.place(value)), self.style.surface)
+    fn shade(&self, table: &Table, value: f32) -> Color32 {
+        over(colour(table.scale, self.figure.dark, table.range.place(value)), self.style.surface)
     }
 
     /// Tokens and what they are, along both axes; as many as do not touch.
-    fn labels<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+    fn labels<B: DrawingBackend>(&self, table: &Table, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let [left, top] = self.map;
         let every = ((1.25 * SMALL / self.cell).ceil() as usize).max(1);
         let middle = |count: usize, from: f32| from + count as f32 * self.cell / 2.0;
         let axis = Text { quiet: true, ..Text::default() };
-        for (i, token) in self.figure.y_tokens.iter().enumerate().step_by(every) {
+        for (i, token) in table.y_tokens.iter().enumerate().step_by(every) {
             let at = [left - GAP, top + (i as f32 + 0.5) * self.cell];
             self.write(
                 area,
@@ -131,7 +180,7 @@ impl<'a> Sheet<'a> {
         }
         let every = if self.upright { every } else { 1 };
         let anchor = if self.upright { (HPos::Left, VPos::Center) } else { (HPos::Center, VPos::Bottom) };
-        for (j, token) in self.figure.x_tokens.iter().enumerate().step_by(every) {
+        for (j, token) in table.x_tokens.iter().enumerate().step_by(every) {
             let at = [left + (j as f32 + 0.5) * self.cell, top - GAP];
             self.write(
                 area,
@@ -140,32 +189,40 @@ impl<'a> Sheet<'a> {
                 Text { face: Face::Token, anchor, upright: self.upright, ..Text::default() },
             )?;
         }
-        let at = [middle(self.figure.x_tokens.len(), left), MARGIN + 3.0 * SMALL];
-        self.write(area, &self.figure.x_label, at, Text { anchor: (HPos::Center, VPos::Top), ..axis })?;
-        let at = [MARGIN + SMALL / 2.0, middle(self.figure.y_tokens.len(), top)];
+        let at = [middle(table.x_tokens.len(), left), MARGIN + 3.0 * SMALL];
+        self.write(area, &table.x_label, at, Text { anchor: (HPos::Center, VPos::Top), ..axis })?;
+        let at = [MARGIN + SMALL / 2.0, middle(table.y_tokens.len(), top)];
         self.write(
             area,
-            &self.figure.y_label,
+            &table.y_label,
             at,
             Text { anchor: (HPos::Center, VPos::Center), upright: true, ..axis },
         )
     }
 
-    fn legend_top(&self) -> f32 {
-        self.map[1] + self.figure.y_tokens.len() as f32 * self.cell + 2.0 * GAP
+    fn legend_top(&self, table: &Table) -> f32 {
+        self.map[1] + table.y_tokens.len() as f32 * self.cell + 2.0 * GAP
     }
 
-    fn legend<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
-        let (left, top, thick) = (MARGIN, self.legend_top(), 10.0);
+    /// Where the words at the foot begin.
+    fn foot(&self) -> f32 {
+        match &self.body {
+            Inside::Cells(table) => self.legend_top(table) + 2.5 * SMALL + GAP,
+            Inside::Plot => self.map[1] + CHART[1] + GAP,
+        }
+    }
+
+    fn legend<B: DrawingBackend>(&self, table: &Table, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let (left, top, thick) = (MARGIN, self.legend_top(table), 10.0);
         for i in 0..BAR as usize {
             let (from, t) = (left + i as f32, i as f32 / (BAR - 1.0));
-            let shade = over(colour(self.figure.scale, self.figure.dark, t), self.style.surface);
+            let shade = over(colour(table.scale, self.figure.dark, t), self.style.surface);
             self.fill(area, [from, top], [from + 1.0, top + thick], shade)?;
         }
         self.frame(area, [left, top], [left + BAR, top + thick])?;
         let legend = Legend {
-            scale: self.figure.scale,
-            range: self.figure.range,
+            scale: table.scale,
+            range: table.range,
             divided: Divided::Not,
             caption: "",
             missing: None,
@@ -182,7 +239,7 @@ impl<'a> Sheet<'a> {
             let at = [left + t * BAR, top + thick + 4.0];
             self.write(area, &text, at, Text { anchor: (side, VPos::Top), ..small })?;
         }
-        if self.figure.values.iter().any(|&value| missing(value)) {
+        if table.values.iter().any(|&value| missing(value)) {
             let at = left + BAR + 3.0 * GAP;
             self.fill(area, [at, top], [at + thick, top + thick], grey(self.figure.dark))?;
             let text = [at + thick + GAP, top + thick / 2.0];
@@ -193,7 +250,7 @@ impl<'a> Sheet<'a> {
 
     /// The caption and the link, at the foot.
     fn words<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
-        let mut at = [MARGIN, self.legend_top() + 2.5 * SMALL + GAP];
+        let mut at = [MARGIN, self.foot()];
         for line in &self.caption {
             self.write(area, line, at, Text::default())?;
             at[1] += 1.5 * SMALL;
@@ -281,7 +338,7 @@ impl Default for Text {
     }
 }
 
-fn ink(colour: Color32) -> RGBAColor {
+pub(super) fn ink(colour: Color32) -> RGBAColor {
     RGBAColor(colour.r(), colour.g(), colour.b(), 1.0)
 }
 

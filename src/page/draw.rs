@@ -1,0 +1,319 @@
+//! Pictures on the screen: drawing, hover, click and read-out of what a panel describes.
+
+use egui::{Pos2, Rect, Ui, UiBuilder, Vec2, pos2, vec2};
+
+use super::picture::{Cells, Fields, Heads, Picture, Touch};
+use crate::focus::{Focus, Spot};
+use crate::ui::{
+    Axes, Bars, Chart, Divided, HeadGrid, Hit, Legend, Lines, Scale, Square, Strand, Style, number,
+};
+
+impl Picture {
+    /// Draws it into the room that there is; what was done to it. An exhibit draws its [`Picture::Own`] itself.
+    pub(super) fn draw(&self, title: &str, ui: &mut Ui, style: &Style, focus: &mut Focus) -> Option<Touch> {
+        match self {
+            Self::Own => None,
+            Self::Cells(it) => it.draw(title, ui, style, focus),
+            Self::Fields(it) => it.draw(title, ui, style, focus),
+            Self::Heads(it) => it.draw(ui, style, focus),
+            Self::Chart(it) => chart(it, ui, style, focus),
+            Self::Bars(it) => bars(it, ui, style, focus),
+        }
+    }
+}
+
+fn chart(chart: &Chart, ui: &mut Ui, style: &Style, focus: &mut Focus) -> Option<Touch> {
+    let touched = chart.show(ui, style, ui.available_size());
+    if let Some(words) = touched.words {
+        focus.readout = words;
+    }
+    touched.dragged.map(|(i, at)| Touch::Dragged(i, at))
+}
+
+fn bars(bars: &Bars, ui: &mut Ui, style: &Style, focus: &mut Focus) -> Option<Touch> {
+    let (clicked, words) = bars.show(ui, style);
+    if let Some(words) = words {
+        focus.readout = words;
+    }
+    clicked.map(Touch::Clicked)
+}
+
+impl Cells {
+    fn draw(&self, title: &str, ui: &mut Ui, style: &Style, focus: &mut Focus) -> Option<Touch> {
+        let tall = ui.available_height() > style.grid(18.0);
+        let signed = self.map.scale == Scale::Diverging;
+        let legend = Legend {
+            scale: self.map.scale,
+            range: self.map.range,
+            divided: self.map.divided(),
+            caption: &self.value,
+            missing: None,
+        };
+        // Opacity says how much of a line, colour only of a change.
+        let rect = if tall && (self.lines.is_none() || signed) {
+            foot(ui, style.grid(0.5), |ui| drop(legend.show(ui, style)))
+        } else {
+            ui.available_rect_before_wrap()
+        };
+        let mut ui = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("map"));
+        let (spot, [queries, keys]) = (focus.spot(), &self.words);
+        let hit = if let Some(hue) = self.lines {
+            let empty = || vec![0.0; queries.len() * keys.len()].into();
+            let weights = self.map.values().unwrap_or_else(empty);
+            let strands = [Strand { hue, weights: &weights, change: signed.then_some(self.map.range.max) }];
+            let lines = Lines { queries, keys, strands: &strands, spot };
+            let scroll = egui::ScrollArea::vertical().id_salt("lines").auto_shrink(false);
+            scroll.show(&mut ui, |ui| lines.show(ui, style)).inner
+        } else {
+            let axes = Axes {
+                maps: self.map.maps(),
+                map: self.map.index,
+                queries,
+                keys,
+                spot,
+                name: title,
+                axes: self.axes,
+            };
+            axes.show(&mut ui, style, rect.height())
+        };
+        let said = self.said(title, &hit, focus);
+        hit.link(focus, self.spot);
+        if let Some(value) = said.filter(|_| hit.query.is_some() && hit.key.is_some()) {
+            hit.response.on_hover_text_at_pointer(value);
+        }
+        None
+    }
+
+    /// Writes the read-out of the cell under the cursor; returns its number alone.
+    fn said(&self, title: &str, hit: &Hit, focus: &mut Focus) -> Option<String> {
+        let spot = focus.spot();
+        let (row, col) = (hit.query.or(spot.query)?, hit.key.or(spot.key)?);
+        let (rows, cols) = (self.map.rows, self.map.cols);
+        // Another tile under the pointer speaks first.
+        if row >= rows || col >= cols || (!focus.readout.is_empty() && hit.query.is_none()) {
+            return None;
+        }
+        let values = self.map.values()?;
+        let (value, all) = (values[row * cols + col], &values[row * cols..][..cols]);
+        let also: Vec<String> = self
+            .also
+            .iter()
+            .filter_map(|(name, map)| Some(format!("{name} {}", number(map.value(row, col)?))))
+            .collect();
+        let said = format!(
+            "{}{}",
+            number(value),
+            if also.is_empty() { String::new() } else { format!(" ({})", also.join(", ")) }
+        );
+        let word = |along: usize, i: usize| self.words[along].get(i).map_or("", String::as_str);
+        let [down, across] = self.axes;
+        focus.readout = if self.map.scale == Scale::Diverging {
+            format!(
+                "{title} · {down} “{}” ({row}), {across} “{}” ({col}): {said}",
+                word(0, row),
+                word(1, col)
+            )
+        } else {
+            let rank = 1 + all.iter().filter(|other| **other > value).count();
+            format!(
+                "{title} · {down} “{}” ({row}), {across} “{}” ({col}): {said} · rank {rank} of {cols} · row sums to {}",
+                word(0, row),
+                word(1, col),
+                number(all.iter().sum())
+            )
+        };
+        Some(said)
+    }
+}
+
+/// Draws what stands at the foot of a panel; returns the room above it.
+fn foot(ui: &mut Ui, gap: f32, draw: impl FnOnce(&mut Ui)) -> Rect {
+    let rect = ui.available_rect_before_wrap();
+    let layout = egui::Layout::bottom_up(egui::Align::Min);
+    let mut below = ui.new_child(UiBuilder::new().max_rect(rect).layout(layout));
+    draw(&mut below);
+    Rect::from_min_max(rect.min, pos2(rect.right(), below.min_rect().top() - gap))
+}
+
+/// How maps share a room.
+struct Share {
+    columns: usize,
+    side: f32,
+}
+
+impl Fields {
+    fn draw(&self, title: &str, ui: &mut Ui, style: &Style, focus: &mut Focus) -> Option<Touch> {
+        let first = self.fields.iter().find_map(|it| it.map.as_ref());
+        let tall = ui.available_height() > style.grid(18.0);
+        let rect = match first.zip(self.legend.as_ref()) {
+            Some((map, words)) => foot(ui, style.grid(0.5), |ui| {
+                let (scale, range, divided) = (map.scale, map.range, map.divided());
+                let (caption, divided) = if tall { (&**words, divided) } else { ("", Divided::Not) };
+                drop(Legend { scale, range, divided, caption, missing: None }.show(ui, style));
+            }),
+            None => ui.available_rect_before_wrap(),
+        };
+        let mut ui = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("maps"));
+        let (gap, share) = (style.grid(1.0), self.share(style, rect.size()));
+        let mut touch = None;
+        let scroll = egui::ScrollArea::vertical().id_salt("maps").auto_shrink(false);
+        scroll.show(&mut ui, |ui| {
+            // The edge of what is chosen needs room.
+            ui.add_space(0.25 * gap);
+            ui.spacing_mut().item_spacing = Vec2::splat(gap);
+            for (r, row) in self.fields.chunks(share.columns).enumerate() {
+                ui.horizontal(|ui| {
+                    for i in 0..row.len() {
+                        let i = r * share.columns + i;
+                        if self.one(title, ui, style, focus, i, share.side) {
+                            touch = Some(Touch::Clicked(i));
+                        }
+                    }
+                });
+            }
+        });
+        touch
+    }
+
+    /// In how many columns they are largest, and how large. Where that is too small to read they scroll.
+    fn share(&self, style: &Style, room: Vec2) -> Share {
+        let (n, gap) = (self.fields.len().max(1), style.grid(1.0));
+        // A name needs more room than a map.
+        let least = style.grid(if self.caption(style) > 0.0 { 5.0 } else { 3.0 });
+        let below = self.caption(style);
+        let side = |columns: usize| {
+            let wide = (room.x + gap - 2.0) / columns as f32 - gap;
+            wide.min((room.y + 0.5 * gap) / n.div_ceil(columns) as f32 - gap - below).floor()
+        };
+        let best = (1..=n).max_by(|a, b| side(*a).total_cmp(&side(*b))).unwrap_or(1);
+        if side(best) >= least.min(room.x - gap) {
+            return Share { columns: best, side: side(best) };
+        }
+        let columns = (((room.x + gap) / (least + gap)) as usize).clamp(1, n);
+        Share { columns, side: ((room.x + gap - 2.0) / columns as f32 - gap).floor().clamp(1.0, 2.0 * least) }
+    }
+
+    /// Height of what stands below each, in points.
+    fn caption(&self, style: &Style) -> f32 {
+        if self.fields.iter().all(|it| it.name.is_empty()) { 0.0 } else { Square::caption_height(style) }
+    }
+
+    /// One map; whether it was clicked.
+    fn one(&self, title: &str, ui: &mut Ui, style: &Style, focus: &mut Focus, i: usize, side: f32) -> bool {
+        let field = &self.fields[i];
+        let maps = field.map.as_ref().map(|it| (it.maps(), it.index));
+        let square = Square {
+            maps,
+            caption: &field.name,
+            note: &field.note,
+            lit: field.lit,
+            linked: self.linked,
+            words: if field.name.is_empty() { title } else { &field.name },
+        };
+        let (response, at) = square.show(ui, style, focus, side);
+        let rect = Rect::from_min_size(response.rect.min, Vec2::splat(side));
+        for ([x, y], above) in &self.dots {
+            let end = crate::ui::scale::table(Scale::Diverging, style.dark)[if *above { 235 } else { 20 }];
+            let edge = egui::Color32::from_gray(if style.dark { 0 } else { 255 });
+            let centre: Pos2 = rect.min + side * vec2(*x, *y);
+            ui.painter().circle(centre, 0.009 * side, end, (0.003 * side, edge));
+        }
+        let clicked = response.clicked() && !self.click.is_empty();
+        let there = at.or(focus.spot().at.filter(|_| self.linked));
+        if let Some((at, value)) = there.and_then(|at| Some((at, field.map.as_ref()?.share(at)?))) {
+            // Beside the pointer this one speaks, elsewhere whoever comes first.
+            if response.hovered() || (self.linked && focus.readout.is_empty()) {
+                focus.readout = self.said(title, i, at);
+            }
+            let name = if field.name.is_empty() { self.value } else { &field.name };
+            response.on_hover_text_at_pointer(format!("{name}: {}", number(value)));
+        }
+        clicked
+    }
+
+    /// What all maps say of a place, that under the pointer first.
+    fn said(&self, title: &str, first: usize, at: [u16; 2]) -> String {
+        let order = std::iter::once(first).chain((0..self.fields.len()).filter(|i| *i != first));
+        let each = order.filter_map(|i| {
+            let field = &self.fields[i];
+            Some(format!("{} {}", field.name, number(field.map.as_ref()?.share(at)?)).trim().to_owned())
+        });
+        let mut each: Vec<String> = each.take(12).collect();
+        let field = &self.fields[first];
+        let also =
+            field.also.iter().filter_map(|(name, map)| Some(format!("{name} {}", number(map.share(at)?))));
+        let also = also.collect::<Vec<_>>().join(", ");
+        if let Some(own) = each.first_mut().filter(|_| !also.is_empty()) {
+            own.push_str(&format!(" ({also})"));
+        }
+        let Some(map) = &field.map else { return String::new() };
+        let ([row, col], of) =
+            (map.cell(at), if map.divided() == Divided::Map { ", of each map's largest value" } else { "" });
+        format!("{title} · row {row}, column {col}{of}: {}", each.join(" · "))
+    }
+}
+
+impl Heads {
+    fn draw(&self, ui: &mut Ui, style: &Style, focus: &mut Focus) -> Option<Touch> {
+        let at = |l: usize, h: usize| l * self.heads + h;
+        let marks = |l, h| self.marks.get(at(l, h)).copied().unwrap_or_default();
+        let name = |l, h| self.names.get(at(l, h)).cloned().unwrap_or_default();
+        let layers = self.layers.iter().map(super::picture::Map::maps).collect();
+        let grid = HeadGrid { layers, heads: self.heads, spot: self.spot, marks: &marks, name: &name };
+        let (columns, below) = self.columns(ui, style);
+        ui.spacing_mut().item_spacing.y = style.grid(0.75);
+        let picked = grid.show(ui, style, ui.available_size() - vec2(0.0, below + style.grid(0.75)));
+        if let Some((l, h)) = picked.hover {
+            focus.readout = name(l, h);
+            let tokens = focus.spot();
+            focus.hover(Spot {
+                layer: Some(l),
+                head: Some(h),
+                query: tokens.query,
+                key: tokens.key,
+                at: None,
+            });
+        }
+        let touch = |(l, h), other| Touch::Head([l, h], other);
+        let heads = picked.clicked.map(|it| touch(it, false)).or(picked.secondary.map(|it| touch(it, true)));
+        heads.or(self.legend(ui, style, (columns, below)).map(Touch::Clicked))
+    }
+
+    /// In how many columns the words of the legend stand, and how high they are.
+    fn columns(&self, ui: &Ui, style: &Style) -> (usize, f32) {
+        let (count, line) = (self.legend.len(), 1.7 * style.caption);
+        let columns = ((ui.available_width() / (10.4 * style.caption)) as usize).clamp(1, count.max(1));
+        // The heads come first: where there is little room the words scroll, at whole lines.
+        let most = (0.3 * ui.available_height() / line).max(1.0) as usize;
+        (columns, count.div_ceil(columns).min(most) as f32 * line)
+    }
+
+    /// The words in columns that stay where they are; the one that was clicked.
+    fn legend(&self, ui: &mut Ui, style: &Style, (columns, height): (usize, f32)) -> Option<usize> {
+        let mut clicked = None;
+        let scroll = egui::ScrollArea::vertical().id_salt("legend").max_height(height).auto_shrink(false);
+        scroll.show(ui, |ui| {
+            let cell = vec2(ui.available_width() / columns as f32, 1.7 * style.caption);
+            let rows = self.legend.len().div_ceil(columns) as f32;
+            let (all, _) = ui.allocate_exact_size(cell * vec2(columns as f32, rows), egui::Sense::hover());
+            for (i, label) in self.legend.iter().enumerate() {
+                let at = all.min + vec2((i % columns) as f32, (i / columns) as f32) * cell;
+                let place = Rect::from_min_size(at, cell);
+                if !ui.is_rect_visible(place) {
+                    continue;
+                }
+                let colour = if label.lit { style.accent } else { label.colour };
+                let font = style.regular(style.caption);
+                let text = egui::RichText::new(format!("— {}", label.words)).font(font).color(colour);
+                let mut ui = ui.new_child(UiBuilder::new().max_rect(place).id_salt(i));
+                ui.spacing_mut().button_padding = Vec2::ZERO;
+                ui.spacing_mut().interact_size.y = cell.y;
+                let button = egui::Button::selectable(label.lit, text).wrap_mode(egui::TextWrapMode::Extend);
+                if ui.add(button).on_hover_text(label.click).clicked() {
+                    clicked = Some(i);
+                }
+            }
+        });
+        clicked
+    }
+}
