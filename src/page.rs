@@ -19,7 +19,7 @@ pub use show::show;
 #[derive(Clone)]
 pub enum Page {
     /// One panel.
-    Panel(Panel),
+    Panel(Box<Panel>),
     /// Parts beside each other, below each other where they are too wide.
     Row(Vec<Self>),
     /// Parts below each other, beside each other where they are too high.
@@ -125,7 +125,7 @@ impl Panel {
 
 impl From<Panel> for Page {
     fn from(panel: Panel) -> Self {
-        Self::Panel(panel)
+        Self::Panel(Box::new(panel))
     }
 }
 

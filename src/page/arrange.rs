@@ -104,7 +104,7 @@ impl Frame<'_> {
     fn place(&self, part: &Page, rect: Rect, out: &mut Vec<(Panel, Rect)>) -> bool {
         let (parts, along) = match part {
             Page::Panel(panel) => {
-                out.push((panel.clone(), rect));
+                out.push(((**panel).clone(), rect));
                 let fits = |along| self.least(part, along) <= rect.size()[along] + 0.5;
                 return fits(0) && fits(1);
             }

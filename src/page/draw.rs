@@ -244,7 +244,7 @@ impl Fields {
             field.also.iter().filter_map(|(name, map)| Some(format!("{name} {}", number(map.share(at)?))));
         let also = also.collect::<Vec<_>>().join(", ");
         if let Some(own) = each.first_mut().filter(|_| !also.is_empty()) {
-            own.push_str(&format!(" ({also})"));
+            *own = format!("{own} ({also})");
         }
         let Some(map) = &field.map else { return String::new() };
         let ([row, col], of) =

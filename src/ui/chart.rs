@@ -182,7 +182,7 @@ impl Chart {
             (touched.near, touched.words) = (Some(near), Some(words));
         }
         for (i, handle) in self.handles.iter().enumerate() {
-            self.drag(ui, style, &plan, (i, handle), &mut touched);
+            drag(ui, style, &plan, (i, handle), &mut touched);
         }
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.aloud()));
         touched
@@ -270,49 +270,41 @@ impl Chart {
             format!("{name}{}{x} {tick}: {y} {}", if name.is_empty() { "" } else { ", " }, number(at[1]));
         (distance(at) < style.grid(4.0)).then_some((place, words))
     }
+}
 
-    /// Draws a handle and lets it be dragged, with the pointer or, where it has the focus, with arrow keys.
-    fn drag(
-        &self,
-        ui: &mut egui::Ui,
-        style: &Style,
-        plan: &Plan,
-        (i, handle): (usize, &Handle),
-        touched: &mut Touched,
-    ) {
-        let (at, radius) = (plan.place(handle.at), style.grid(0.75));
-        let room = Rect::from_center_size(at, Vec2::splat(4.0 * radius));
-        let response = ui.interact(room, ui.scope_id().with(("handle", i)), Sense::drag() | Sense::FOCUSABLE);
-        let lit = response.hovered() || response.dragged() || response.has_focus();
-        ui.painter().circle(
-            at,
-            if lit { 1.3 * radius } else { radius },
-            style.hue(handle.hue),
-            Stroke::new(2.0 * style.scale, if lit { style.accent } else { style.surface }),
-        );
-        if response.dragged()
-            && let Some(pos) = response.interact_pointer_pos()
-        {
-            touched.dragged = Some((i, plan.value(pos)));
-        } else if response.has_focus() {
-            let keys =
-                [egui::Key::ArrowLeft, egui::Key::ArrowRight, egui::Key::ArrowUp, egui::Key::ArrowDown];
-            let filter =
-                egui::EventFilter { horizontal_arrows: true, vertical_arrows: true, ..Default::default() };
-            ui.memory_mut(|it| it.set_focus_lock_filter(response.id, filter));
-            let [left, right, up, down] = keys.map(|key| ui.input(|it| it.num_presses(key)) as f32);
-            let step = vec2(right - left, down - up) * 0.01 * plan.frame.size();
-            if step != Vec2::ZERO {
-                touched.dragged = Some((i, plan.value(at + step)));
-            }
+/// Draws a handle and lets it be dragged, with the pointer or, where it has the focus, with arrow keys.
+fn drag(ui: &mut egui::Ui, style: &Style, plan: &Plan, (i, handle): (usize, &Handle), touched: &mut Touched) {
+    let (at, radius) = (plan.place(handle.at), style.grid(0.75));
+    let room = Rect::from_center_size(at, Vec2::splat(4.0 * radius));
+    let response = ui.interact(room, ui.scope_id().with(("handle", i)), Sense::drag() | Sense::FOCUSABLE);
+    let lit = response.hovered() || response.dragged() || response.has_focus();
+    ui.painter().circle(
+        at,
+        if lit { 1.3 * radius } else { radius },
+        style.hue(handle.hue),
+        Stroke::new(2.0 * style.scale, if lit { style.accent } else { style.surface }),
+    );
+    if response.dragged()
+        && let Some(pos) = response.interact_pointer_pos()
+    {
+        touched.dragged = Some((i, plan.value(pos)));
+    } else if response.has_focus() {
+        let keys = [egui::Key::ArrowLeft, egui::Key::ArrowRight, egui::Key::ArrowUp, egui::Key::ArrowDown];
+        let filter =
+            egui::EventFilter { horizontal_arrows: true, vertical_arrows: true, ..Default::default() };
+        ui.memory_mut(|it| it.set_focus_lock_filter(response.id, filter));
+        let [left, right, up, down] = keys.map(|key| ui.input(|it| it.num_presses(key)) as f32);
+        let step = vec2(right - left, down - up) * 0.01 * plan.frame.size();
+        if step != Vec2::ZERO {
+            touched.dragged = Some((i, plan.value(at + step)));
         }
-        let words = format!("{}: {}, {}", handle.name, number(handle.at[0]), number(handle.at[1]));
-        if lit {
-            touched.words = Some(words.clone());
-        }
-        response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, &words));
-        response.on_hover_cursor(egui::CursorIcon::Grab);
     }
+    let words = format!("{}: {}, {}", handle.name, number(handle.at[0]), number(handle.at[1]));
+    if lit {
+        touched.words = Some(words.clone());
+    }
+    response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, &words));
+    response.on_hover_cursor(egui::CursorIcon::Grab);
 }
 
 fn draw(painter: &egui::Painter, style: &Style, series: &Series, plan: &Plan) {

@@ -44,7 +44,7 @@ pub(super) fn page(state: &MethodWall, wall: &Wall<'_>) -> Option<Page> {
     ]))
 }
 
-impl<'a> Wall<'a> {
+impl Wall<'_> {
     fn index(&self, method: Method) -> Option<usize> {
         self.methods.iter().position(|it| *it == method)
     }

@@ -1,7 +1,10 @@
 //! Series and bars as plotters' own charts.
 
-use plotters::coord::Shift;
-use plotters::coord::ranged1d::{IntoSegmentedCoord, SegmentValue};
+use plotters::chart::ChartContext;
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::ranged1d::{IntoSegmentedCoord, SegmentValue, SegmentedCoord};
+use plotters::coord::types::{RangedCoordf32, RangedCoordusize};
+use plotters::coord::{CoordTranslate, Shift};
 use plotters::prelude::{
     ChartBuilder, Circle, DashedLineSeries, DrawingArea, DrawingBackend, LineSeries, PathElement, Polygon,
     Rectangle, SeriesLabelPosition,
@@ -18,14 +21,10 @@ use crate::ui::{Bars, Chart, Form, Range, Style, number};
 const SIZE: f32 = 12.0 * 1.24;
 
 /// A frame whose axes are numbers.
-type Plane<'a, B> = plotters::chart::ChartContext<
-    'a,
-    B,
-    plotters::coord::cartesian::Cartesian2d<
-        plotters::coord::types::RangedCoordf32,
-        plotters::coord::types::RangedCoordf32,
-    >,
->;
+type Plane<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf32, RangedCoordf32>>;
+
+/// A frame of rows.
+type Rows<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf32, SegmentedCoord<RangedCoordusize>>>;
 
 /// How a chart is drawn: the theme and the pixels of a point.
 struct Look<'a> {
@@ -111,13 +110,7 @@ impl Look<'_> {
             let at = |it: &[f32; 2]| (place(x, it[0]), place(y, it[1]));
             self.series(&mut frame, series, series.points.iter().map(at).collect())?;
         }
-        frame
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(ink(self.style.surface).mix(0.85))
-            .border_style(ink(self.style.hairline))
-            .label_font(self.text())
-            .draw()
+        self.legend(&mut frame, SeriesLabelPosition::UpperRight)
     }
 
     fn series<B: DrawingBackend>(
@@ -178,39 +171,55 @@ impl Look<'_> {
             .x_label_formatter(&|it| number(*it))
             .y_label_formatter(&name)
             .draw()?;
-        let mut paint =
-            |name: &str, fill: RGBAColor, share: u32, value: &dyn Fn(usize) -> Option<f32>| -> Drawn<B> {
-                let one = |i: usize| {
-                    let (row, value) = (last - i, value(i)?);
-                    let ends = [(0.0, SegmentValue::Exact(row)), (value, SegmentValue::Exact(row + 1))];
-                    let mut bar = Rectangle::new(ends, fill.filled());
-                    let gap = self.pixels(share as f32);
-                    bar.set_margin(gap, gap, 0, 0);
-                    Some(bar)
-                };
-                let drawn = frame.draw_series((0..bars.bars.len()).filter_map(one))?;
-                let side = self.pixels(8.0) as i32;
-                drawn.label(name).legend(move |(x, y)| {
-                    Rectangle::new([(x, y - side / 2), (x + side, y + side / 2)], fill.filled())
-                });
-                Ok(())
-            };
         let changed = bars.bars.iter().any(|it| it.before.is_some());
+        let (grey, hue) = (ink(self.style.secondary).mix(0.5), ink(self.style.hue(1)));
         if changed {
-            paint("before", ink(self.style.secondary).mix(0.5), 2, &|i| bars.bars[i].before)?;
+            self.rows(&mut frame, "before", grey, 2.0, bars.bars.iter().map(|it| it.before).collect())?;
         }
-        paint(&bars.label, ink(self.style.hue(1)), if changed { 6 } else { 3 }, &|i| {
-            Some(bars.bars[i].value)
-        })?;
-        if changed {
-            frame
-                .configure_series_labels()
-                .position(SeriesLabelPosition::LowerRight)
-                .background_style(ink(self.style.surface).mix(0.85))
-                .border_style(ink(self.style.hairline))
-                .label_font(self.text())
-                .draw()?;
-        }
+        let gap = if changed { 6.0 } else { 3.0 };
+        self.rows(&mut frame, &bars.label, hue, gap, bars.bars.iter().map(|it| Some(it.value)).collect())?;
+        if changed { self.legend(&mut frame, SeriesLabelPosition::LowerRight) } else { Ok(()) }
+    }
+
+    /// One bar a row, from the top, with so many points between it and its row's edge.
+    fn rows<'a, B: DrawingBackend + 'a>(
+        &self,
+        frame: &mut Rows<'a, B>,
+        name: &str,
+        fill: RGBAColor,
+        gap: f32,
+        values: Vec<Option<f32>>,
+    ) -> Drawn<B> {
+        let (last, gap) = (values.len().saturating_sub(1), self.pixels(gap));
+        let one = |(i, value): (usize, Option<f32>)| {
+            let row = last - i;
+            let mut bar = Rectangle::new(
+                [(0.0, SegmentValue::Exact(row)), (value?, SegmentValue::Exact(row + 1))],
+                fill.filled(),
+            );
+            bar.set_margin(gap, gap, 0, 0);
+            Some(bar)
+        };
+        let drawn = frame.draw_series(values.into_iter().enumerate().filter_map(one))?;
+        let side = self.pixels(8.0) as i32;
+        drawn.label(name).legend(move |(x, y)| {
+            Rectangle::new([(x, y - side / 2), (x + side, y + side / 2)], fill.filled())
+        });
         Ok(())
+    }
+
+    /// What the colours are.
+    fn legend<'a, B: DrawingBackend + 'a, C: CoordTranslate>(
+        &self,
+        frame: &mut ChartContext<'a, B, C>,
+        place: SeriesLabelPosition,
+    ) -> Drawn<B> {
+        frame
+            .configure_series_labels()
+            .position(place)
+            .background_style(ink(self.style.surface).mix(0.85))
+            .border_style(ink(self.style.hairline))
+            .label_font(self.text())
+            .draw()
     }
 }
