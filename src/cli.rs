@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod run;
 mod trace;
 mod train;
 
@@ -50,6 +51,8 @@ enum Command {
     },
     /// Run a model on a text and write what it computes to a safetensors file
     Trace(trace::Options),
+    /// Run one mechanism on the tensors of a safetensors file; `--list` says what each takes and gives
+    Run(run::Options),
     /// Train a model by its recipe, and write its weights to a safetensors file
     Train(train::Options),
     /// Draw a permalink into a picture, without a window
@@ -106,6 +109,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
         Some(Command::List) => list(),
         Some(Command::Check { exhibit, device }) => return check::run(exhibit.as_deref(), device),
         Some(Command::Trace(options)) => trace::run(&options)?,
+        Some(Command::Run(options)) => run::run(&options)?,
         Some(Command::Train(options)) => train::run(&options)?,
         Some(Command::Shot { link, out, size: (width, height) }) => {
             write(&out, &app::shot(&link, width, height)?)?;

@@ -2,9 +2,10 @@
 //!
 //! The tour, in the order in which data flows. [`tensor`] holds numbers; [`graph`] records what is to be computed;
 //! [`engine`] compiles a recording into a plan and runs it on the CPU or the GPU; [`trace`] is what comes back.
-//! [`models`] reads like the papers, with [`nn`] for what they share, [`data`] for their inputs, [`saliency`] for what
-//! can be made of their patterns and [`train`] for how they come about; [`exhibits`] say what to compute and what to
-//! show, [`page`] where it stands, [`ui`] draws it. [`lab`] runs recordings beside the interface, [`app`] is the window with its tiles, [`link`] its
+//! [`mechanisms`] are the papers' mathematics, callable on anybody's tensors; [`models`] reads like the papers, with [`nn`]
+//! for what they share, [`data`] for their inputs, [`saliency`] for what can be made of their patterns and [`train`] for how
+//! they come about; [`exhibits`] say what to compute and what to show, [`page`] where it stands, [`ui`] draws it. [`lab`]
+//! runs recordings beside the interface, [`app`] is the window with its tiles, [`link`] its
 //! state in a URL. [`platform`] is the only place where browser and desktop differ; [`mod@bench`] is what benchmarks of both
 //! measure.
 
@@ -17,6 +18,7 @@ pub mod focus;
 pub mod graph;
 pub mod lab;
 pub mod link;
+pub mod mechanisms;
 pub mod models;
 pub mod nn;
 pub mod page;

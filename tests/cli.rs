@@ -4,11 +4,11 @@
 
 mod tiny;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use safetensors::SafeTensors;
-use safetensors::tensor::Dtype;
+use safetensors::tensor::{Dtype, TensorView};
 
 fn vitrine(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_vitrine"))
@@ -99,6 +99,109 @@ fn trace_looks_at_a_picture() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+/// Writes tensors of one element type, whose elements are these bytes.
+fn tensors(path: &Path, dtype: Dtype, all: &[(&str, &[usize], Vec<u8>)]) {
+    let view =
+        |(name, shape, bytes)| (name, TensorView::new(dtype, <[usize]>::to_vec(shape), bytes).unwrap());
+    let views = all.iter().map(|(name, shape, bytes)| view((*name, *shape, bytes)));
+    std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+#[test]
+fn run_gives_the_same_on_every_device_and_from_every_precision() {
+    let folder = folder("run");
+    let [input, output] = ["in", "out"].map(|it| folder.join(it));
+    // Numbers that are exact in all four types.
+    let numbers: Vec<f32> = (0..12_u8).map(|i| f32::from(i % 5) / 4.0 - 0.5).collect();
+    let f32s = || numbers.iter();
+    for (dtype, bytes) in [
+        (Dtype::F32, f32s().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>()),
+        (Dtype::F64, f32s().flat_map(|x| f64::from(*x).to_le_bytes()).collect()),
+        (Dtype::F16, f32s().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect()),
+        (Dtype::BF16, f32s().flat_map(|x| half::bf16::from_f32(*x).to_le_bytes()).collect()),
+    ] {
+        tensors(&input, dtype, &["q", "k", "v"].map(|it| (it, &[2, 3, 2][..], bytes.clone())));
+        let (input, output) = (input.to_str().unwrap(), output.to_str().unwrap());
+        for device in ["cpu", "gpu"] {
+            let call = ["run", "attention", "--in", input, "--out", output, "--set", "causal=true"];
+            let done = vitrine(&[&call[..], &["--device", device]].concat());
+            assert!(done.status.success(), "{dtype} on the {device}: {}", err(&done));
+            let bytes = std::fs::read(output).unwrap();
+            let file = SafeTensors::deserialize(&bytes).unwrap();
+            let tensor = |name: &str| file.tensor(name).unwrap();
+            assert_eq!((tensor("pattern").dtype(), tensor("pattern").shape()), (Dtype::F32, &[2, 3, 3][..]));
+            let z: Vec<f32> = bytemuck::pod_collect_to_vec(tensor("z").data());
+            // The first query of each head sees itself alone; of the second, by hand: weights e^s and e^t of the scores
+            // q k / sqrt 2.
+            let [s, t] = [[2, 0], [2, 2]]
+                .map(|[i, j]| (numbers[i] * numbers[j] + numbers[i + 1] * numbers[j + 1]) / 2.0_f32.sqrt());
+            let mixed = |c: usize| (s.exp() * numbers[c] + t.exp() * numbers[2 + c]) / (s.exp() + t.exp());
+            assert_eq!((&z[..2], &z[6..8]), (&numbers[..2], &numbers[6..8]), "{dtype} on the {device}");
+            for c in 0..2 {
+                // A sum of two products in f32.
+                assert!((z[2 + c] - mixed(c)).abs() < 1e-6, "{} is not {}", z[2 + c], mixed(c));
+            }
+            let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+            let about = metadata.metadata().clone().unwrap();
+            assert_eq!((&*about["mechanism"], &*about["set"]), ("attention", "causal=true"));
+            assert_eq!((&*about["axes.pattern"], &*about["axes.z"]), ("head query key", "head pos d_value"));
+        }
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn run_lists_what_there_is() {
+    let whole = out(&vitrine(&["run", "--list"]));
+    for it in vitrine::mechanisms::all() {
+        assert!(whole.contains(&format!("{it}\n")), "{} in {whole}", it.id);
+        assert_eq!(out(&vitrine(&["run", it.id, "--list"])), format!("{it}\n"));
+    }
+    let attention = "attention\tsoftmax(scale Q K^T) V
+  in    q [head, pos, d_head]
+        k [head, pos, d_head]
+        v [head, pos, d_value]
+  set   causal=false (true or false): no query sees a later key
+        scale=1/sqrt d_head (a number): factor of the scores
+  out   pattern [head, query, key]
+        z [head, pos, d_value]
+  from  Vaswani et al. 2017, arXiv 1706.03762, eq. 1
+";
+    assert!(whole.contains(attention), "{whole}");
+}
+
+#[test]
+fn run_says_what_is_wrong_in_one_line() {
+    let folder = folder("run-faults");
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let [good, whole, text, none, result] = ["good", "whole", "text", "none", "result"].map(file);
+    let ones = |n: usize| 1_f32.to_le_bytes().repeat(n);
+    tensors(Path::new(&good), Dtype::F32, &[("x", &[2, 3], ones(6))]);
+    tensors(Path::new(&whole), Dtype::I64, &[("x", &[2, 3], vec![0; 48])]);
+    std::fs::write(&text, "x = 1").unwrap();
+    let run = |mechanism: &str, input: &str, set: &str| {
+        vitrine(&["run", mechanism, "--in", input, "--out", &result, "--set", set])
+    };
+    for (output, words) in [
+        (run("gellu", &good, "a=b"), "there is no mechanism gellu; there are attention, "),
+        (run("gelu", &good, "approximate"), "--set approximate: KEY=VALUE is expected"),
+        (run("gelu", &good, "approximate=erf"), "approximate=erf: none or tanh is expected"),
+        (run("gelu", &good, "exact=true"), "gelu has no parameter exact; it has approximate"),
+        (run("attention", &good, "scale=1"), "attention takes no tensor x; it takes q [head, pos, d_head], "),
+        (run("gelu", &whole, "approximate=tanh"), "tensor x holds I64; F32, F16, BF16 and F64 can be read"),
+        (run("gelu", &text, "approximate=tanh"), "this is not a safetensors file"),
+        (run("gelu", &none, "approximate=tanh"), "No such file"),
+        (vitrine(&["run", "gelu", "--in", &good, "--out", "/no/such/folder/y"]), "cannot be written"),
+    ] {
+        let fault = err(&output);
+        assert_eq!(output.status.code(), Some(2), "{fault}");
+        assert!(fault.starts_with("vitrine: ") && fault.contains(words), "{fault}");
+        assert_eq!(fault.lines().count(), 1, "{fault}");
+        assert!(!Path::new(&result).exists(), "a call that failed writes nothing");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn trace_keeps_by_pattern_and_says_when_the_text_is_cut() {
     let folder = folder("keep");
@@ -159,13 +262,14 @@ fn wrong_arguments_are_explained() {
         &["check", "--device", "abacus"],
         &["shot", "#v1;", "--out", "x.png", "--size", "0x7"],
         &["bench", "--runs", "many"],
+        &["run", "attention"],
     ] {
         let output = vitrine(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(err(&output).starts_with("error: "), "{arguments:?}: {}", err(&output));
     }
     let help = out(&vitrine(&["--help"]));
-    for command in ["open", "list", "check", "trace", "shot", "bench"] {
+    for command in ["open", "list", "check", "trace", "run", "shot", "bench"] {
         assert!(help.contains(&format!("\n  {command}")), "--help names {command}: {help}");
     }
 }

@@ -117,9 +117,12 @@ fn elements_that_are_no_real_numbers_are_an_error_where_they_are_needed() {
     let name = "encoder.layer.0.output.dense.bias";
     checkpoint.tensors.remove(name);
     let mut files = tiny::files(&checkpoint);
-    files[2].1 = with_others(&checkpoint.tensors, &[("position_ids", Dtype::I64, 8), (name, Dtype::F64, 8)]);
+    files[2].1 = with_others(&checkpoint.tensors, &[("position_ids", Dtype::I64, 8), (name, Dtype::I64, 8)]);
     let fault = load(files).err().unwrap();
-    assert_eq!(fault, format!("model.safetensors: tensor {name} holds F64; F32, F16 and BF16 can be read"));
+    assert_eq!(
+        fault,
+        format!("model.safetensors: tensor {name} holds I64; F32, F16, BF16 and F64 can be read")
+    );
 }
 
 /// `tensors` in f32, and sixteen elements of zero under each of the other names.

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use vitrine::data::Random;
 use vitrine::engine::{Cancel, Device, Weights, cpu::Cpu, gpu::Gpu};
 use vitrine::graph::{Graph, Var};
+use vitrine::mechanisms::attention;
 use vitrine::nn::{self, Activation, Block, Params, init};
 use vitrine::platform::block_on;
 use vitrine::tensor::{Tensor, size};
@@ -203,7 +204,7 @@ fn block(
 ) -> BTreeMap<String, Tensor> {
     let g = Graph::new(&["*"], &[]);
     let x = g.input(x);
-    let mask = causal.then(|| nn::causal_mask(x));
+    let mask = causal.then(|| attention::causal(x.graph(), x.dim(-2)));
     let block = Block { heads, eps: 1e-5, activation: Activation::GeluTanh, mask };
     block.record(3, x, &Params::new(&g, weights).at("blocks.3"));
     run(device, g)

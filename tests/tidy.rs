@@ -43,10 +43,17 @@ fn absent(folders: &[&str], word: &str, but: &[&str]) {
 
 #[test]
 fn layers_are_absences() {
-    absent(&["src/graph", "src/engine", "src/models", "src/saliency"], "egui", &[]);
-    absent(&["src/exhibits", "src/models", "src/graph", "src/saliency"], "wgpu", &[]);
-    absent(&["src/exhibits", "src/ui", "src/models", "src/graph", "src/saliency"], "crate::app", &[]);
-    absent(&["src/graph", "src/engine", "src/models"], "crate::exhibits", &[]);
+    absent(&["src/graph", "src/engine", "src/mechanisms", "src/models", "src/saliency"], "egui", &[]);
+    absent(&["src/exhibits", "src/mechanisms", "src/models", "src/graph", "src/saliency"], "wgpu", &[]);
+    absent(
+        &["src/exhibits", "src/ui", "src/mechanisms", "src/models", "src/graph", "src/saliency"],
+        "crate::app",
+        &[],
+    );
+    absent(&["src/graph", "src/engine", "src/mechanisms", "src/models"], "crate::exhibits", &[]);
+    absent(&["src/mechanisms"], "crate::models", &[]);
+    absent(&["src/mechanisms"], "crate::nn", &[]);
+    absent(&["src/mechanisms"], "crate::saliency", &["src/mechanisms/saliency.rs"]);
     absent(&["src"], "target_arch", &["src/platform.rs", "src/main.rs"]);
     absent(&["src"], "PollType::Wait", &["src/platform.rs"]);
 }

@@ -116,7 +116,8 @@ fn expect_matches(patterns: &[&str], recording: &Recording) -> Result<(), String
     Err(format!("no tensor is named {idle}; there are {}", names.join(", ")))
 }
 
-fn to_safetensors(
+/// The tensors by name, and what is told about them.
+pub(super) fn to_safetensors(
     tensors: &[(&str, Tensor)],
     tokens: Option<&[u32]>,
     about: HashMap<String, String>,

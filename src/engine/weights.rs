@@ -1,4 +1,4 @@
-//! Weight files: safetensors with f32, f16 or bf16 elements, checked once when they are loaded and held as f32.
+//! Weight files: safetensors with f32, f16, bf16 or f64 elements, checked once when they are loaded and held as f32.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub enum WeightsError {
     #[error("tensor {0} is missing")]
     Missing(String),
     /// A tensor that the model needs has elements that the engine does not read.
-    #[error("tensor {name} holds {dtype}; F32, F16 and BF16 can be read")]
+    #[error("tensor {name} holds {dtype}; F32, F16, BF16 and F64 can be read")]
     Dtype {
         /// The tensor.
         name: String,
@@ -138,18 +138,28 @@ impl Weights {
         self.tensors.get(name).cloned()
     }
 
+    /// Why the first of the tensors that cannot be read cannot; none if all can.
+    pub fn unread(&self) -> Option<WeightsError> {
+        let (name, dtype) = self.others.first_key_value()?;
+        Some(WeightsError::Dtype { name: name.clone(), dtype: *dtype })
+    }
+
     /// Number of parameters.
     pub fn parameters(&self) -> usize {
         self.tensors.values().map(|it| size(&it.shape)).sum()
     }
 }
 
-/// The elements as f32; `None` for types that are not real numbers of 16 or 32 bits.
+/// The elements as f32; `None` for types that are not real numbers of 16 bits or more.
 fn widen(bytes: &[u8], dtype: Dtype) -> Option<Arc<[f32]>> {
     let pairs = || bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
     match dtype {
         Dtype::F32 => {
             Some(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+        }
+        Dtype::F64 => {
+            let eights = bytes.chunks_exact(8).filter_map(|b| b.first_chunk());
+            Some(eights.map(|b| f64::from_le_bytes(*b) as f32).collect())
         }
         Dtype::F16 => Some(pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect()),
         Dtype::BF16 => Some(pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect()),

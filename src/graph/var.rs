@@ -242,6 +242,20 @@ impl<'g> Var<'g> {
         self.view(View::Pad { axis, before, value: F32::from(value) }, shape)
     }
 
+    /// `parts` one after the other along `axis`; there is at least one. Each is padded to the length of both, and they are
+    /// added, in pairs of pairs: of `n` parts every element is copied `log n` times.
+    pub fn concat(parts: &[Self], axis: isize) -> Self {
+        match parts {
+            [] => panic!("nothing to put together"),
+            [part] => *part,
+            _ => {
+                let (first, second) = parts.split_at(parts.len() / 2);
+                let [first, second] = [first, second].map(|it| Self::concat(it, axis));
+                first.pad(axis, 0, second.dim(axis), 0.0) + second.pad(axis, first.dim(axis), 0, 0.0)
+            }
+        }
+    }
+
     /// Repeats axes of length 1 (or missing leading axes) up to `shape`.
     pub fn broadcast(self, shape: &[usize]) -> Self {
         let own = self.shape();

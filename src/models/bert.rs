@@ -11,6 +11,7 @@ use super::config::{ConfigError, EXACT, Fields, memory};
 use crate::data::Tokenizer;
 use crate::engine::Weights;
 use crate::graph::{Graph, Var};
+use crate::mechanisms::attention::Attention;
 use crate::nn::{Params, join_heads, l2_normalise, layer, layer_norm, linear, split_heads};
 use crate::tensor::Tensor;
 
@@ -115,20 +116,16 @@ impl Bert {
         tap(layer_norm(x, &p.at("output.LayerNorm"), eps), "normalized_resid_post")
     }
 
-    /// Multi-head attention: `softmax(Q K^T / sqrt d_head) V` (eq. 1), once per head, joined and projected by `W^O`
-    /// (section 3.2.2).
+    /// Multi-head attention: [`Attention`] (eq. 1) once per head, joined and projected by `W^O` (section 3.2.2).
     fn attention<'g>(&self, l: usize, x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
-        let tap = |x: Var<'g>, name: &str, axes| x.tap(&format!("blocks.{l}.attn.{name}"), axes);
+        let tap = |x: Var<'g>, name: &str, axes: &str| x.tap(&format!("blocks.{l}.attn.{name}"), axes);
         let heads = |name| split_heads(linear(x, &p.at(name)), self.config.heads);
-        let scale = 1.0 / (self.config.d_head() as f32).sqrt();
 
         let q = tap(heads("self.query"), "q", "head pos d_head");
         let k = tap(heads("self.key"), "k", "head pos d_head");
         let v = tap(heads("self.value"), "v", "head pos d_head");
-        let scores = tap(q.matmul(k.t()) * scale, "scores", "head query key"); // [head, query, key]
-        let pattern = tap(scores.softmax(), "pattern", "head query key");
-        let z = tap(pattern.matmul(v), "z", "head pos d_head"); // [head, pos, d_head]
-        linear(join_heads(z), &p.at("output.dense")) // [pos, d_model]
+        let attended = Attention::scaled(q.dim(-1)).record(q, k, v, tap);
+        linear(join_heads(attended.z), &p.at("output.dense")) // [pos, d_model]
     }
 }
 
@@ -164,11 +161,6 @@ impl Config {
             );
         }
         Ok(config)
-    }
-
-    /// Width of one head.
-    pub fn d_head(&self) -> usize {
-        self.d_model / self.heads
     }
 
     /// Memory that the weights take, in bytes: 4 for each parameter.

@@ -12,7 +12,8 @@ use super::config::{ConfigError, EXACT, Fields, memory};
 use crate::data::Tokenizer;
 use crate::engine::Weights;
 use crate::graph::{Graph, Var};
-use crate::nn::{Activation, Block, Params, block_parameters, causal_mask, init, layer, layer_norm, tap};
+use crate::mechanisms::attention::causal;
+use crate::nn::{Activation, Block, Params, block_parameters, init, layer, layer_norm, tap};
 use crate::tensor::Tensor;
 
 /// A model that can be recorded: its weights were checked against its configuration.
@@ -92,7 +93,7 @@ pub fn record<'g>(config: &Config, ids: Var<'g>, p: &Params<'_, 'g>) -> Written<
     let word = tap(p.get("wte.weight").gather(ids), "embed", "pos d_model"); // [.., pos, d_model]
     let position = p.get("wpe.weight").slice(0, 0, t).tap("pos_embed", "pos d_model"); // [pos, d_model]
     let mut x = word + position;
-    let mask = Some(causal_mask(x));
+    let mask = Some(causal(x.graph(), x.dim(-2)));
     let block = Block { heads: config.heads, eps: config.eps, activation: config.activation, mask };
     for l in 0..config.layers {
         x = block.record(l, x, &p.at(&format!("blocks.{l}")));

@@ -1,6 +1,7 @@
 //! The nonlinearities between layers.
 
 use crate::graph::Var;
+use crate::mechanisms::gelu::gelu_tanh;
 
 /// A nonlinearity that a `config.json` can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +52,4 @@ pub fn relu(x: Var<'_>) -> Var<'_> {
 /// `min(6, max(0, x))` (Howard et al. 2017, arXiv 1704.04861)
 pub fn relu6(x: Var<'_>) -> Var<'_> {
     relu(x).min_with(x.graph().constant(6.0))
-}
-
-/// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))` (Hendrycks & Gimpel 2016, arXiv 1606.08415, section 2)
-pub fn gelu_tanh(x: Var<'_>) -> Var<'_> {
-    let inner = (x + x * x * x * 0.044_715) * (std::f32::consts::FRAC_2_PI).sqrt();
-    x * 0.5 * (inner.tanh() + 1.0)
 }

@@ -3,6 +3,7 @@
 
 use super::{Activation, Params, join_heads, layer_norm, linear, split_heads, tap};
 use crate::graph::Var;
+use crate::mechanisms::attention::Attention;
 
 /// How the blocks of a model compute. Their parameters have timm's names: `norm1`, `attn.qkv`, `attn.proj`, `norm2`,
 /// `mlp.fc1`, `mlp.fc2`.
@@ -14,7 +15,7 @@ pub struct Block<'g> {
     pub eps: f32,
     /// Between the two layers of the MLP.
     pub activation: Activation,
-    /// Added to the scores, `[query, key]`: zero where a query may look, very negative where not.
+    /// `[query, key]`: 1 where a query sees a key, 0 where not.
     pub mask: Option<Var<'g>>,
 }
 
@@ -34,10 +35,9 @@ impl<'g> Block<'g> {
         tap(x + m, "resid_post")
     }
 
-    /// `softmax(Q K^T / sqrt d_head + mask) V` (Vaswani et al. 2017, arXiv 1706.03762, eq. 1), once per head, joined and
-    /// projected. `scores` are tapped before the mask: what a position was not allowed to see can be seen.
+    /// [`Attention`] over all heads, joined and projected.
     fn attention(&self, l: usize, x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
-        let tap = |x, name: &str, axes| tap(x, &format!("blocks.{l}.attn.{name}"), axes);
+        let tap = |x, name: &str, axes: &str| tap(x, &format!("blocks.{l}.attn.{name}"), axes);
         let d = x.dim(-1);
         let qkv = linear(x, &p.at("qkv")); // [.., pos, 3 d_model]
         let part = |i: usize| split_heads(qkv.slice(-1, i * d, d), self.heads);
@@ -45,12 +45,9 @@ impl<'g> Block<'g> {
         let q = tap(part(0), "q", "head pos d_head");
         let k = tap(part(1), "k", "head pos d_head");
         let v = tap(part(2), "v", "head pos d_head");
-        let scale = 1.0 / (q.dim(-1) as f32).sqrt();
-        let scores = tap(q.matmul(k.t()) * scale, "scores", "head query key"); // [.., head, query, key]
-        let masked = self.mask.map_or(scores, |mask| scores + mask);
-        let pattern = tap(masked.softmax(), "pattern", "head query key");
-        let z = tap(pattern.matmul(v), "z", "head pos d_head"); // [.., head, pos, d_head]
-        linear(join_heads(z), &p.at("proj")) // [.., pos, d_model]
+        let attention = Attention { mask: self.mask, ..Attention::scaled(q.dim(-1)) };
+        let attended = attention.record(q, k, v, tap);
+        linear(join_heads(attended.z), &p.at("proj")) // [.., pos, d_model]
     }
 
     /// `f(x W_1 + b_1) W_2 + b_2`
@@ -73,11 +70,4 @@ pub fn parameters(l: usize, d: usize, d_mlp: usize) -> impl Iterator<Item = (Str
         ("mlp.fc2", vec![d, d_mlp]),
     ];
     layers.into_iter().flat_map(move |(name, shape)| super::layer(&format!("blocks.{l}.{name}"), shape))
-}
-
-/// The mask of a model that may not look ahead: 0 where `key <= query`, else a number that softmax makes an exact 0 of.
-pub fn causal_mask(x: Var<'_>) -> Var<'_> {
-    let pos = x.dim(-2);
-    let mask = |at: &[usize]| if at[1] <= at[0] { 0.0 } else { -1e30 };
-    x.graph().input(&crate::tensor::Tensor::from_fn(&[pos, pos], mask))
 }

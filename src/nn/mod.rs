@@ -11,8 +11,8 @@ mod patch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use activation::{Activation, gelu_tanh, relu, relu6};
-pub use block::{Block, causal_mask, parameters as block_parameters};
+pub use activation::{Activation, relu, relu6};
+pub use block::{Block, parameters as block_parameters};
 pub use conv::{
     avg_pool, conv, conv2d, depthwise_conv, depthwise_conv2d, global_avg_pool, max_pool, pad_same,
 };
@@ -20,6 +20,7 @@ pub use patch::patch_embed;
 
 use crate::engine::Weights;
 use crate::graph::{Graph, Var};
+pub use crate::mechanisms::gelu::gelu_tanh;
 use crate::tensor::size;
 
 /// Parameters under a dotted path, by the names that `torch.nn` gives them: of a weight file, or in training.

@@ -2,6 +2,7 @@
 
 use super::loss::total;
 use crate::graph::Var;
+pub use crate::mechanisms::adamw::AdamW;
 
 /// A rule that moves a parameter along its gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,29 +14,8 @@ pub enum Rule {
         /// `mu`, the share of the velocity that is kept.
         mu: f32,
     },
-    /// Adam with decoupled weight decay (Kingma & Ba 2014, arXiv 1412.6980; Loshchilov & Hutter 2017, arXiv 1711.05101,
-    /// algorithm 2).
+    /// Adam with decoupled weight decay. Vectors (biases, gains) keep theirs.
     AdamW(AdamW),
-}
-
-/// The numbers of [`Rule::AdamW`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamW {
-    /// `beta_1`: how much of the first moment is kept.
-    pub beta1: f32,
-    /// `beta_2`: how much of the second moment is kept.
-    pub beta2: f32,
-    /// Added to the root of the second moment.
-    pub eps: f32,
-    /// `lambda`: the share of a parameter that a step of rate 1 takes away. Vectors (biases, gains) keep theirs.
-    pub decay: f32,
-}
-
-impl Default for AdamW {
-    /// The values of the paper, and of `torch.optim.AdamW` but for its decay of 0.01.
-    fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, decay: 0.0 }
-    }
 }
 
 impl Rule {
@@ -64,24 +44,13 @@ impl Rule {
                 (p - v * lr, vec![v])
             }
             (Self::AdamW(it), [m, v]) => {
-                let m = *m * it.beta1 + dp * (1.0 - it.beta1);
-                let v = *v * it.beta2 + dp * dp * (1.0 - it.beta2);
-                // lr m^ / (sqrt v^ + eps), with what is the same for all elements taken together first.
-                let root = without_power(it.beta2, t).sqrt();
-                let rate = lr * root / without_power(it.beta1, t);
-                let step = m / (v.sqrt() + root * it.eps) * rate;
-                let kept = if it.decay > 0.0 && p.shape().len() > 1 { p - p * (lr * it.decay) } else { p };
-                (kept - step, vec![m, v])
+                let decay = if p.shape().len() > 1 { it.decay } else { 0.0 };
+                let (p, moments) = AdamW { decay, ..it }.step(p, dp, [*m, *v], lr, t);
+                (p, moments.to_vec())
             }
             _ => panic!("{self:?} remembers {} tensors, not {}", self.moments(), moments.len()),
         }
     }
-}
-
-/// `1 - beta^t`, exact also where `beta^t` is nearly 1: with `x = -t log beta`, `1 - e^-x = 2 tanh(x/2) / (1 + tanh(x/2))`.
-fn without_power(beta: f32, t: Var<'_>) -> Var<'_> {
-    let half = (t * (-0.5 * f64::from(beta).ln()) as f32).tanh();
-    half * 2.0 / (half + 1.0)
 }
 
 /// The length of all `gradients` as one vector.

@@ -1,0 +1,20 @@
+//! Mechanisms: the mathematics of a paper as functions on [`Var`](crate::graph::Var)s, one file a paper, independent of
+//! exhibits and models, which both use them. What saliency methods do stands in [`crate::saliency`].
+//!
+//! Each has a [`Mechanism`] that declares what it takes and gives: names, axes, parameters with defaults, the source. By it
+//! [`all`] mechanisms can be called on anybody's tensors (`vitrine run`), and what does not fit is told in one line.
+//!
+//! [`registry`] is the only file here that looks up: it lists the methods of the layers above beside the mechanisms of this.
+
+pub mod adamw;
+pub mod attention;
+mod call;
+pub mod gelu;
+pub mod layer_norm;
+pub mod registry;
+mod saliency;
+mod signature;
+
+pub use call::{Fault, Given, fits};
+pub use registry::{all, find};
+pub use signature::{Kind, Mechanism, Parameter, Port, Presence, Unset, Within};

@@ -1,0 +1,27 @@
+//! All mechanisms that can be called by name.
+
+use super::signature::Mechanism;
+use super::{Fault, adamw, attention, gelu, layer_norm, saliency};
+
+/// All mechanisms, in the order of a model: how it attends, what stands between, what explains it, how it learns.
+pub fn all() -> Vec<&'static Mechanism> {
+    vec![
+        &attention::MECHANISM,
+        &layer_norm::MECHANISM,
+        &gelu::MECHANISM,
+        &saliency::ROLLOUT,
+        &saliency::RELEVANCE,
+        &saliency::NORMGRAD,
+        &saliency::GRAD_CAM,
+        &saliency::LINEAR_APPROXIMATION,
+        &adamw::MECHANISM,
+    ]
+}
+
+/// The mechanism of this id.
+pub fn find(id: &str) -> Result<&'static Mechanism, Fault> {
+    all().into_iter().find(|it| it.id == id).ok_or_else(|| {
+        let known: Vec<&str> = all().iter().map(|it| it.id).collect();
+        Fault::Mechanism { id: id.to_owned(), known: known.join(", ") }
+    })
+}
