@@ -15,7 +15,8 @@ use plotters::style::{Color, FontDesc, FontFamily, FontStyle, RGBAColor, ShapeSt
 use super::Body;
 use super::sheet::{Drawn, TEXT, ink};
 use crate::ui::chart::Series;
-use crate::ui::{Bars, Chart, Form, Range, Style, number};
+use crate::ui::number::short;
+use crate::ui::{Bars, Chart, Form, Range, Style};
 
 /// Type size, in points; plotters' sizes are line heights, 1.24 of the em.
 const SIZE: f32 = 12.0 * 1.24;
@@ -88,7 +89,7 @@ impl Look<'_> {
             let at = value(range, t);
             let near = |it: &&(f32, String)| (it.0 - at).abs() <= 1e-3 * (range.max - range.min).abs();
             match ticks {
-                [] => number(at),
+                [] => short(at),
                 _ => ticks.iter().find(near).map_or_else(String::new, |it| it.1.clone()),
             }
         };
@@ -168,7 +169,7 @@ impl Look<'_> {
             .x_labels(6)
             .y_labels(bars.bars.len())
             .x_desc(&bars.label)
-            .x_label_formatter(&|it| number(*it))
+            .x_label_formatter(&|it| short(*it))
             .y_label_formatter(&name)
             .draw()?;
         let changed = bars.bars.iter().any(|it| it.before.is_some());
