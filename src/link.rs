@@ -59,9 +59,24 @@ pub struct Tile {
     /// What a click has locked in a tile with a cursor of its own; `None` if it shares the others'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub focus: Option<Spot>,
+    /// What is taken away from one of its panels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minus: Option<Minus>,
     /// Tells tiles apart while the app runs; links do not carry it.
     #[serde(skip)]
     pub id: u64,
+}
+
+/// A map of one tile minus that of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Minus {
+    /// The panel that shows the difference.
+    pub panel: String,
+    /// The other tile: its number in the link, from 1.
+    pub tile: usize,
+    /// The other tile's panel.
+    pub of: String,
 }
 
 /// Parts beside or below each other.

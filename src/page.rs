@@ -7,13 +7,15 @@
 mod arrange;
 mod draw;
 mod knobs;
+mod minus;
 mod picture;
 mod show;
 
 pub use arrange::{Arranged, arrange};
 pub use knobs::{Knob, Knobs};
+pub use minus::Minus;
 pub use picture::{Cells, Field, Fields, Heads, Label, Map, Picture, Touch};
-pub use show::show;
+pub use show::{View, show};
 
 /// Panels in rows and columns.
 #[derive(Clone)]

@@ -575,3 +575,23 @@ fn a_training_run_goes_on_and_stops() {
     settle(&mut window);
     assert!(report(&window).runs > runs, "one step was taken");
 }
+
+#[test]
+fn a_map_can_be_taken_away_from_another_tiles() {
+    let two = "#v1;tiles=(split:row,parts:((exhibit:attention,focus:(layer:2,head:8)),(exhibit:attention)))";
+    let entries = vitrine::exhibits::all();
+    let mut window = window_with(Setup { entries, ..setup(two) }, [1600.0, 800.0]);
+    until(&mut window, "the maps", |it| it.live && it.ready);
+    settle(&mut window);
+    window.get_all_by_label("Export, duplicate").nth(1).unwrap().click();
+    settle(&mut window);
+    window.get_by_label("Minus another tile's").click();
+    settle(&mut window);
+    window.get_by_label("head map − 1 Attention maps: head map").click();
+    until(&mut window, "a link that says so", |it| {
+        it.link.contains("minus:(of:head+map,panel:head+map,tile:1)")
+    });
+    settle(&mut window);
+    window.get_by_label("layer 3, head 1 · first-token sink 0.517 − tile 1");
+    window.get_by_label("tile 1: head map of Attention maps");
+}

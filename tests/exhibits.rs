@@ -10,7 +10,7 @@ use vitrine::engine::{Cancel, cpu::Cpu};
 use vitrine::exhibits::{Exhibit, Inputs, Measure, Scene, all};
 use vitrine::focus::Focus;
 use vitrine::models::Zoo;
-use vitrine::page::{self, Knobs};
+use vitrine::page::{self, Knobs, View};
 use vitrine::platform::block_on;
 use vitrine::trace::Trace;
 use vitrine::ui::{Body, Style, install_fonts, install_heatmaps};
@@ -100,7 +100,8 @@ fn page_of(
         let rect = ui.max_rect().shrink(8.0);
         let (inputs, pick) = (&mut inputs, &mut false);
         let mut scene = Scene { trace: &trace, focus: &mut focus, style: &style, inputs, zoo: &zoo, pick };
-        page::show(exhibit.as_mut(), ui, &mut scene, rect, &mut None, alone).unwrap();
+        let mut view = View { alone, ..View::default() };
+        assert!(page::show(exhibit.as_mut(), ui, &mut scene, rect, &mut view));
     });
     harness.run_steps(3);
     harness
@@ -172,7 +173,7 @@ fn panels(
     zoo: &Zoo,
     style: &Style,
 ) -> Option<usize> {
-    let mut names = None;
+    let (mut view, mut shown) = (View::default(), false);
     for width in [390.0, 1280.0] {
         let look = style.clone();
         let builder = Harness::builder().with_size([width, 700.0]).with_context_setup(move |ctx| {
@@ -183,14 +184,17 @@ fn panels(
             let (inputs, pick) = (&mut *inputs, &mut false);
             let mut scene = Scene { trace, focus: &mut *focus, style, inputs, zoo, pick };
             let rect = ui.max_rect();
-            names = page::show(exhibit, ui, &mut scene, rect, &mut None, false);
+            shown = page::show(exhibit, ui, &mut scene, rect, &mut view);
         });
         harness.run_steps(2);
     }
-    let names = names?;
+    let names: Vec<&str> = view.panels.iter().map(|it| it.0).collect();
     let scene = Scene { trace, focus, style, inputs, zoo, pick: &mut false };
+    if !shown {
+        return None;
+    }
     for name in &names {
-        let figure = vitrine::exhibits::figure(&*exhibit, name, &scene);
+        let figure = vitrine::exhibits::figure(&*exhibit, name, &scene, None);
         let figure = figure.unwrap_or_else(|| panic!("{name} gives no numbers"));
         match &figure.body {
             Body::Table(it) => assert_eq!(it.values.len(), it.x_tokens.len() * it.y_tokens.len(), "{name}"),

@@ -40,6 +40,7 @@ impl App {
                 let screen = self.screen;
                 self.edit(|layout| Some(arrange(&layout, preset, screen)));
             }
+            Action::Minus(id, minus) => self.take_away(id, minus),
             Action::Compute(compute) => self.switch(compute),
             Action::Theme(theme) => self.theme = theme,
             Action::Size(size) => self.size = size,
@@ -136,6 +137,12 @@ impl App {
         if let Some(egui_tiles::Tile::Pane(pane)) = self.tree.tiles.get_mut(TileId::from_u64(id)) {
             let shared = Focus::at(self.focus.locked);
             pane.own = if pane.own.is_some() { None } else { Some(shared) };
+        }
+    }
+
+    fn take_away(&mut self, id: u64, minus: Option<link::Minus>) {
+        if let Some(egui_tiles::Tile::Pane(pane)) = self.tree.tiles.get_mut(TileId::from_u64(id)) {
+            pane.minus = minus;
         }
     }
 
@@ -279,7 +286,8 @@ impl App {
         };
         let figure = crate::ui::Figure {
             link,
-            ..crate::exhibits::figure(pane.exhibit.as_ref(), panel, &scene).ok_or(later)?
+            ..crate::exhibits::figure(pane.exhibit.as_ref(), panel, &scene, pane.view.minus.as_ref())
+                .ok_or(later)?
         };
         let (ending, bytes) = match format {
             Format::Svg => ("svg", figure.svg().map(String::into_bytes).map_err(|error| error.to_string())?),

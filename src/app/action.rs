@@ -1,7 +1,7 @@
 //! What a click or a key asks for. The interface only says what it wants; one place does it.
 
 use super::layout::Place;
-use crate::link::Theme;
+use crate::link::{Minus, Theme};
 
 /// What a click or a key asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,8 @@ pub(super) enum Action {
     Open(&'static str),
     /// Something with one tile.
     Tile(u64, OnTile),
+    /// Take another tile's map away from one of this tile's, or no longer.
+    Minus(u64, Option<Minus>),
     /// Put all tiles in order.
     Arrange(Preset),
     /// Compute elsewhere.

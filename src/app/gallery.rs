@@ -152,7 +152,8 @@ impl Open {
         };
         let mut ui = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(("picture", i)));
         ui.shrink_clip_rect(rect.expand(2.0));
-        page::show(self.exhibit.as_mut(), &mut ui, &mut scene, rect, &mut None, true);
+        let mut view = page::View { alone: true, ..page::View::default() };
+        page::show(self.exhibit.as_mut(), &mut ui, &mut scene, rect, &mut view);
     }
 
     fn words(&self, ui: &mut Ui, hall: &Hall<'_>, rect: Rect, i: usize) {

@@ -290,6 +290,7 @@ impl App {
                 self.switcher(ui);
             }
             let (alone, tiles) = (self.alone(ui), self.tiles().len());
+            let maps = self.subtract();
             let mut stage = Stage {
                 lab: &self.lab,
                 zoo: &self.zoo,
@@ -300,6 +301,7 @@ impl App {
                 compute: self.compute,
                 actions,
                 tiles,
+                maps: &maps,
                 maximised: self.maximised.is_some(),
                 calm: self.calm,
             };

@@ -72,7 +72,7 @@ impl App {
                     (None, None) => unreachable!("tile {} is neither old nor new", tile.id),
                 };
                 let own = tile.focus.map(Focus::at);
-                Pane { own, ..pane }
+                Pane { own, minus: tile.minus.clone(), ..pane }
             }),
         };
         for id in old.into_keys() {

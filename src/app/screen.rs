@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use egui::Context;
 use egui_tiles::TileId;
 
-use super::stage::Pane;
+use super::stage::{Others, Pane};
 use super::{App, layout, phone};
 use crate::models::{Kind, Status};
+use crate::page::{Map, Minus, View};
 
 /// Models that only a claim needs are loaded without being asked for if they take less memory than this, in bytes.
 const SMALL: u64 = 8_000_000;
@@ -63,6 +64,36 @@ impl App {
     pub(super) fn tiles(&self) -> Vec<u64> {
         let layout = layout::survey(&self.tree, &|id, pane: &Pane| pane.describe(id.0));
         layout.iter().flat_map(layout::all).map(|it| it.id).collect()
+    }
+
+    /// The maps that tiles show; where one is taken away from another, the difference is made ready.
+    pub(super) fn subtract(&mut self) -> Vec<Others> {
+        let mut found: Vec<(Others, View)> = vec![];
+        for (i, id) in self.tiles().into_iter().enumerate() {
+            let Some(pane) = self.tree.tiles.get_pane(&TileId::from_u64(id)) else { continue };
+            let shape = |(name, map): &(&'static str, Option<Map>)| {
+                let map = map.as_ref()?;
+                Some((*name, [map.rows, map.cols]))
+            };
+            let maps = pane.view.panels.iter().filter_map(shape).collect();
+            let others = Others { id, number: i + 1, title: pane.exhibit.card().title, maps };
+            found.push((others, pane.view.clone()));
+        }
+        for (here, view) in &found {
+            let Some(egui_tiles::Tile::Pane(pane)) = self.tree.tiles.get_mut(TileId::from_u64(here.id))
+            else {
+                continue;
+            };
+            let map = |view: &View, name: &str| view.panels.iter().find(|it| it.0 == name)?.1.clone();
+            let minus = |wish: &crate::link::Minus| {
+                let (other, there) = found.iter().find(|it| it.0.number == wish.tile)?;
+                let words = [format!("tile {}", other.number), format!("{} of {}", wish.of, other.title)];
+                let (own, other) = (map(view, &wish.panel)?, map(there, &wish.of)?);
+                Minus::of(&wish.panel, words, &own, &other, view.minus.clone())
+            };
+            pane.view.minus = pane.minus.as_ref().and_then(minus);
+        }
+        found.into_iter().map(|it| it.0).collect()
     }
 
     /// The tile that is shown alone: the maximised one, or on a phone the one in front.

@@ -12,8 +12,9 @@ use super::tile;
 use crate::exhibits::{Exhibit, Inputs, Scene};
 use crate::focus::Focus;
 use crate::lab::Lab;
-use crate::link::Tile;
+use crate::link::{self, Tile};
 use crate::models::Zoo;
+use crate::page::View;
 use crate::trace::Trace;
 use crate::ui::{Size, Style};
 
@@ -27,10 +28,10 @@ pub(super) struct Pane {
     pub(super) asked: Option<Question>,
     /// Height of what stands below the picture, as of the last frame: the picture gets the rest.
     pub(super) below: f32,
-    /// The names of its panels, as of the last frame.
-    pub(super) panels: Vec<&'static str>,
-    /// The panel that was asked for where not all find room.
-    pub(super) front: Option<&'static str>,
+    /// How its page is looked at.
+    pub(super) view: View,
+    /// What is taken away from one of its panels.
+    pub(super) minus: Option<link::Minus>,
     /// How many rows of knobs there are, as of the last frame.
     pub(super) rows: usize,
     /// Its own cursor, if it does not share the others'.
@@ -41,6 +42,18 @@ pub(super) struct Pane {
     pub(super) refused: Option<String>,
     /// Since when the trace is older than the inputs.
     pub(super) stale: Option<f64>,
+}
+
+/// The maps of a tile.
+pub(super) struct Others {
+    /// Which tile.
+    pub(super) id: u64,
+    /// Its number, from 1, in the order of a link, and its title.
+    pub(super) number: usize,
+    /// The title of its exhibit.
+    pub(super) title: &'static str,
+    /// Panels with the shapes of their maps.
+    pub(super) maps: Vec<(&'static str, [usize; 2])>,
 }
 
 /// Where a tile and its parts are on the screen: tests measure it.
@@ -83,8 +96,8 @@ impl Pane {
             recorded: None,
             asked: None,
             below: 0.0,
-            panels: vec![],
-            front: None,
+            view: View::default(),
+            minus: None,
             rows: 0,
             own: None,
             seen: Seen::default(),
@@ -102,7 +115,8 @@ impl Pane {
     /// The tile as it stands in a link.
     pub(super) fn describe(&self, id: u64) -> Tile {
         let focus = self.own.as_ref().map(|it| it.locked);
-        Tile { exhibit: self.exhibit.card().id.to_owned(), state: self.state(), focus, id }
+        let (exhibit, minus) = (self.exhibit.card().id.to_owned(), self.minus.clone());
+        Tile { exhibit, state: self.state(), focus, minus, id }
     }
 
     /// Asks the lab for what the tile shows.
@@ -162,6 +176,8 @@ pub(super) struct Stage<'a> {
     pub(super) actions: &'a mut Vec<Action>,
     /// How many there are.
     pub(super) tiles: usize,
+    /// The maps that all of them show, for taking one away from another.
+    pub(super) maps: &'a [Others],
     /// Whether one covers all others.
     pub(super) maximised: bool,
     /// Whether the system asks for less motion.

@@ -8,6 +8,7 @@ use super::layout::Place;
 use super::stage::{Pane, Stage, ground};
 use super::states::{self, Condition};
 use crate::exhibits::Scene;
+use crate::link::Minus;
 use crate::page::{self, Knobs};
 use crate::ui::{Size, card};
 
@@ -113,13 +114,14 @@ fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane, few: bool) 
         ui.menu_button(checks.tally(pane.exhibit.as_ref(), compute), |ui| {
             checks.badges(ui, style, pane.exhibit.as_ref(), compute);
         });
+        let panels: Vec<&'static str> = pane.view.panels.iter().map(|it| it.0).collect();
         for (name, format) in [
             ("Save as SVG", Format::Svg),
             ("Save as PNG", Format::Png),
             ("Save the numbers as CSV", Format::Csv),
             ("Save the numbers as NPY", Format::Npy),
         ] {
-            export(stage, ui, id, &pane.panels, name, format);
+            export(stage, ui, id, &panels, name, format);
         }
         ui.separator();
         let (name, words) = match pane.own {
@@ -129,6 +131,7 @@ fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane, few: bool) 
         if ui.button(name).on_hover_text(words).clicked() {
             stage.actions.push(Action::Tile(id, OnTile::Unlink));
         }
+        minus(stage, ui, id, pane);
         for (name, place) in [
             ("Duplicate to the right", Place::Right),
             ("Duplicate below", Place::Below),
@@ -136,6 +139,33 @@ fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane, few: bool) 
         ] {
             if ui.button(name).clicked() {
                 stage.actions.push(Action::Tile(id, OnTile::Duplicate(place)));
+            }
+        }
+    });
+}
+
+/// Takes the map of another tile away from one of these, where both have one shape.
+fn minus(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane) {
+    if pane.minus.is_some() && ui.button("No difference any more").clicked() {
+        stage.actions.push(Action::Minus(id, None));
+    }
+    let maps = pane.view.panels.iter().filter_map(|(name, map)| Some((*name, map.as_ref()?)));
+    let others =
+        || stage.maps.iter().filter(|it| it.id != id).flat_map(|it| it.maps.iter().map(move |map| (it, map)));
+    let mut offers = vec![];
+    for (here, map) in maps {
+        for (other, (of, _)) in others().filter(|it| it.1.1 == [map.rows, map.cols]) {
+            let minus = Minus { panel: here.to_owned(), tile: other.number, of: (*of).to_owned() };
+            offers.push((format!("{here} − {} {}: {of}", other.number, other.title), minus));
+        }
+    }
+    if offers.is_empty() {
+        return;
+    }
+    ui.menu_button("Minus another tile's", |ui| {
+        for (words, minus) in offers {
+            if ui.button(words).clicked() {
+                stage.actions.push(Action::Minus(id, Some(minus)));
             }
         }
     });
@@ -166,12 +196,11 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
     let Some(trace) = pane.trace(id, stage.lab) else { return condition.instead(stage, ui, id, rect) };
     let mut pick = false;
     let mut scene = stage.scene(&trace, &mut pick);
-    let alone = size == Size::Card;
-    let shown = page::show(pane.exhibit.as_mut(), ui, &mut scene, rect, &mut pane.front, alone);
+    pane.view.alone = size == Size::Card;
+    let shown = page::show(pane.exhibit.as_mut(), ui, &mut scene, rect, &mut pane.view);
     condition.veil(stage, ui, rect, pane);
-    match shown {
-        Some(panels) => pane.panels = panels,
-        None => states::missing(ui, style, rect, condition.computes()),
+    if !shown {
+        states::missing(ui, style, rect, condition.computes());
     }
     condition.strip(stage, ui, id, rect);
     if size > Size::Card {

@@ -16,7 +16,7 @@ use crate::data::Picture;
 use crate::focus::Focus;
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Zoo};
-use crate::page::{Knobs, Page, Panel, Touch};
+use crate::page::{Knobs, Minus, Page, Panel, Touch};
 use crate::trace::Trace;
 use crate::ui::Figure;
 
@@ -145,11 +145,18 @@ pub trait Exhibit {
 }
 
 /// A panel as a figure for papers; `None` while its numbers are not at hand.
-pub fn figure(exhibit: &dyn Exhibit, panel: &str, scene: &Scene<'_>) -> Option<Figure> {
+/// With `minus`, what is taken away from it.
+pub fn figure(
+    exhibit: &dyn Exhibit,
+    panel: &str,
+    scene: &Scene<'_>,
+    minus: Option<&Minus>,
+) -> Option<Figure> {
     let (page, card) = (exhibit.page(scene)?, exhibit.card());
-    let panel: &Panel = page.panels().into_iter().find(|it| it.name == panel)?;
+    let panel: Panel = page.panels().into_iter().find(|it| it.name == panel)?.clone();
+    let panel = minus.map_or(panel.clone(), |it| it.from(panel));
     let body = panel.picture.body().or_else(|| exhibit.figure(panel.name, scene))?;
-    let title = if panel.title.is_empty() { panel.name } else { &panel.title };
+    let title = if panel.title.is_empty() { panel.name } else { &*panel.title };
     let note = panel.note.as_deref().unwrap_or_default();
     let caption = format!("{} {note} {}, arXiv {} ({}).", panel.about, card.paper, card.reference, card.year);
     let caption = caption.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -3,25 +3,37 @@
 use egui::{Rect, RichText, Ui, UiBuilder, pos2, vec2};
 
 use super::arrange::{arrange, content};
-use super::{Page, Panel};
+use super::{Map, Minus, Page, Panel};
 use crate::exhibits::{Exhibit, Scene};
 use crate::ui::Style;
 
-/// Shows the page of an exhibit in `rect`; `front` is the tab that was asked for. With `alone`, the essential panel only.
-/// Returns the names of all panels; `None`: the numbers are still on their way.
+/// How a page is looked at, and what was on it.
+#[derive(Clone, Default)]
+pub struct View {
+    /// The panel that was asked for where not all find room.
+    pub front: Option<&'static str>,
+    /// Whether the essential panel is all that is shown.
+    pub alone: bool,
+    /// What is taken away from one of the panels.
+    pub minus: Option<Minus>,
+    /// The panels as of the last frame, and the map of each that shows one.
+    pub panels: Vec<(&'static str, Option<Map>)>,
+}
+
+/// Shows the page of an exhibit in `rect`; whether there was one: the numbers may still be on their way.
 pub fn show(
     exhibit: &mut dyn Exhibit,
     ui: &mut Ui,
     scene: &mut Scene<'_>,
     rect: Rect,
-    front: &mut Option<&'static str>,
-    alone: bool,
-) -> Option<Vec<&'static str>> {
+    view: &mut View,
+) -> bool {
     exhibit.heed(ui, scene);
-    let page = exhibit.page(scene)?;
-    let style = scene.style;
-    let names: Vec<&'static str> = page.panels().iter().map(|it| it.name).collect();
-    *front = front.filter(|it| names.contains(it));
+    let Some(page) = exhibit.page(scene) else { return false };
+    let (style, alone) = (scene.style, view.alone);
+    view.panels = page.panels().iter().map(|it| (it.name, it.picture.map().cloned())).collect();
+    let front = &mut view.front;
+    *front = front.filter(|it| view.panels.iter().any(|panel| panel.0 == *it));
     let mut arranged = arrange(&page, style, rect, *front, alone);
     if !arranged.hidden.is_empty() && !alone {
         let bar = 2.6 * style.caption;
@@ -31,6 +43,9 @@ pub fn show(
         tabs(ui, style, &page, &arranged.hidden, front, below);
     }
     for (mut panel, mut place) in arranged.placed {
+        if let Some(minus) = &view.minus {
+            panel = minus.from(panel);
+        }
         if alone {
             // A card has a title of its own.
             panel.note = None;
@@ -38,7 +53,7 @@ pub fn show(
         }
         one(exhibit, ui, scene, &panel, place, alone);
     }
-    Some(names)
+    true
 }
 
 /// One panel: its title, its note and the picture.
