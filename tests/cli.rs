@@ -157,17 +157,23 @@ fn run_lists_what_there_is() {
         assert!(whole.contains(&format!("{it}\n")), "{} in {whole}", it.id);
         assert_eq!(out(&vitrine(&["run", it.id, "--list"])), format!("{it}\n"));
     }
-    let attention = "attention\tsoftmax(scale Q K^T) V
+    let retention = "retention\t(Q K^T o D) V with D = gamma^(n - m) for m <= n
   in    q [head, pos, d_head]
         k [head, pos, d_head]
         v [head, pos, d_value]
-  set   causal=false (true or false): no query sees a later key
-        scale=1/sqrt d_head (a number): factor of the scores
-  out   pattern [head, query, key]
-        z [head, pos, d_value]
-  from  Vaswani et al. 2017, arXiv 1706.03762, eq. 1
+        gamma [head], each a number from 0 to 1
+  set   form=parallel (parallel or recurrent or chunkwise): how it is computed
+        chunk=64 (a whole number from 1): chunkwise: tokens in a piece
+        scale=1 (a number): factor of k; the paper has 1/sqrt d_head
+        rotate=false (true or false): q and k turn with their position, from 0
+        norm=none (none or rms): of what comes out, by head
+        eps=1e-6 (a number from 0): norm: added to the mean of squares
+  out   z [head, pos, d_value]
+        decay [head, query, key]: D
+        state [head, d_head, d_value]: after the last token
+  from  Sun et al. 2023, arXiv 2307.08621, eq. 5 to 7
 ";
-    assert!(whole.contains(attention), "{whole}");
+    assert!(whole.contains(retention), "{whole}");
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub const MECHANISM: Mechanism = Mechanism {
         theta.keep("theta");
         m.keep("m");
         v.keep("v");
+        Ok(())
     },
 };
 

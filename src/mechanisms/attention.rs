@@ -1,70 +1,84 @@
 //! Attention (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.1): every query takes a weighted mean of the values, with
 //! weights from how well it agrees with their keys.
+//!
+//! What the papers vary is one small algebra: a [`Score`], a field that multiplies it, one that is added, a mask, a
+//! [`Normaliser`], a field that multiplies the weights, a gate. [`Attention`] names them in this order.
 
-use super::signature::{Mechanism, Parameter, Port, Unset, Within};
-use crate::graph::{Graph, Var};
-use crate::tensor::Tensor;
+mod normaliser;
+mod score;
+mod signature;
 
-/// Scaled dot-product attention.
-pub const MECHANISM: Mechanism = Mechanism {
-    id: "attention",
-    formula: "softmax(scale Q K^T) V",
-    inputs: &[
-        Port::new("q", "head pos d_head"),
-        Port::new("k", "head pos d_head"),
-        Port::new("v", "head pos d_value"),
-    ],
-    parameters: &[
-        Parameter::switch("causal", "no query sees a later key"),
-        Parameter::number("scale", Unset::Follows("1/sqrt d_head"), Within::REAL, "factor of the scores"),
-    ],
-    outputs: &[Port::new("pattern", "head query key"), Port::new("z", "head pos d_value")],
-    lengths: &[],
-    source: "Vaswani et al. 2017, arXiv 1706.03762, eq. 1",
-    record: |it| {
-        let [q, k, v] = ["q", "k", "v"].map(|name| it.tensor(name));
-        let usual = Attention::scaled(q.dim(-1));
-        let attention = Attention {
-            scale: it.number("scale").unwrap_or(usual.scale),
-            mask: it.is("causal").then(|| causal(it.graph(), q.dim(-2))),
-        };
-        let attended = attention.record(q, k, v, untapped);
-        attended.pattern.keep("pattern");
-        attended.z.keep("z");
-    },
-};
+pub use normaliser::{Normaliser, Positive};
+pub use score::{Score, l2_normalise};
+pub use signature::MECHANISM;
 
-/// What a masked score is lowered by: softmax makes an exact 0 of it.
-const NEVER: f32 = 1e30;
+use crate::graph::Var;
 
-/// How the heads of a layer attend.
+/// How the heads of a layer attend. Fields are `[.., query, key]` and broadcast over heads.
 #[derive(Clone, Copy)]
 pub struct Attention<'g> {
+    /// What a query and a key are compared by.
+    pub score: Score,
     /// Factor of the scores.
     pub scale: f32,
-    /// `[.., query, key]`: 1 where a query sees a key, 0 where not. A query that sees none looks at all alike.
+    /// Multiplies the scores: `M` in `softmax(M o S)`.
+    pub multiply: Option<Var<'g>>,
+    /// Is added to them then: `B` in `softmax(S + B)`.
+    pub add: Option<Var<'g>>,
+    /// 1 where a query sees a key, 0 where not. Softmax lets a query that sees none look at all alike.
     pub mask: Option<Var<'g>>,
+    /// From scores to weights.
+    pub normaliser: Normaliser,
+    /// Multiplies the weights: `D` in `softmax(S) o D`.
+    pub weigh: Option<Var<'g>>,
+    /// Whether the weights of a query are divided by the sum of their absolute values after that.
+    pub renormalise: bool,
+    /// Multiplies what comes out, `[.., head, pos, d_value]`.
+    pub gate: Option<Var<'g>>,
 }
 
 /// What comes of it.
 #[derive(Clone, Copy)]
 pub struct Attended<'g> {
-    /// `[.., head, query, key]`, before the mask: what a query was not allowed to see can be seen.
+    /// `[.., head, query, key]`: scaled, before any field and before the mask, so that what a query was not allowed to see
+    /// can be seen.
     pub scores: Var<'g>,
-    /// `[.., head, query, key]`; every row sums to 1.
+    /// `[.., head, query, key]`: with the fields and the mask, as they are normalised.
+    pub logits: Var<'g>,
+    /// `[.., head, query, key]`: the weights of the values.
     pub pattern: Var<'g>,
     /// `[.., head, pos, d_value]`
     pub z: Var<'g>,
 }
 
 impl<'g> Attention<'g> {
-    /// Scores divided by `sqrt d_head`, so that their variance does not grow with it.
-    pub fn scaled(d_head: usize) -> Self {
-        Self { scale: 1.0 / (d_head as f32).sqrt(), mask: None }
+    /// `scale Q K^T V`, without anything that makes weights of the scores.
+    pub fn linear(scale: f32) -> Self {
+        Self {
+            score: Score::Dot,
+            scale,
+            multiply: None,
+            add: None,
+            mask: None,
+            normaliser: Normaliser::None,
+            weigh: None,
+            renormalise: false,
+            gate: None,
+        }
     }
 
-    /// `softmax(scale Q K^T + mask) V`, once per head: `q`, `k` `[.., head, pos, d_head]`, `v` `[.., head, pos, d_value]`.
-    /// `tap` gives each tensor its name and axes, and returns what goes on in its place.
+    /// `softmax(scale Q K^T) V`
+    pub fn softmax(scale: f32) -> Self {
+        Self { normaliser: Normaliser::Softmax, ..Self::linear(scale) }
+    }
+
+    /// `softmax(Q K^T / sqrt d_head) V`: the variance of the scores does not grow with `d_head` (eq. 1).
+    pub fn scaled(d_head: usize) -> Self {
+        Self::softmax(1.0 / (d_head as f32).sqrt())
+    }
+
+    /// Records it, once per head: `q`, `k` `[.., head, pos, d_head]`, `v` `[.., head, pos, d_value]`. `tap` gives each
+    /// tensor its name and axes, and returns what goes on in its place.
     pub fn record(
         &self,
         q: Var<'g>,
@@ -72,20 +86,45 @@ impl<'g> Attention<'g> {
         v: Var<'g>,
         tap: impl Fn(Var<'g>, &str, &str) -> Var<'g>,
     ) -> Attended<'g> {
-        let scores = tap(q.matmul(k.t()) * self.scale, "scores", "head query key"); // [.., head, query, key]
-        let masked = self.mask.map_or(scores, |mask| scores + (mask - 1.0) * NEVER);
-        let pattern = tap(masked.softmax(), "pattern", "head query key");
-        let z = tap(pattern.matmul(v), "z", "head pos d_head"); // [.., head, pos, d_value]
-        Attended { scores, pattern, z }
+        let scores = tap(self.score.of(q, k) * self.scale, "scores", "head query key"); // [.., head, query, key]
+        let multiplied = self.multiply.map_or(scores, |field| scores * field);
+        let logits = self.add.map_or(multiplied, |field| multiplied + field);
+        let weights = self.normaliser.of(logits, self.mask);
+        let pattern = tap(self.weighed(weights), "pattern", "head query key");
+        let mixed = pattern.matmul(v); // [.., head, pos, d_value]
+        let z = tap(self.gate.map_or(mixed, |gate| mixed * gate), "z", "head pos d_head");
+        Attended { scores, logits: normaliser::masked(logits, self.mask), pattern, z }
     }
+
+    fn weighed(&self, weights: Var<'g>) -> Var<'g> {
+        let weights = self.weigh.map_or(weights, |field| weights * field);
+        if self.renormalise { normaliser::l1(weights) } else { weights }
+    }
+}
+
+impl<'g> Attended<'g> {
+    /// `log sum_j exp(logit_ij)`, `[.., head, query]`: with it `pattern = exp(logits - it)` for softmax, and parts of a row
+    /// that were computed apart can be put together.
+    pub fn log_sum_exp(&self) -> Var<'g> {
+        let most = self.logits.max(-1).detach();
+        without_last((self.logits - most).exp().sum(-1).log() + most)
+    }
+
+    /// `-sum_j p_ij log p_ij` in nats, `[.., head, query]`, for rows that sum to 1.
+    pub fn entropy(&self) -> Var<'g> {
+        // A floor keeps 0 log 0 at 0.
+        let floored = self.pattern.max_with(self.pattern.graph().constant(f32::MIN_POSITIVE));
+        without_last(-(self.pattern * floored.log()).sum(-1))
+    }
+}
+
+/// `[.., 1] -> [..]`
+fn without_last(x: Var<'_>) -> Var<'_> {
+    let shape = x.shape();
+    x.reshape(&shape[..shape.len() - 1])
 }
 
 /// Leaves a tensor without a name.
 pub fn untapped<'g>(x: Var<'g>, _name: &str, _axes: &str) -> Var<'g> {
     x
-}
-
-/// The mask of a model that may not look ahead, `[pos, pos]`: 1 where `key <= query`.
-pub fn causal(g: &Graph, pos: usize) -> Var<'_> {
-    g.input(&Tensor::from_fn(&[pos, pos], |at| f32::from(u8::from(at[1] <= at[0]))))
 }

@@ -40,6 +40,8 @@ pub enum Fault {
     Value { name: &'static str, found: String, kind: Kind },
     #[error("{mechanism} needs {name} to be set: {kind}")]
     Unset { mechanism: &'static str, name: &'static str, kind: Kind },
+    #[error("{0}")]
+    Misfit(String),
     #[error("{mechanism} would give {port} of {found:?}, which is more than this machine can hold")]
     TooLarge { mechanism: &'static str, port: String, found: Vec<usize> },
 }
@@ -129,10 +131,9 @@ impl Mechanism {
         let values = self.values(settings)?;
         self.expect_names(tensors)?;
         let lengths = self.lengths(tensors, &values)?;
-        self.expect_room(tensors, &lengths)?;
+        self.expect_room(tensors, &values, &lengths)?;
         let vars = self.inputs.iter().filter_map(|it| Some((it.name, g.input(tensors.get(it.name)?))));
-        (self.record)(&Given { graph: g, tensors: vars.collect(), values });
-        Ok(())
+        (self.record)(&Given { graph: g, tensors: vars.collect(), values })
     }
 
     /// What every parameter is.
@@ -204,7 +205,10 @@ impl Mechanism {
         };
         let mut lengths = Lengths::new();
         for (axis, factors) in self.lengths {
-            lengths.insert(counted(axis), (factors.iter().map(count).product(), factors.join(" times ")));
+            lengths.insert(
+                counted(axis),
+                (factors.iter().map(count).fold(1, usize::saturating_mul), factors.join(" times ")),
+            );
         }
         let mut leading: Option<(&[usize], String)> = None;
         for port in self.inputs {
@@ -249,9 +253,19 @@ impl Mechanism {
     }
 
     /// Whether what comes out can be held.
-    fn expect_room(&self, tensors: &BTreeMap<String, Tensor>, lengths: &Lengths) -> Result<(), Fault> {
+    fn expect_room(
+        &self,
+        tensors: &BTreeMap<String, Tensor>,
+        values: &BTreeMap<&'static str, Value>,
+        lengths: &Lengths,
+    ) -> Result<(), Fault> {
         for port in self.outputs {
-            if matches!(port.presence, Presence::With(other) if !tensors.contains_key(other)) {
+            let comes = match port.presence {
+                Presence::With(other) => tensors.contains_key(other),
+                Presence::If(switch) => matches!(values.get(switch), Some(Value::Switch(true))),
+                Presence::Always | Presence::Maybe => true,
+            };
+            if !comes {
                 continue;
             }
             let length = |axis: &'static str| lengths.get(counted(axis)).map_or(1, |it| it.0);

@@ -16,6 +16,7 @@ pub const MECHANISM: Mechanism = Mechanism {
         let x = it.tensor("x");
         let y = if it.choice("approximate") == "tanh" { gelu_tanh(x) } else { x.gelu() };
         y.keep("y");
+        Ok(())
     },
 };
 

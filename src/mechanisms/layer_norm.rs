@@ -22,5 +22,6 @@ pub const MECHANISM: Mechanism = Mechanism {
         };
         let eps = it.number("eps").unwrap_or_default();
         x.layer_norm(row("weight", 1.0), row("bias", 0.0), eps).keep("y");
+        Ok(())
     },
 };

@@ -9,12 +9,19 @@
 pub mod adamw;
 pub mod attention;
 mod call;
+pub mod field;
+pub mod gaussian_mask;
 pub mod gelu;
 pub mod layer_norm;
+mod real;
+pub mod recurrence;
 pub mod registry;
+pub mod retention;
+pub mod rmt;
 mod saliency;
 mod signature;
 
 pub use call::{Fault, Given, fits};
+pub use real::Real;
 pub use registry::{all, find};
 pub use signature::{Kind, Mechanism, Parameter, Port, Presence, Unset, Within};

@@ -1,12 +1,16 @@
 //! All mechanisms that can be called by name.
 
 use super::signature::Mechanism;
-use super::{Fault, adamw, attention, gelu, layer_norm, saliency};
+use super::{Fault, adamw, attention, gaussian_mask, gelu, layer_norm, retention, rmt, saliency};
 
 /// All mechanisms, in the order of a model: how it attends, what stands between, what explains it, how it learns.
 pub fn all() -> Vec<&'static Mechanism> {
     vec![
         &attention::MECHANISM,
+        &gaussian_mask::GAUSSIAN,
+        &gaussian_mask::ELEMENTWISE,
+        &rmt::MECHANISM,
+        &retention::MECHANISM,
         &layer_norm::MECHANISM,
         &gelu::MECHANISM,
         &saliency::ROLLOUT,

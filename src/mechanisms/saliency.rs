@@ -18,6 +18,7 @@ pub(super) const ROLLOUT: Mechanism = Mechanism {
     source: "Abnar & Zuidema 2020, arXiv 2005.00928, section 3",
     record: |it| {
         stacked(&rollout(&layers(it.tensor("patterns")))).keep("rollout");
+        Ok(())
     },
 };
 
@@ -34,6 +35,7 @@ pub(super) const RELEVANCE: Mechanism = Mechanism {
         let [patterns, gradients] = ["patterns", "gradients"].map(|name| layers(it.tensor(name)));
         let pairs: Vec<_> = patterns.into_iter().zip(gradients).collect();
         stacked(&relevance(&pairs)).keep("relevance");
+        Ok(())
     },
 };
 
@@ -68,6 +70,7 @@ pub(super) const NORMGRAD: Mechanism = Mechanism {
             _ => Aggregate::Norm,
         };
         normgrad(it.tensor("x"), it.tensor("g"), identity, aggregate).keep("map");
+        Ok(())
     },
 };
 
@@ -82,6 +85,7 @@ pub(super) const GRAD_CAM: Mechanism = Mechanism {
     source: "Selvaraju et al. 2016, arXiv 1610.02391, eq. 1 and 2",
     record: |it| {
         grad_cam(it.tensor("x"), it.tensor("g")).keep("map");
+        Ok(())
     },
 };
 
@@ -93,9 +97,10 @@ pub(super) const LINEAR_APPROXIMATION: Mechanism = Mechanism {
     parameters: &[],
     outputs: MAP,
     lengths: &[],
-    source: "Rebuffi, Fong, Ji & Vedaldi 2020, arXiv 2004.02866, table 1",
+    source: "Rebuffi, Fong, Ji & Vedaldi 2020, arXiv 2004.02866, section 3",
     record: |it| {
         linear_approximation(it.tensor("x"), it.tensor("g")).keep("map");
+        Ok(())
     },
 };
 

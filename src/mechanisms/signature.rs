@@ -1,8 +1,8 @@
 //! What a mechanism declares: which tensors go in and come out, with their axes, and which parameters it has.
 
-use std::fmt::{Display, Formatter, Result};
+use std::fmt::{self, Display, Formatter};
 
-use super::Given;
+use super::{Fault, Given};
 
 /// A mechanism that can be called on anybody's tensors.
 pub struct Mechanism {
@@ -20,8 +20,9 @@ pub struct Mechanism {
     pub lengths: &'static [(&'static str, &'static [&'static str])],
     /// The paper.
     pub source: &'static str,
-    /// Records it on what it was given, and keeps every output under its name.
-    pub record: for<'g> fn(&Given<'g>),
+    /// Records it on what it was given, and keeps every output under its name; or says what does not fit though every
+    /// tensor has its axes and every parameter its kind.
+    pub record: for<'g> fn(&Given<'g>) -> Result<(), Fault>,
 }
 
 /// A tensor that goes in or comes out.
@@ -36,6 +37,8 @@ pub struct Port {
     pub presence: Presence,
     /// What its elements may be.
     pub within: Within,
+    /// What it is, where its name does not say it.
+    pub about: &'static str,
 }
 
 /// Whether a tensor may be missing.
@@ -47,6 +50,8 @@ pub enum Presence {
     Maybe,
     /// It is there if, and only if, the tensor of this name is.
     With(&'static str),
+    /// It is there if, and only if, this switch is on.
+    If(&'static str),
 }
 
 /// Real numbers between two bounds.
@@ -58,6 +63,8 @@ pub struct Within {
     pub to: f32,
     /// Whether the largest itself is left out.
     pub below: bool,
+    /// Whether they are whole.
+    pub whole: bool,
 }
 
 /// A number, switch or choice that changes what is computed.
@@ -99,24 +106,27 @@ pub enum Unset {
 
 impl Within {
     /// Any number.
-    pub const REAL: Self = Self { from: f32::NEG_INFINITY, to: f32::INFINITY, below: false };
+    pub const REAL: Self = Self { from: f32::NEG_INFINITY, to: f32::INFINITY, below: false, whole: false };
     /// Any number that is not negative.
     pub const NOT_NEGATIVE: Self = Self { from: 0.0, ..Self::REAL };
     /// A share: from 0 to 1.
-    pub const SHARE: Self = Self { from: 0.0, to: 1.0, below: false };
+    pub const SHARE: Self = Self { to: 1.0, ..Self::NOT_NEGATIVE };
     /// A share that is not the whole: from 0 to below 1.
     pub const PART: Self = Self { below: true, ..Self::SHARE };
+    /// 0 or 1.
+    pub const BIT: Self = Self { whole: true, ..Self::SHARE };
 
     /// Whether `x` lies between the bounds.
     pub fn holds(self, x: f32) -> bool {
-        x >= self.from && (x < self.to || x == self.to && !self.below)
+        let between = x >= self.from && (x < self.to || x == self.to && !self.below);
+        between && (!self.whole || x.fract() == 0.0)
     }
 }
 
 impl Port {
     /// A tensor of these axes.
     pub const fn new(name: &'static str, axes: &'static str) -> Self {
-        Self { name, axes, presence: Presence::Always, within: Within::REAL }
+        Self { name, axes, presence: Presence::Always, within: Within::REAL, about: "" }
     }
 
     /// One that may be left out.
@@ -127,6 +137,16 @@ impl Port {
     /// One that is there if, and only if, `other` is.
     pub const fn with(self, other: &'static str) -> Self {
         Self { presence: Presence::With(other), ..self }
+    }
+
+    /// One that comes out if, and only if, `switch` is on.
+    pub const fn when(self, switch: &'static str) -> Self {
+        Self { presence: Presence::If(switch), ..self }
+    }
+
+    /// One that needs a word.
+    pub const fn about(self, about: &'static str) -> Self {
+        Self { about, ..self }
     }
 
     /// One whose elements lie between these bounds.
@@ -168,19 +188,22 @@ impl Parameter {
 }
 
 impl Display for Within {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let number = if self.whole { "a whole number" } else { "a number" };
         let below = if self.below { "below " } else { "" };
-        match (self.from.is_finite(), self.to.is_finite()) {
-            (false, false) => write!(f, "a number"),
-            (true, false) => write!(f, "a number from {}", self.from),
-            (false, true) => write!(f, "a number to {below}{}", self.to),
-            (true, true) => write!(f, "a number from {} to {below}{}", self.from, self.to),
+        write!(f, "{number}")?;
+        if self.from.is_finite() {
+            write!(f, " from {}", self.from)?;
         }
+        if self.to.is_finite() {
+            write!(f, " to {below}{}", self.to)?;
+        }
+        Ok(())
     }
 }
 
 impl Display for Kind {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(within) => write!(f, "{within}"),
             Self::Count => write!(f, "a whole number from 1"),
@@ -191,13 +214,13 @@ impl Display for Kind {
 }
 
 impl Display for Port {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}]", self.name, self.axes.replace(' ', ", "))
     }
 }
 
 impl Display for Parameter {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { name, kind, about, .. } = self;
         match self.unset {
             Unset::Is(it) | Unset::Follows(it) => write!(f, "{name}={it} ({kind}): {about}"),
@@ -208,15 +231,18 @@ impl Display for Parameter {
 
 impl Display for Mechanism {
     /// The whole declaration, a line for each tensor and parameter.
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let port = |it: &Port| {
             let within =
                 if it.within == Within::REAL { String::new() } else { format!(", each {}", it.within) };
-            match it.presence {
-                Presence::Always => format!("{it}{within}"),
-                Presence::Maybe => format!("{it}{within}, optional"),
-                Presence::With(other) => format!("{it}{within}, with {other}"),
-            }
+            let presence = match it.presence {
+                Presence::Always => String::new(),
+                Presence::Maybe => ", optional".to_owned(),
+                Presence::With(other) => format!(", with {other}"),
+                Presence::If(switch) => format!(", if {switch}"),
+            };
+            let about = if it.about.is_empty() { String::new() } else { format!(": {}", it.about) };
+            format!("{it}{within}{presence}{about}")
         };
         let length = |(axis, factors): &(&str, &[&str])| format!("{axis} is {}", factors.join(" times "));
         let groups: [(&str, Vec<String>); 4] = [

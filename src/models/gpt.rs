@@ -12,7 +12,7 @@ use super::config::{ConfigError, EXACT, Fields, memory};
 use crate::data::Tokenizer;
 use crate::engine::Weights;
 use crate::graph::{Graph, Var};
-use crate::mechanisms::attention::causal;
+use crate::mechanisms::field::{Places, causal};
 use crate::nn::{Activation, Block, Params, block_parameters, init, layer, layer_norm, tap};
 use crate::tensor::Tensor;
 
@@ -93,7 +93,7 @@ pub fn record<'g>(config: &Config, ids: Var<'g>, p: &Params<'_, 'g>) -> Written<
     let word = tap(p.get("wte.weight").gather(ids), "embed", "pos d_model"); // [.., pos, d_model]
     let position = p.get("wpe.weight").slice(0, 0, t).tap("pos_embed", "pos d_model"); // [pos, d_model]
     let mut x = word + position;
-    let mask = Some(causal(x.graph(), x.dim(-2)));
+    let mask = Some(Places::line(x.dim(-2)).mask(x.graph(), causal));
     let block = Block { heads: config.heads, eps: config.eps, activation: config.activation, mask };
     for l in 0..config.layers {
         x = block.record(l, x, &p.at(&format!("blocks.{l}")));

@@ -20,6 +20,7 @@ pub use patch::patch_embed;
 
 use crate::engine::Weights;
 use crate::graph::{Graph, Var};
+pub use crate::mechanisms::attention::l2_normalise;
 pub use crate::mechanisms::gelu::gelu_tanh;
 use crate::tensor::size;
 
@@ -84,12 +85,6 @@ pub fn classify<'g>(x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
 /// Layer normalisation of the last axis (Ba et al. 2016, arXiv 1607.06450, eq. 4), with gain and bias.
 pub fn layer_norm<'g>(x: Var<'g>, p: &Params<'_, 'g>, eps: f32) -> Var<'g> {
     x.layer_norm(p.get("weight"), p.get("bias"), eps)
-}
-
-/// `x / |x|` over the last axis; a vector of zeros stays one.
-pub fn l2_normalise(x: Var<'_>) -> Var<'_> {
-    let norm = (x * x).sum(-1).sqrt();
-    x / norm.max_with(x.graph().constant(1e-12))
 }
 
 /// Each head its own columns: `[.., pos, head * d_head] -> [.., head, pos, d_head]`.
