@@ -2,7 +2,7 @@
 
 use egui::{Response, ScrollArea, Sense, Ui, Vec2, vec2};
 
-use super::{CARD, NormGrad, glyph};
+use super::{CARD, NOISE, NormGrad, glyph};
 use crate::exhibits::Scene;
 use crate::exhibits::looking::{self, Looking, value};
 use crate::page::{Page, Room, column, panel, row};
@@ -44,10 +44,13 @@ fn colours(state: &NormGrad) -> (Range, Scale) {
 pub(super) fn page(state: &NormGrad, trace: &Trace) -> Option<Page> {
     trace.get("combined")?;
     let layer = layer(state, trace);
-    let (shown, factors) = match trace.words("layers").get(layer) {
+    let (mut shown, factors) = match trace.words("layers").get(layer) {
         Some(name) => (format!("Layer {name}"), identity(state.identity)),
         None => ("All layers".to_owned(), "Every map scaled to 0..1, then combined"),
     };
+    if cancels(trace, layer) {
+        shown += ", of which nothing is left";
+    }
     // Many layers stand in two rows.
     let n = layers(trace) + 1;
     let rows = n.div_ceil(8);
@@ -69,9 +72,20 @@ pub(super) fn page(state: &NormGrad, trace: &Trace) -> Option<Page> {
     ]))
 }
 
-/// What the step of learning did, in words.
+/// Whether nothing but rounding is left of the sums at a layer, or at all of them.
+fn cancels(trace: &Trace, layer: usize) -> bool {
+    let n = layers(trace);
+    let left = |l: usize| Some(trace.get(&format!("layers.{l}.remainder"))?.window(0..1)?[0]);
+    let mut shown = if layer == n { 0..n } else { layer..layer + 1 };
+    shown.all(|l| left(l).is_some_and(|it| it < NOISE))
+}
+
+/// That nothing is left of a sum, or what the step of learning did, in words.
 fn learnt(trace: &Trace, layer: usize) -> String {
     let read = |name: &str| Some(trace.get(name)?.window(0..1)?[0]);
+    if cancels(trace, layer) {
+        return "The entries cancel: what is left of their sum is rounding, and the map is 0".to_owned();
+    }
     let Some(far) = read("step") else { return String::new() };
     let ranks = read(&format!("layers.{layer}.correlation")).map_or_else(String::new, |rho| {
         format!("; the map's ranks correlate by {} with those before", number(rho))
