@@ -273,7 +273,7 @@ impl<'r> Compiler<'r> {
             Op::Unary(f) => self.pointwise(id, Kernel::Unary(*f), &[inputs[0]]),
             // They differ in their derivative only.
             Op::Binary(Binary::OrLarger) => {
-                self.pointwise(id, Kernel::Binary(Binary::Max), &[inputs[0], inputs[1]])
+                self.pointwise(id, Kernel::Binary(Binary::Max), &[inputs[0], inputs[1]]);
             }
             Op::Binary(f) => self.pointwise(id, Kernel::Binary(*f), &[inputs[0], inputs[1]]),
             Op::Def(Def::Gelu) => self.pointwise(id, Kernel::Gelu, &[inputs[0]]),

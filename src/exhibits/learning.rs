@@ -188,13 +188,10 @@ impl Exhibit for Learning {
         picture::knobs(self, k);
     }
 
-    fn heed(&mut self, ui: &egui::Ui, scene: &mut Scene<'_>) {
+    fn go_on(&mut self, trace: &Trace) -> bool {
         // What was recorded is rounded, and a run of another seed is none to go on from.
-        let trace = scene.trace;
         let own = !trace.stats.device.is_empty() && trace.words("run") == [format!("{:?}", self.key())];
-        if own && self.live(|it| it.take(trace)) {
-            ui.ctx().request_repaint();
-        }
+        own && self.live(|it| it.take(trace))
     }
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {

@@ -17,6 +17,9 @@ pub fn show(
     front: &mut Option<&'static str>,
     alone: bool,
 ) -> Option<Vec<&'static str>> {
+    if exhibit.go_on(scene.trace) {
+        ui.ctx().request_repaint();
+    }
     exhibit.heed(ui, scene);
     let page = exhibit.page(scene)?;
     let style = scene.style;

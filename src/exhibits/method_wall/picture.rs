@@ -160,7 +160,8 @@ fn one(
         state.pick(method, wall.pair);
     }
     if let Some(part) = scene.focus.hover.at.and_then(|at| wall.part(i, at)) {
-        response.on_hover_text_at_pointer(format!("{caption}: {} of its largest value", number(part)));
+        let sum = if method == Method::Integrated { wall.adds_up(true) } else { String::new() };
+        response.on_hover_text_at_pointer(format!("{caption}: {} of its largest value.{sum}", number(part)));
     }
 }
 
