@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod tiles;
 mod trace;
 mod train;
 
@@ -48,7 +49,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         device: Choice,
     },
-    /// Run a model on a text and write what it computes to a safetensors file
+    /// Run the tiles of a link, or a model on a text or an image, and write what they compute to a safetensors file
     Trace(trace::Options),
     /// Train a model by its recipe, and write its weights to a safetensors file
     Train(train::Options),

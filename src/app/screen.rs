@@ -7,6 +7,7 @@ use egui_tiles::TileId;
 
 use super::stage::Pane;
 use super::{App, layout, phone};
+use crate::link::Layout;
 use crate::models::{Kind, Status};
 
 /// Models that only a claim needs are loaded without being asked for if they take less memory than this, in bytes.
@@ -62,7 +63,7 @@ impl App {
     /// All tiles in reading order.
     pub(super) fn tiles(&self) -> Vec<u64> {
         let layout = layout::survey(&self.tree, &|id, pane: &Pane| pane.describe(id.0));
-        layout.iter().flat_map(layout::all).map(|it| it.id).collect()
+        layout.iter().flat_map(Layout::each).map(|it| it.id).collect()
     }
 
     /// The tile that is shown alone: the maximised one, or on a phone the one in front.

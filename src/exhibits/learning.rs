@@ -173,6 +173,7 @@ impl Exhibit for Learning {
         let g = Graph::default();
         g.label("run", vec![format!("{:?}", self.key())]);
         self.live(|it| {
+            g.input(&it.curve(STEPS)).keep("curve");
             let parameters = it.record(&g);
             field(&g, &Params::recorded(&g, &parameters));
         });
