@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod run;
+mod tiles;
 mod trace;
 mod train;
 
@@ -49,7 +50,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         device: Choice,
     },
-    /// Run a model on a text and write what it computes to a safetensors file
+    /// Run the tiles of a link, or a model on a text or an image, and write what they compute to a safetensors file
     Trace(trace::Options),
     /// Run one mechanism on the tensors of a safetensors file; `--list` says what each takes and gives
     Run(run::Options),

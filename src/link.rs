@@ -163,9 +163,11 @@ pub fn encode(state: &State) -> String {
     format!("#v1{body}")
 }
 
-/// The state that a link stands for. An empty link is the default state.
+/// The state that a link stands for, given as a whole or from `#` on. An empty link is the default state.
 pub fn decode(link: &str) -> Result<State, LinkError> {
-    let link = link.trim().trim_start_matches('#');
+    let link = link.trim();
+    let address = link.starts_with("http").then(|| link.split_once('#')).flatten();
+    let link = address.map_or(link, |it| it.1).trim_start_matches('#');
     if link.is_empty() {
         return Ok(State::default());
     }
@@ -238,10 +240,15 @@ impl From<&str> for Layout {
 impl Layout {
     /// How many tiles it has.
     pub fn tiles(&self) -> usize {
+        self.each().len()
+    }
+
+    /// All tiles, in reading order.
+    pub fn each(&self) -> Vec<&Tile> {
         match self {
-            Self::Tile(_) => 1,
-            Self::Split(Split { parts, .. }) => parts.iter().map(Self::tiles).sum(),
-            Self::Tabs(Tabs { tabs, .. }) => tabs.iter().map(Self::tiles).sum(),
+            Self::Tile(tile) => vec![tile],
+            Self::Split(Split { parts, .. }) => parts.iter().flat_map(Self::each).collect(),
+            Self::Tabs(Tabs { tabs, .. }) => tabs.iter().flat_map(Self::each).collect(),
         }
     }
 }

@@ -101,6 +101,14 @@ impl Trace {
         self.tensors.get(name)
     }
 
+    /// The same trace with all its tensors in host memory.
+    pub async fn on_host(mut self) -> Result<Self, EngineError> {
+        for kept in self.tensors.values_mut() {
+            *kept = Kept::new(&kept.shape, Storage::Host(kept.on_host().await?));
+        }
+        Ok(self)
+    }
+
     /// Words recorded under `name`; none if there are none.
     pub fn words(&self, name: &str) -> &[String] {
         self.labels.get(name).map_or(&[], Vec::as_slice)

@@ -4,11 +4,16 @@
 
 mod tiny;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use vitrine::engine::{Cancel, cpu::Cpu};
+use vitrine::exhibits::Inputs;
+use vitrine::models::Zoo;
+use vitrine::platform::block_on;
 
 fn vitrine(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_vitrine"))
@@ -209,6 +214,134 @@ fn run_says_what_is_wrong_in_one_line() {
 }
 
 #[test]
+fn trace_reads_a_text_with_a_gpt() {
+    let folder = folder("gpt");
+    let out = folder.join("trace.safetensors");
+    let out = out.to_str().unwrap();
+    let trace = |text| vitrine(&["trace", "--model", "shakespeare-gpt", "--text", text, "--out", out]);
+    let output = trace("To be");
+    assert!(output.status.success(), "{}", err(&output));
+    let bytes = std::fs::read(out).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let mut names = tensors.names();
+    names.sort_unstable();
+    let patterns = [0, 1, 2, 3].map(|l| format!("blocks.{l}.attn.pattern"));
+    assert_eq!(names, [&patterns.each_ref().map(|it| &**it)[..], &["logits", "tokens"]].concat());
+    assert_eq!(tensors.tensor("logits").unwrap().shape(), [5, 84]);
+    assert_eq!(about(&bytes)["tokens"], r#"["T","o"," ","b","e"]"#);
+    let nothing = trace("");
+    assert_eq!(err(&nothing), "vitrine: shakespeare-gpt knows nothing of this text\n");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+fn about(bytes: &[u8]) -> std::collections::HashMap<String, String> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes).unwrap();
+    metadata.metadata().clone().unwrap()
+}
+
+/// Every f32 tensor of a file.
+fn numbers(bytes: &[u8]) -> BTreeMap<String, Vec<f32>> {
+    let tensors = SafeTensors::deserialize(bytes).unwrap();
+    let read = |data: &[u8]| data.chunks(4).map(|it| f32::from_le_bytes(it.try_into().unwrap())).collect();
+    tensors.tensors().into_iter().map(|(name, it)| (name, read(it.data()))).collect()
+}
+
+/// What the tiles of a link keep is what the exhibits record, number by number; on the GPU nearly so.
+#[test]
+fn trace_writes_what_the_tiles_of_a_link_show() {
+    let folder = folder("tiles");
+    let out = folder.join("tiles.safetensors");
+    let out = out.to_str().unwrap();
+    let link = "#v1;picture=collage-3;text=What+ho;tiles=(parts:((exhibit:normgrad,state:(identity:Scaling)),\
+                (exhibit:next-character),(exhibit:learning,state:(plays:false))),split:row)";
+    let state = vitrine::link::decode(link).unwrap();
+    let inputs =
+        Inputs { text: state.text.clone(), model: state.model.clone(), picture: state.picture.clone() };
+    let tiles = state.tiles.as_ref().unwrap().each().into_iter().cloned().collect::<Vec<_>>();
+    let mut zoo = Zoo::default();
+    for (device, tolerance) in [("cpu", 0.0), ("gpu", 1e-4)] {
+        let output = vitrine(&["trace", link, "--device", device, "--out", out]);
+        assert!(output.status.success(), "{}", err(&output));
+        let bytes = std::fs::read(out).unwrap();
+        let (mut found, about) = (numbers(&bytes), about(&bytes));
+        assert_eq!(about["link"], vitrine::link::encode(&state));
+        assert_eq!(about["exhibits"], r#"["normgrad","next-character","learning"]"#);
+        assert_eq!(about["models"], r#"["collage-cnn","shakespeare-gpt",""]"#);
+        for (tile, i) in tiles.iter().zip(1..) {
+            let entry = vitrine::exhibits::all().into_iter().find(|it| it.card.id == tile.exhibit).unwrap();
+            let exhibit = (entry.open)(tile.state.clone()).unwrap();
+            zoo.load(exhibit.model(&inputs));
+            while zoo.poll() {}
+            let graph = exhibit.record(&inputs, &zoo).unwrap();
+            let trace = block_on(Cpu::new().run(&graph.finish(), &Cancel::default())).unwrap();
+            assert!(trace.tensors.len() > 3, "{} keeps something", tile.exhibit);
+            for (name, kept) in &trace.tensors {
+                let expected = block_on(kept.read()).unwrap();
+                let found =
+                    found.remove(&format!("{i}/{name}")).unwrap_or_else(|| panic!("{i}/{name} is there"));
+                let scale = expected.data.iter().fold(1e-3f32, |most, it| most.max(it.abs()));
+                let far = expected.data.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert_eq!(found.len(), expected.data.len(), "{i}/{name}");
+                // 1e-4 of the largest on a GPU: f32 sums in another order through six layers.
+                assert!(far <= tolerance * scale, "{device}: {i}/{name} differs by {far} of {scale}");
+            }
+            for (name, words) in &trace.labels {
+                let found: Vec<String> = serde_json::from_str(&about[&format!("{i}/{name}")]).unwrap();
+                assert_eq!(found, *words, "{i}/{name}");
+            }
+        }
+        assert!(found.is_empty(), "nothing else is there: {:?}", found.keys());
+    }
+    let output = vitrine(&["trace", link, "--keep", "1/layers.*.map", "--out", out]);
+    assert!(output.status.success(), "{}", err(&output));
+    let found = numbers(&std::fs::read(out).unwrap());
+    assert_eq!(found.len(), 6, "one a layer: {:?}", found.keys());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// What runs on runs to its end: a training to its last step, integrated gradients until they add up.
+#[test]
+fn trace_waits_for_what_goes_on() {
+    let folder = folder("on");
+    let out = folder.join("tiles.safetensors");
+    let out = out.to_str().unwrap();
+    let tiles = "(parts:((exhibit:learning),(exhibit:method-wall)),split:row)";
+    let output = vitrine(&["trace", &format!("#v1;tiles={tiles}"), "--out", out]);
+    assert!(output.status.success(), "{}", err(&output));
+    let found = numbers(&std::fs::read(out).unwrap());
+    let curve = &found["1/curve"];
+    assert_eq!(curve.len(), 1500);
+    let mean = |it: &[f32]| it.iter().sum::<f32>() / it.len() as f32;
+    assert!(curve.iter().all(|it| *it > 0.0), "every step was taken");
+    assert!(mean(&curve[1400..]) < 0.5 * mean(&curve[..100]), "it learns: {}", mean(&curve[1400..]));
+    assert!(found["2/integrated.gap"][0] <= 0.01, "they add up but for {:?}", found["2/integrated.gap"]);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// The lines of Python in the README read what the line above them writes.
+#[test]
+fn the_readme_reads_a_trace_back() {
+    let folder = folder("readme");
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let python = readme.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    let line = readme.lines().find(|it| it.starts_with("vitrine trace '#v1")).unwrap();
+    let link = line.split('\'').nth(1).unwrap();
+    let out = folder.join("tiles.safetensors");
+    let output = vitrine(&["trace", link, "--out", out.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", err(&output));
+    let read = Command::new("python3").args(["-c", python]).current_dir(&folder).output();
+    let read = read.expect("python3 is missing: the README says how to read a trace with it");
+    let words = String::from_utf8(read.stdout).unwrap();
+    let most = numbers(&std::fs::read(&out).unwrap())["1/layers.3.map"].iter().copied().fold(0.0, f32::max);
+    let printed: f32 = words.trim().rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| {
+        panic!("{words}{}", String::from_utf8_lossy(&read.stderr));
+    });
+    assert!(words.starts_with("normgrad conv 1.1 [28, 28] "), "{words}");
+    assert_eq!(printed, most, "python prints an f64 that is the f32");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn trace_keeps_by_pattern_and_says_when_the_text_is_cut() {
     let folder = folder("keep");
     let file = folder.join("out.safetensors");
@@ -247,6 +380,20 @@ fn faults_are_one_line_and_exit_code_two() {
             "no tensor is named blocks.*.nothing; there are embed, blocks.*.resid_pre",
         ),
         (trace(model, "final", unwritable), "cannot be written"),
+        (
+            vitrine(&["trace", "#v1;tiles=(exhibit:nothing)", "--out", "x"]),
+            "there is no exhibit called “nothing”",
+        ),
+        (vitrine(&["trace", "#v1;tiles=((", "--out", "x"]), "this link is damaged: "),
+        (vitrine(&["trace", "#v1;model=gpt9", "--out", "x"]), "tile 1, attention: there is no model gpt9"),
+        (
+            vitrine(&["trace", "#v1;picture=photo-cat.jpg;tiles=(exhibit:normgrad)", "--out", "x"]),
+            "tile 1, normgrad: the photograph cat.jpg is not part of the link; --image FILE brings it",
+        ),
+        (
+            vitrine(&["trace", "#v1;tiles=(exhibit:learning)", "--keep", "2/*", "--out", "x"]),
+            "no tensor is named 2/*; there are 1/after.first.bias",
+        ),
         (
             vitrine(&["check", "no-such-exhibit"]),
             "there is no exhibit no-such-exhibit; `vitrine list` names them",

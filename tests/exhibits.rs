@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
+use vitrine::data::Picture;
 use vitrine::engine::{Cancel, cpu::Cpu};
 use vitrine::exhibits::{Exhibit, Inputs, Measure, Scene, all};
 use vitrine::focus::Focus;
@@ -49,9 +50,12 @@ fn comes_later(exhibit: &str, name: &str) -> bool {
 fn recorded_traces_are_what_the_model_computes() {
     let zoo = zoo();
     for entry in all() {
-        let exhibit = (entry.open)(serde_json::Value::Null).unwrap();
-        let recording = exhibit.record(&Inputs::default(), &zoo).unwrap().finish();
-        let mut trace = run(&recording);
+        let mut exhibit = (entry.open)(serde_json::Value::Null).unwrap();
+        let mut trace = run(&exhibit.record(&Inputs::default(), &zoo).unwrap().finish());
+        // A training run begins with its first picture; whatever else takes several runs is shown at its end.
+        while entry.card.id != "learning" && exhibit.go_on(&trace) {
+            trace = run(&exhibit.record(&Inputs::default(), &zoo).unwrap().finish());
+        }
         trace.tensors.retain(|name, _| !comes_later(entry.card.id, name));
         let path = format!("{}/assets/traces/{}.safetensors", env!("CARGO_MANIFEST_DIR"), entry.card.id);
         if std::env::var_os("UPDATE_TRACES").is_some() {
@@ -212,9 +216,11 @@ fn claims_hold_on_the_cpu() {
     let zoo = zoo();
     for entry in all() {
         for check in (entry.open)(serde_json::Value::Null).unwrap().checks() {
-            let Measure::Scalar(record) = check.measure else { continue };
-            let trace = run(&record(&zoo).unwrap().finish());
-            let error = block_on(trace.get("error").unwrap().read()).unwrap().data[0];
+            if matches!(check.measure, Measure::Devices(_)) {
+                continue;
+            }
+            let (record, name) = check.measure.recording();
+            let error = read(&run(&record(&zoo).unwrap().finish()), name).data[0];
             assert!(error <= check.tolerance, "{}: {} is {error}", entry.card.id, check.name);
             // Only what holds bit for bit may measure nothing; a causal mask does here, if not on every device.
             let exact = check.tolerance == 0.0 || check.name == "nothing looks ahead";
@@ -245,6 +251,106 @@ fn the_wall_reads_a_sentence() {
     let nothing = Inputs { text: String::new(), ..Inputs::default() };
     assert!(exhibit.record(&nothing, &zoo).is_none());
     assert!(exhibit.refusal(&nothing).contains("Type"), "{}", exhibit.refusal(&nothing));
+}
+
+fn open(id: &str, state: serde_json::Value) -> Box<dyn Exhibit> {
+    let entry = all().into_iter().find(|it| it.card.id == id).unwrap();
+    (entry.open)(state).unwrap()
+}
+
+fn read(trace: &Trace, name: &str) -> vitrine::tensor::Tensor {
+    block_on(trace.get(name).unwrap_or_else(|| panic!("{name} is kept")).read()).unwrap()
+}
+
+/// What a badge says of what is shown is in the recording of what is shown, whatever that is.
+#[test]
+fn what_is_shown_is_measured() {
+    let zoo = zoo();
+    let state = serde_json::json!({ "off": [[1, 3]], "compare": "It was tired." });
+    let exhibit = open("attention", state);
+    let inputs = Inputs { text: "Another sentence.".to_owned(), ..Inputs::default() };
+    let trace = run(&exhibit.record(&inputs, &zoo).unwrap().finish());
+    for (name, maps) in [("rows.error", "blocks.*.attn.pattern"), ("rollout.rows.error", "rollout.*")] {
+        let mut worst = 0.0f32;
+        for (map, kept) in &trace.tensors {
+            let map = map.trim_start_matches("second/");
+            if vitrine::graph::matches(maps, map) && map.matches('.').count() == maps.matches('.').count() {
+                let it = block_on(kept.read()).unwrap();
+                let rows = it.data.chunks(it.shape[it.shape.len() - 1]);
+                worst = rows.map(|row| (row.iter().sum::<f32>() - 1.0).abs()).fold(worst, f32::max);
+            }
+        }
+        let error = read(&trace, name).data[0];
+        // 5e-7: an f32 sum of a dozen weights in another order.
+        assert!(error > 0.0 && (error - worst).abs() < 5e-7, "{name} is {error}, by loops {worst}");
+        let shown = |it: &vitrine::exhibits::Check| matches!(it.measure, Measure::Shown(it, _) if it == name);
+        assert!(exhibit.checks().iter().any(shown), "a badge says {name}");
+    }
+}
+
+/// 32 steps from black to white sum to 19.2 instead of 36.7: the wall goes on until they are as close as one per cent, and
+/// begins anew with another picture.
+#[test]
+fn integrated_gradients_go_on_until_they_add_up() {
+    let zoo = zoo();
+    let mut exhibit = open("method-wall", serde_json::Value::Null);
+    let white = Picture::Drawn(vec![255; 56 * 56].into());
+    let inputs = Inputs { picture: white, ..Inputs::default() };
+    let step = |exhibit: &dyn Exhibit, inputs: &Inputs| run(&exhibit.record(inputs, &zoo).unwrap().finish());
+    let mut trace = step(exhibit.as_ref(), &inputs);
+    let number = |trace: &Trace, what: &str| read(trace, &format!("integrated.{what}")).data[0];
+    let whole = number(&trace, "whole");
+    assert!((number(&trace, "sum") / whole - 0.52).abs() < 0.01, "32 steps are half of it");
+    assert_eq!((trace.words("integrated")[0].as_str(), exhibit.progress()), ("32", None));
+    while exhibit.go_on(&trace) {
+        assert!(!exhibit.go_on(&trace), "once for every run");
+        trace = step(exhibit.as_ref(), &inputs);
+        assert_eq!(number(&trace, "whole"), whole, "the steps do not change what they should sum to");
+    }
+    assert!((number(&trace, "sum") - whole).abs() <= 0.01 * whole, "{} of {whole}", number(&trace, "sum"));
+    assert!((number(&trace, "gap") - (1.0 - number(&trace, "sum") / whole).abs()).abs() < 1e-6);
+    let mean = read(&trace, "integrated.gradient");
+    // Black is -1 and white is 1: twice the mean gradient is what every pixel adds.
+    let sum = mean.data.iter().map(|it| 2.0 * f64::from(*it)).sum::<f64>();
+    assert!((sum - f64::from(number(&trace, "sum"))).abs() < 1e-3, "{sum}: f32 sums of 3136 parts");
+    let other = step(exhibit.as_ref(), &Inputs::default());
+    assert_eq!((other.words("integrated")[0].as_str(), exhibit.progress()), ("32", None));
+    assert!(!exhibit.go_on(&trace), "what ran for another picture is none to go on from");
+}
+
+/// On a transformer a layer norm follows every place, so that gradients sum to 0 over the channels: what a map of sums would
+/// show is rounding, and the exhibit shows nothing and says so.
+#[test]
+fn sums_that_cancel_are_no_maps() {
+    let mut zoo = zoo();
+    zoo.load("fashion-vit");
+    while zoo.ready("fashion-vit").is_none() {
+        zoo.poll();
+    }
+    for (model, identity, cancels) in [
+        ("fashion-vit", "Bias", true),
+        ("fashion-vit", "Conv1x1", true),
+        ("fashion-vit", "Conv3x3", true),
+        ("fashion-vit", "Depthwise3x3", false),
+        ("collage-cnn", "Conv1x1", false),
+    ] {
+        let state = serde_json::json!({ "model": model, "identity": identity, "aggregate": "Sum" });
+        let exhibit = open("normgrad", state);
+        let (mut inputs, mut focus, style) = (Inputs::default(), Focus::default(), Style::new(true, 1.0));
+        let trace = run(&exhibit.record(&inputs, &zoo).unwrap().finish());
+        for l in 0..trace.words("layers").len() {
+            let shown = read(&trace, &format!("layers.{l}.map")).data.iter().any(|it| *it != 0.0);
+            let left = read(&trace, &format!("layers.{l}.remainder")).data[0];
+            assert_eq!((left < 1e-6, shown), (cancels, !cancels), "{model}, {identity}, layer {l}: {left}");
+        }
+        let shown = read(&trace, "combined").data.iter().any(|it| *it != 0.0);
+        assert_eq!(shown, !cancels, "{model}, {identity}: all layers combined");
+        let (inputs, pick) = (&mut inputs, &mut false);
+        let scene = Scene { trace: &trace, focus: &mut focus, style: &style, inputs, zoo: &zoo, pick };
+        let page = exhibit.page(&scene).unwrap();
+        let words = format!("{:?}", page.panels().iter().map(|it| (&it.title, &it.note)).collect::<Vec<_>>());
+        assert_eq!(words.contains("nothing is left") && words.contains("rounding"), cancels, "{words}");
+    }
 }
 
 /// Switching a head off must do what the model without that head does.

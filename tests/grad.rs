@@ -169,6 +169,7 @@ proptest! {
         let pair = spread(&[2, a, b], seed);
         let half = |i: usize| Tensor::from_fn(&[a, b], |at| pair.at(&[i, at[0], at[1]]));
         check(&[half(0), half(1)], SUM, |x| x[0].max_with(x[1]));
+        check(&[half(0), half(1)], SUM, |x| x[0].or_larger(x[1]));
         check(&[half(0), half(1)], SUM, |x| x[0].min_with(x[1]));
         check(&[half(0), half(1)], SUM, |x| x[0].less(x[1]) * x[1] + x[0]);
         kinked(&[&[a, b]], seed, |x| x[0].max_with(x[0].graph().constant(0.0)));
@@ -284,12 +285,17 @@ fn equal_tensors_share_a_derivative_and_a_number_keeps_it() {
     let [da, db] = g.grad(a.max_with(b).sum(0), &[a, b])[..] else { unreachable!() };
     da.keep("a of max");
     db.keep("b of max");
+    let [da, db] = g.grad(a.or_larger(b).sum(0), &[a, b])[..] else { unreachable!() };
+    da.keep("a or larger");
+    db.keep("b where larger");
     g.grad(a.max_with(g.constant(0.0)).sum(0), &[a])[0].keep("relu");
     let row = g.input(&Tensor::new(&[4], [2.0, 5.0, 5.0, 1.0]));
     g.grad(row.max(0), &[row])[0].keep("max of a row");
     let found = run(&mut Device::Cpu(Cpu::new()), &g.finish());
     assert_eq!(*found["a of max"].data, [0.5, 1.0, 0.0], "as jax.grad(jnp.maximum) has it");
     assert_eq!(*found["b of max"].data, [0.5, 0.0, 1.0], "as jax.grad(jnp.maximum) has it");
+    assert_eq!(*found["a or larger"].data, [1.0, 1.0, 0.0], "the first has it");
+    assert_eq!(*found["b where larger"].data, [0.0, 0.0, 1.0], "the first has it");
     assert_eq!(*found["relu"].data, [1.0, 1.0, 0.0], "as jax.nn.relu has it");
     assert_eq!(*found["max of a row"].data, [0.0, 0.5, 0.5, 0.0], "as jax.grad(jnp.max) has it");
 }

@@ -121,7 +121,9 @@ fn the_default_state_needs_no_words() {
 fn small_states_can_be_read() {
     let focus = Spot { layer: Some(3), head: Some(1), query: Some(10), ..Spot::default() };
     let state = State { text: "Who's there?".to_owned(), theme: Theme::Light, focus, ..State::default() };
-    assert_eq!(encode(&state), "#v1;focus=(head:1,layer:3,query:10);text=Who's+there?;theme=light");
+    let link = "#v1;focus=(head:1,layer:3,query:10);text=Who's+there?;theme=light";
+    assert_eq!(encode(&state), link);
+    assert_eq!(decode(&format!("https://example.org/vitrine/{link}")), Ok(state), "the whole address");
 }
 
 #[test]

@@ -9,9 +9,10 @@ use vitrine::graph::{Graph, Var};
 use vitrine::models::{Cnn, Pixels, Vision, Vit, cnn, vit};
 use vitrine::nn::{Activation, Params};
 use vitrine::platform::block_on;
+use vitrine::saliency::gradient::Walked;
 use vitrine::saliency::masking::{STEPS, deletion, insertion, order};
 use vitrine::saliency::meta::{rank_correlation, spearman};
-use vitrine::saliency::method::Method;
+use vitrine::saliency::method::{Look, Method};
 use vitrine::saliency::normgrad::{Aggregate, of_layer};
 use vitrine::saliency::pointing::quarters;
 use vitrine::saliency::probe::{Wanted, probe};
@@ -158,7 +159,8 @@ fn every_method_draws_a_map_of_every_model_that_has_what_it_needs() {
             let g = Graph::default();
             let p = Params::new(&g, model.weights());
             let probe = probe(model, g.input(&image), &p, |logits| Wanted::Likeliest.one_hot(logits));
-            let Some(map) = method.map(model, &p, &probe, 0) else {
+            let look = Look { layer: 0, path: Walked::nothing(probe.image.0) };
+            let Some(map) = method.map(model, &p, &probe, look) else {
                 assert!(method.attends() && model.patterns().is_empty(), "{}", method.name());
                 continue;
             };

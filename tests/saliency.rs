@@ -12,9 +12,9 @@ use vitrine::models::{Pixels, cnn};
 use vitrine::nn::{Params, conv2d, loss::cross_entropy, pad_same};
 use vitrine::platform::block_on;
 use vitrine::saliency::combine::{Combination, combined, normalised, resized};
-use vitrine::saliency::gradient::{grad_cam, gradient, integrated, linear_approximation};
+use vitrine::saliency::gradient::{Walked, grad_cam, gradient, linear_approximation};
 use vitrine::saliency::meta::{inner_step, spearman};
-use vitrine::saliency::normgrad::{Aggregate, Identity, normgrad, unfold};
+use vitrine::saliency::normgrad::{Aggregate, Identity, normgrad, remainder, unfold};
 use vitrine::saliency::relevance::{attention_gradient, relevance};
 use vitrine::tensor::Tensor;
 
@@ -97,6 +97,31 @@ proptest! {
                         prop_assert!((got - expected).abs() < 1e-5, "{identity:?} {aggregate:?}: {got}, not {expected}");
                     }
                 }
+            }
+        }
+    }
+
+    /// What is left of sums, of the sums of magnitudes: by the entries themselves, and for gradients without a mean nothing.
+    #[test]
+    fn remainders_equal_their_definition(h in 1_usize..4, w in 1_usize..4, c in 2_usize..6, seed in 0_u64..1000) {
+        let (x, g) = (random(&[h, w, c], seed), random(&[h, w, c], seed + 1));
+        let centred = Tensor::from_fn(&[h, w, c], |at| {
+            g.at(at) - (0..c).map(|k| g.at(&[at[0], at[1], k])).sum::<f32>() / c as f32
+        });
+        for identity in IDENTITIES {
+            let places = || (0..h * w).map(|it| contribution(&x, &g, identity, it / w, it % w));
+            let most = |f: fn(f64) -> f64| {
+                places().map(|it| it.into_iter().map(f).sum::<f64>().abs()).fold(0.0, f64::max)
+            };
+            let [left, none] = run(|graph| {
+                let (x, g, centred) = (graph.input(&x), graph.input(&g), graph.input(&centred));
+                [remainder(x, g, identity), remainder(x, centred, identity)]
+            });
+            let expected = most(|it| it) / most(f64::abs);
+            // f32 sums of at most 9 * 5 * 5 products below 1.
+            prop_assert!((f64::from(left.data[0]) - expected).abs() < 1e-5, "{identity:?}: {left:?}, not {expected}");
+            if matches!(identity, Identity::Bias | Identity::Conv1x1 | Identity::Conv3x3) {
+                prop_assert!(none.data[0] < 1e-6, "{identity:?}: {none:?} is more than rounding");
             }
         }
     }
@@ -216,9 +241,10 @@ fn integrated_gradients_are_complete() {
         let nothing = graph.constant(0.0).broadcast(&[8, 8, 1]);
         let all = |images| {
             let z = answer(images);
-            z.reshape(&[64]).sum(0).reshape(&[])
+            z.flat().sum(0).reshape(&[])
         };
-        [integrated(x, nothing, 64, all), answer(x), answer(nothing)]
+        let path = (0..4).fold(Walked::nothing(x), |path, _| path.on(x, nothing, all));
+        [path.integrated(x, nothing), answer(x), answer(nothing)]
     });
     let sum: f32 = parts.data.iter().sum();
     let difference = at_image.data[0] - at_nothing.data[0];

@@ -173,7 +173,7 @@ impl App {
         let new = Tile { exhibit: exhibit.to_owned(), id: self.next_id, ..Tile::default() };
         (self.front, self.maximised) = (Some(new.id), None);
         let Some(layout) = self.snapshot().tiles else { return self.put(Some(Layout::Tile(new))) };
-        let mut tiles: Vec<Layout> = layout::all(&layout).into_iter().cloned().map(Layout::Tile).collect();
+        let mut tiles: Vec<Layout> = layout.each().into_iter().cloned().map(Layout::Tile).collect();
         let last = self.tiles().last().copied().unwrap_or_default();
         self.put(Some(if layout::wall(tiles.clone(), self.screen) == layout {
             tiles.push(Layout::Tile(new));
@@ -410,7 +410,7 @@ fn is_photo(name: &str) -> bool {
 
 /// All tiles in order, on a screen of this size.
 fn arrange(layout: &Layout, preset: Preset, screen: egui::Vec2) -> Layout {
-    let mut tiles: Vec<Layout> = layout::all(layout).into_iter().cloned().map(Layout::Tile).collect();
+    let mut tiles: Vec<Layout> = layout.each().into_iter().cloned().map(Layout::Tile).collect();
     if tiles.len() == 1 {
         return tiles.remove(0);
     }

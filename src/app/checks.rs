@@ -9,6 +9,7 @@ use super::action::Compute;
 use crate::exhibits::{Check, Exhibit, Measure};
 use crate::lab::Lab;
 use crate::models::Zoo;
+use crate::trace::Trace;
 use crate::ui::{Measured, Style, badge, bound};
 
 /// What was measured, by exhibit and check. Tiles with the same exhibit share it.
@@ -18,9 +19,31 @@ pub(super) struct Checks {
     asked: BTreeSet<u64>,
 }
 
+#[derive(Clone)]
 enum State {
     Value(f32),
     Failed(String),
+}
+
+/// Whose checks are shown.
+#[derive(Clone, Copy)]
+pub(super) struct Of<'a> {
+    pub(super) exhibit: &'a dyn Exhibit,
+    /// What its tile shows, if it has one.
+    pub(super) trace: Option<&'a Trace>,
+    pub(super) compute: Compute,
+}
+
+impl Of<'_> {
+    fn checks(&self) -> Vec<Check> {
+        self.exhibit.checks().into_iter().filter(|it| applies(it, self.compute)).collect()
+    }
+
+    /// Whether what is shown is itself measured: computed here, not recorded earlier.
+    fn shows(&self, check: &Check) -> Option<&str> {
+        let here = self.trace.is_some_and(|it| !it.stats.device.is_empty());
+        if let Measure::Shown(name, _) = check.measure { here.then_some(name) } else { None }
+    }
 }
 
 impl Checks {
@@ -35,16 +58,14 @@ impl Checks {
             if let Some(error) = tile.error {
                 self.known.insert(key, State::Failed(error.to_owned()));
             } else if let Some(trace) = tile.trace {
-                if let Some(value) = trace.get("error").and_then(|it| it.window(0..1)) {
+                let (_, name) = check.measure.recording();
+                if let Some(value) = trace.get(name).and_then(|it| it.window(0..1)) {
                     self.known.insert(key, State::Value(value[0]));
                     lab.close(key);
                 }
             } else if !tile.stale && !lab.computing() {
-                let (record, against_cpu) = match check.measure {
-                    Measure::Scalar(record) => (record, false),
-                    Measure::Devices(record) => (record, true),
-                };
-                if let Some(graph) = record(zoo) {
+                let against_cpu = matches!(check.measure, Measure::Devices(_));
+                if let Some(graph) = check.measure.recording().0(zoo) {
                     self.asked.insert(key);
                     lab.check(key, graph.finish(), against_cpu);
                 }
@@ -61,20 +82,30 @@ impl Checks {
         self.known.clear();
     }
 
+    /// What is known of a check: of what is shown, if that is what it measures.
+    fn state(&self, of: &Of<'_>, check: &Check) -> Option<State> {
+        match (of.shows(check), of.trace) {
+            (Some(name), Some(trace)) => Some(State::Value(trace.get(name)?.window(0..1)?[0])),
+            _ => self.known.get(&key(of.exhibit, check)).cloned(),
+        }
+    }
+
     /// A row of badges.
-    pub(super) fn show(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
+    pub(super) fn show(&self, ui: &mut Ui, style: &Style, of: &Of<'_>) {
         ui.add_space(style.grid(1.0));
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = style.grid(2.0);
-            self.badges(ui, style, exhibit, compute);
+            self.badges(ui, style, of);
         });
     }
 
-    pub(super) fn badges(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
-        for check in exhibit.checks().iter().filter(|it| applies(it, compute)) {
-            let state = self.known.get(&key(exhibit, check));
-            let (value, words) = match state {
-                Some(State::Value(value)) => (Some(*value), String::new()),
+    pub(super) fn badges(&self, ui: &mut Ui, style: &Style, of: &Of<'_>) {
+        for check in &of.checks() {
+            let shown = of.shows(check).is_some();
+            let measured =
+                if shown { "of what is shown here" } else { "of its own example, whatever is shown" };
+            let (value, words) = match self.state(of, check) {
+                Some(State::Value(value)) => (Some(value), format!("\nMeasured {measured}.")),
                 Some(State::Failed(error)) => (Some(f32::NAN), format!("\nCould not be measured: {error}.")),
                 None => (None, "\nMeasured once the model is there.".to_owned()),
             };
@@ -86,44 +117,41 @@ impl Checks {
     }
 
     /// How many checks hold of how many, as far as they were measured.
-    fn count(&self, exhibit: &dyn Exhibit, compute: Compute) -> (Option<usize>, usize) {
-        let checks = exhibit.checks();
-        let applied: Vec<&Check> = checks.iter().filter(|it| applies(it, compute)).collect();
-        let known: Vec<bool> = applied
-            .iter()
-            .filter_map(|it| match self.known.get(&key(exhibit, it))? {
-                State::Value(value) => Some(*value <= it.tolerance),
-                State::Failed(_) => Some(false),
-            })
-            .collect();
+    fn count(&self, of: &Of<'_>) -> (Option<usize>, usize) {
+        let checks = of.checks();
+        let holds = |it: &Check| match self.state(of, it)? {
+            State::Value(value) => Some(value <= it.tolerance),
+            State::Failed(_) => Some(false),
+        };
+        let known: Vec<bool> = checks.iter().filter_map(holds).collect();
         let held = known.iter().filter(|it| **it).count();
-        ((!known.is_empty()).then_some(held), applied.len())
+        ((!known.is_empty()).then_some(held), checks.len())
     }
 
     /// How many checks hold, in words.
-    pub(super) fn tally(&self, exhibit: &dyn Exhibit, compute: Compute) -> String {
-        match self.count(exhibit, compute) {
+    pub(super) fn tally(&self, of: &Of<'_>) -> String {
+        match self.count(of) {
             (Some(held), all) => format!("{held} of {all} checks hold"),
             (None, all) => format!("{all} checks"),
         }
     }
 
     /// All badges behind one button, for a tile without room for them.
-    pub(super) fn chip(&self, ui: &mut Ui, style: &Style, exhibit: &dyn Exhibit, compute: Compute) {
+    pub(super) fn chip(&self, ui: &mut Ui, style: &Style, of: &Of<'_>) {
         // Where there is no room at all, the tile's menu has them.
         if ui.available_width() < 4.5 * style.body {
             return;
         }
-        let mut words = format!("{} ▾", self.tally(exhibit, compute));
+        let mut words = format!("{} ▾", self.tally(of));
         if ui.available_width() < 9.0 * style.body {
-            let (held, all) = self.count(exhibit, compute);
+            let (held, all) = self.count(of);
             words = format!("✓ {} / {all}", held.map_or_else(|| "…".to_owned(), |it| it.to_string()));
         }
         let words = RichText::new(words);
         let words = words.font(style.regular(style.caption)).color(style.accent);
         let button = ui.add(egui::Button::new(words).frame(false));
         egui::Popup::menu(&button).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
-            self.badges(ui, style, exhibit, compute);
+            self.badges(ui, style, of);
         });
     }
 }

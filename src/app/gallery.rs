@@ -6,7 +6,7 @@ use std::sync::Arc;
 use egui::{Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, vec2};
 
 use super::action::{Action, Compute};
-use super::checks::Checks;
+use super::checks::{Checks, Of};
 use super::tile::quiet;
 use crate::exhibits::{Entry, Exhibit, Inputs, Scene};
 use crate::focus::Focus;
@@ -167,7 +167,8 @@ impl Open {
         ui.add(label(title).truncate());
         let claim = RichText::new(card.claim).font(style.regular(style.caption)).color(style.text);
         ui.add(label(claim).wrap());
-        let held = hall.checks.tally(self.exhibit.as_ref(), hall.compute);
+        let of = Of { exhibit: self.exhibit.as_ref(), trace: None, compute: hall.compute };
+        let held = hall.checks.tally(&of);
         let source = format!("{} · {} · {held}", card.family, card.year);
         ui.add(label(quiet(style, source)).truncate());
     }

@@ -10,7 +10,7 @@ use crate::link::{Direction, Layout, Split, Tabs, Tile};
 pub(super) fn grow<Pane>(layout: &Layout, mut pane: impl FnMut(&Tile) -> Pane) -> Tree<Pane> {
     let mut tiles = Tiles::default();
     // All panes first, so that containers take none of their ids.
-    for tile in all(layout) {
+    for tile in layout.each() {
         tiles.insert(TileId::from_u64(tile.id), egui_tiles::Tile::Pane(pane(tile)));
     }
     let root = plant(layout, &mut tiles);
@@ -81,15 +81,6 @@ fn percents(shares: &Shares, children: &[TileId]) -> Vec<u8> {
     let percents: Vec<u8> = children.iter().map(percent).collect();
     let even = percents.iter().all(|it| it.abs_diff(percents[0]) <= 1);
     if even { vec![] } else { percents }
-}
-
-/// All tiles, in reading order.
-pub(super) fn all(layout: &Layout) -> Vec<&Tile> {
-    match layout {
-        Layout::Tile(tile) => vec![tile],
-        Layout::Split(Split { parts, .. }) => parts.iter().flat_map(all).collect(),
-        Layout::Tabs(Tabs { tabs, .. }) => tabs.iter().flat_map(all).collect(),
-    }
 }
 
 /// Changes every tile.
@@ -186,9 +177,9 @@ mod tests {
         let tiles = (0..n).map(|id| Layout::Tile(Tile { id: id as u64, ..Tile::default() })).collect();
         match wall(tiles, egui::vec2(width, height)) {
             Layout::Split(Split { split: Direction::Column, parts, .. }) => {
-                parts.iter().map(|it| all(it).len()).collect()
+                parts.iter().map(Layout::tiles).collect()
             }
-            layout => vec![all(&layout).len()],
+            layout => vec![layout.tiles()],
         }
     }
 

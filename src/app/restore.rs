@@ -8,7 +8,7 @@ use super::stage::Pane;
 use super::{App, layout};
 use crate::exhibits::{Exhibit, Inputs};
 use crate::focus::Focus;
-use crate::link::{State, Tile};
+use crate::link::{Layout, State, Tile};
 
 /// Smallest and largest type, in percent.
 const SIZES: std::ops::RangeInclusive<u16> = 50..=300;
@@ -39,7 +39,7 @@ impl App {
             });
         }
         let mut fresh = BTreeMap::new();
-        for tile in state.tiles.iter().flat_map(layout::all) {
+        for tile in state.tiles.iter().flat_map(Layout::each) {
             if !self.holds(tile) {
                 fresh.insert(tile.id, self.open_exhibit(tile)?);
             }

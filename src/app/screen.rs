@@ -7,6 +7,7 @@ use egui_tiles::TileId;
 
 use super::stage::{Others, Pane};
 use super::{App, layout, phone};
+use crate::link::Layout;
 use crate::models::{Kind, Status};
 use crate::page::{Map, Minus, View};
 
@@ -63,7 +64,7 @@ impl App {
     /// All tiles in reading order.
     pub(super) fn tiles(&self) -> Vec<u64> {
         let layout = layout::survey(&self.tree, &|id, pane: &Pane| pane.describe(id.0));
-        layout.iter().flat_map(layout::all).map(|it| it.id).collect()
+        layout.iter().flat_map(Layout::each).map(|it| it.id).collect()
     }
 
     /// The maps that tiles show; where one is taken away from another, the difference is made ready.

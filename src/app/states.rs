@@ -95,7 +95,8 @@ impl<'a> Condition<'a> {
 
     /// What is said of a run that lasts: it can be stopped.
     fn long_run(&self, id: u64) -> Option<Message> {
-        let seconds = self.lab.elapsed.filter(|_| self.stale)?.as_secs();
+        // What goes on by itself is not out of date meanwhile, but can be stopped too.
+        let seconds = self.lab.elapsed.filter(|_| self.stale || self.lab.stale)?.as_secs();
         let stop = ("Stop", Action::Tile(id, OnTile::Stop));
         (seconds >= 1).then(|| Message {
             words: format!("Computing for {seconds} s."),

@@ -3,6 +3,7 @@
 use egui::{Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
 
 use super::action::{Action, Format, OnModel, OnTile};
+use super::checks::Of;
 use super::icon::{Icon, icon_button};
 use super::layout::Place;
 use super::stage::{Pane, Stage, ground};
@@ -66,10 +67,11 @@ fn label(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane, size: Size) -
     let few = top.width() < 250.0 * style.scale;
     let buttons = vec2(style.grid(if few { 3.75 } else { 11.0 }), style.grid(3.5));
     let room = top.width() - buttons.x - style.grid(1.0);
-    let (checks, compute) = (stage.checks, stage.compute);
+    let (checks, trace) = (stage.checks, pane.trace(id, stage.lab));
+    let of = Of { exhibit: pane.exhibit.as_ref(), trace: trace.as_deref(), compute: stage.compute };
     let mut chip = |ui: &mut Ui| {
         if size < Size::Full {
-            checks.chip(ui, style, pane.exhibit.as_ref(), compute);
+            checks.chip(ui, style, &of);
         }
     };
     let title = ui.scope(|ui| card(ui, style, pane.exhibit.card(), size, room, &mut chip)).inner;
@@ -110,10 +112,9 @@ fn buttons(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &Pane, few: bool) 
             }
             ui.separator();
         }
-        let (checks, compute) = (stage.checks, stage.compute);
-        ui.menu_button(checks.tally(pane.exhibit.as_ref(), compute), |ui| {
-            checks.badges(ui, style, pane.exhibit.as_ref(), compute);
-        });
+        let (checks, trace) = (stage.checks, pane.trace(id, stage.lab));
+        let of = Of { exhibit: pane.exhibit.as_ref(), trace: trace.as_deref(), compute: stage.compute };
+        ui.menu_button(checks.tally(&of), |ui| checks.badges(ui, style, &of));
         let panels: Vec<&'static str> = pane.view.panels.iter().map(|it| it.0).collect();
         for (name, format) in [
             ("Save as SVG", Format::Svg),
@@ -208,7 +209,8 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
         let mut scene = stage.scene(&trace, &mut pick);
         knobs(pane, ui, &mut scene, size);
         if size == Size::Full {
-            stage.checks.show(ui, style, pane.exhibit.as_ref(), stage.compute);
+            let of = Of { exhibit: pane.exhibit.as_ref(), trace: Some(&*trace), compute: stage.compute };
+            stage.checks.show(ui, style, &of);
         }
     }
     if pick {

@@ -67,13 +67,13 @@ fn report(id: &str, check: &Check, bench: &mut Bench) -> Result<bool, String> {
 }
 
 fn measure(check: &Check, Bench { zoo, device, other }: &mut Bench) -> Result<f32, String> {
-    let (Measure::Scalar(record) | Measure::Devices(record)) = check.measure;
+    let (record, name) = check.measure.recording();
     let recording = recording(record, check.model, zoo)?;
     let trace = run_on(device, &recording)?;
     if let (Measure::Devices(_), Ok(other)) = (&check.measure, other) {
         difference(&trace, &run_on(other, &recording)?)
     } else {
-        let error = trace.get("error").ok_or("the check records no error")?;
+        let error = trace.get(name).ok_or("the check records no error")?;
         let error = block_on(error.read()).map_err(|it| it.to_string())?;
         error.data.first().copied().ok_or_else(|| "the check's error has no elements".to_owned())
     }

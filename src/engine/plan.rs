@@ -271,6 +271,10 @@ impl<'r> Compiler<'r> {
             Op::Const(value) => self.leaf(id, Fill::Const(value.get())),
             Op::View(view) => self.view(id, view, inputs[0], shape),
             Op::Unary(f) => self.pointwise(id, Kernel::Unary(*f), &[inputs[0]]),
+            // They differ in their derivative only.
+            Op::Binary(Binary::OrLarger) => {
+                self.pointwise(id, Kernel::Binary(Binary::Max), &[inputs[0], inputs[1]]);
+            }
             Op::Binary(f) => self.pointwise(id, Kernel::Binary(*f), &[inputs[0], inputs[1]]),
             Op::Def(Def::Gelu) => self.pointwise(id, Kernel::Gelu, &[inputs[0]]),
             Op::Reduce(f, axis) => {

@@ -5,6 +5,7 @@
 //! Switching a head off zeroes its output `z` (or puts its mean over the tokens there), and the model is run again
 //! beside the original: what changes downstream is measured, not guessed.
 
+mod claims;
 mod picture;
 
 use std::sync::Arc;
@@ -12,13 +13,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene, is_default, largest, worst};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest, worst};
 use crate::focus::Spot;
 use crate::graph::{Edit, Graph, How, Var};
 use crate::models::{Bert, Zoo};
 use crate::page::{Knobs, Page, Touch};
 use crate::saliency::{heads, rollout::rollout};
-use crate::tensor::Tensor;
 use crate::trace::Trace;
 use crate::ui::Divided;
 
@@ -152,15 +152,16 @@ impl Attention {
         self.off.iter().filter(there).map(edit).collect()
     }
 
-    /// Records one sentence: the model, what its heads do, and what their absence changes. Returns its embedding.
-    fn sentence<'g>(&self, g: &'g Graph, bert: &Bert, text: &str) -> Var<'g> {
+    /// Records one sentence: the model, what its heads do, and what their absence changes. Returns its embedding, and how far
+    /// the rows of patterns and of rollout are from summing to 1.
+    fn sentence<'g>(&self, g: &'g Graph, bert: &Bert, text: &str) -> (Var<'g>, [Var<'g>; 2]) {
         let tokens = bert.tokenizer.encode(text);
         let separators: Vec<usize> = (1..tokens.ids.len()).filter(|i| tokens.special[*i]).collect();
         let pooled = bert.record(g, &tokens.ids).pooled;
         let now = patterns(g, bert);
-        measure(&now, &separators);
+        let errors = measure(&now, &separators);
         if self.off.is_empty() {
-            return pooled;
+            return (pooled, errors);
         }
         let (before, original) =
             g.scope("original", || (bert.record(g, &tokens.ids).pooled, patterns(g, bert)));
@@ -174,7 +175,7 @@ impl Attention {
             (now - before).keep(&format!("rollout.{l}.change"));
         }
         cosine(pooled, before).keep("cosine");
-        pooled
+        (pooled, errors)
     }
 }
 
@@ -184,8 +185,8 @@ fn patterns<'g>(g: &'g Graph, bert: &Bert) -> Vec<Var<'g>> {
 }
 
 /// Keeps what the picture needs of every layer: means, rollout, labels, and the largest values that colours may be
-/// relative to.
-fn measure(patterns: &[Var<'_>], separators: &[usize]) {
+/// relative to. Returns how far the rows of patterns and of rollout are from summing to 1.
+fn measure<'g>(patterns: &[Var<'g>], separators: &[usize]) -> [Var<'g>; 2] {
     for (l, pattern) in patterns.iter().enumerate() {
         let name = format!("blocks.{l}.attn");
         heads::record(*pattern, &name, separators);
@@ -194,10 +195,15 @@ fn measure(patterns: &[Var<'_>], separators: &[usize]) {
         mean.keep(&format!("{name}.mean"));
         keep_peaks(mean, &format!("{name}.mean"));
     }
-    for (l, rolled) in rollout(patterns).into_iter().enumerate() {
+    let rollouts = rollout(patterns);
+    for (l, rolled) in rollouts.iter().enumerate() {
         rolled.keep(&format!("rollout.{l}"));
-        keep_peaks(rolled, &format!("rollout.{l}"));
+        keep_peaks(*rolled, &format!("rollout.{l}"));
     }
+    [patterns, &rollouts].map(|maps| {
+        let errors = worst(maps.iter().map(|it| it.sum(-1) - 1.0));
+        errors.unwrap_or_else(|| unreachable!("a model has layers"))
+    })
 }
 
 /// The largest value of every row and of every map.
@@ -225,10 +231,14 @@ impl Exhibit for Attention {
             &[&keeps[..], &["second/blocks.*.attn.pattern", "second/blocks.*.attn.scores"]].concat(),
             &edits,
         );
-        let first = self.sentence(&g, bert, &inputs.text);
+        let (first, mut errors) = self.sentence(&g, bert, &inputs.text);
         if let Some(text) = &self.compare {
-            let second = g.scope("second", || self.sentence(&g, bert, text));
+            let (second, more) = g.scope("second", || self.sentence(&g, bert, text));
             cosine(first, second).keep("similarity");
+            errors = [0, 1].map(|i| errors[i].max_with(more[i]));
+        }
+        for (error, name) in errors.into_iter().zip(claims::ROWS) {
+            error.keep(name);
         }
         Some(g)
     }
@@ -311,84 +321,10 @@ impl Exhibit for Attention {
     }
 
     fn checks(&self) -> Vec<Check> {
-        vec![
-            Check {
-                name: "rows sum to 1",
-                claim: "every row of every attention pattern sums to 1: largest |sum - 1|",
-                tolerance: 1e-5,
-                because: "f32 sum of up to 512 weights",
-                model: "minilm",
-                measure: Measure::Scalar(|zoo| {
-                    error_of(zoo, |patterns| patterns.iter().map(|a| row_errors(*a)).collect())
-                }),
-            },
-            Check {
-                name: "rollout rows sum to 1",
-                claim: "every row of rollout sums to 1 after every layer: largest |sum - 1|",
-                tolerance: 1e-5,
-                because: "f32 products of up to 12 stochastic matrices",
-                model: "minilm",
-                measure: Measure::Scalar(|zoo| {
-                    error_of(zoo, |patterns| rollout(patterns).into_iter().map(row_errors).collect())
-                }),
-            },
-            Check {
-                name: "GPU equals CPU",
-                claim: "patterns and final states on the GPU and on the CPU: largest difference",
-                tolerance: 5e-4,
-                because: "f32 sums in another order through 6 layers, states of size 5",
-                model: "minilm",
-                measure: Measure::Devices(|zoo| {
-                    let bert = zoo.bert("minilm")?;
-                    let g = Graph::new(&["blocks.*.attn.pattern", "final"], &[]);
-                    bert.record(&g, &bert.tokenizer.encode(&Inputs::default().text).ids);
-                    Some(g)
-                }),
-            },
-            Check {
-                name: "MiniLM equals ONNX Runtime",
-                claim: "patterns and final states against ONNX Runtime on the same weights: largest difference",
-                tolerance: 5e-4,
-                because: "f32 sums in another order through 6 layers, states of size 5",
-                model: "minilm",
-                measure: Measure::Scalar(against_onnx),
-            },
-        ]
+        claims::checks()
     }
 
     fn state(&self) -> serde_json::Value {
         serde_json::to_value(self).unwrap_or_default()
     }
-}
-
-/// Records, as the check's error, the largest of what `measure` makes of the patterns of the default sentence.
-fn error_of(zoo: &Zoo, measure: impl for<'g> Fn(&[Var<'g>]) -> Vec<Var<'g>>) -> Option<Graph> {
-    let bert = zoo.bert("minilm")?;
-    let g = Graph::default();
-    bert.record(&g, &bert.tokenizer.encode(&Inputs::default().text).ids);
-    worst(measure(&patterns(&g, bert)))?.keep("error");
-    Some(g)
-}
-
-/// `sum - 1` of every row.
-fn row_errors(maps: Var<'_>) -> Var<'_> {
-    maps.sum(-1) - 1.0
-}
-
-/// The golden numbers are part of the recording, so the comparison itself runs on the device that is checked.
-fn against_onnx(zoo: &Zoo) -> Option<Graph> {
-    let bert = zoo.bert("minilm")?;
-    let golden = Trace::parse(include_bytes!("../../assets/golden/minilm.safetensors")).ok()?;
-    let g = Graph::default();
-    let seen = bert.record(&g, &bert.tokenizer.encode("It was tired.").ids);
-    let golden = |name: &str| {
-        let kept = golden.get(name)?;
-        Some(g.input(&Tensor::new(&kept.shape, kept.window(0..kept.shape.iter().product())?)))
-    };
-    let mut error = largest(seen.hidden - golden("final")?);
-    for (l, pattern) in patterns(&g, bert).iter().enumerate() {
-        error = error.max_with(largest(*pattern - golden(&format!("blocks.{l}.attn.pattern"))?));
-    }
-    error.keep("error");
-    Some(g)
 }

@@ -172,6 +172,7 @@ impl Exhibit for Learning {
         let g = Graph::default();
         g.label("run", vec![format!("{:?}", self.key())]);
         self.live(|it| {
+            g.input(&it.curve(STEPS)).keep("curve");
             let parameters = it.record(&g);
             field(&g, &Params::recorded(&g, &parameters));
         });
@@ -187,13 +188,10 @@ impl Exhibit for Learning {
         picture::knobs(self, k);
     }
 
-    fn heed(&mut self, ui: &egui::Ui, scene: &mut Scene<'_>) {
+    fn go_on(&mut self, trace: &Trace) -> bool {
         // What was recorded is rounded, and a run of another seed is none to go on from.
-        let trace = scene.trace;
         let own = !trace.stats.device.is_empty() && trace.words("run") == [format!("{:?}", self.key())];
-        if own && self.live(|it| it.take(trace)) {
-            ui.ctx().request_repaint();
-        }
+        own && self.live(|it| it.take(trace))
     }
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {

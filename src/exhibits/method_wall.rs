@@ -7,15 +7,18 @@
 
 mod claims;
 mod forget;
+mod path;
 mod picture;
 mod sentence;
 mod words;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use self::forget::Forgotten;
+use self::path::Path;
 use self::words::Wall;
 use super::looking::{self, Looking};
 use super::recorded::recorded;
@@ -25,9 +28,10 @@ use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
 use crate::page::{Knobs, Map, Page, Touch};
 use crate::saliency::combine::{normalised, resized};
+use crate::saliency::gradient::Walked;
 use crate::saliency::masking::{deletion, insertion};
 use crate::saliency::meta::rank_correlation;
-use crate::saliency::method::Method;
+use crate::saliency::method::{FromBlack, Look, Method, from_black};
 use crate::saliency::probe::probe;
 use crate::tensor::Tensor;
 use crate::trace::Trace;
@@ -78,6 +82,9 @@ pub struct MethodWall {
     /// Parameters that have learnt nothing.
     #[serde(skip)]
     untrained: Forgotten,
+    /// How closely integrated gradients are computed.
+    #[serde(skip)]
+    path: RefCell<Path>,
 }
 
 /// Two methods.
@@ -110,6 +117,17 @@ pub fn entry() -> Entry {
     }
 }
 
+/// What all methods say of a picture.
+#[derive(Clone)]
+struct Said<'g> {
+    /// Every method's map `[row, col]`, what speaks against dropped.
+    maps: Vec<Var<'g>>,
+    /// The class that is explained.
+    one_hot: Var<'g>,
+    /// Integrated gradients, and what they should sum to.
+    from_black: FromBlack<'g>,
+}
+
 /// The methods that a model has.
 fn methods(model: Vision<'_>) -> Vec<Method> {
     let attends = !model.patterns().is_empty();
@@ -134,40 +152,49 @@ impl MethodWall {
         Pair { a, b: or(self.pair.b, a) }
     }
 
-    /// Every method's map `[row, col]` of the picture, what speaks against dropped, and the class that is explained.
-    fn maps<'g>(
+    /// What all methods say of the picture.
+    fn said<'g>(
         &self,
         model: Vision<'_>,
         p: &Params<'_, 'g>,
         image: Var<'g>,
+        path: Walked<'g>,
         wanted: impl FnOnce(Var<'g>) -> Var<'g>,
-    ) -> (Vec<Var<'g>>, Var<'g>) {
+    ) -> Said<'g> {
         let probe = probe(model, image, p, wanted);
-        let layer = self.layer(probe.layers.len());
+        let look = Look { layer: self.layer(probe.layers.len()), path };
         let map = |method: Method| {
-            let map = method.map(model, p, &probe, layer)?;
+            let map = method.map(model, p, &probe, look)?;
             Some(map.max_with(map.graph().constant(0.0)))
         };
-        (methods(model).into_iter().filter_map(map).collect(), probe.one_hot)
+        Said {
+            maps: methods(model).into_iter().filter_map(map).collect(),
+            one_hot: probe.one_hot,
+            from_black: from_black(model, p, &probe, path),
+        }
     }
 
-    fn wall(&self, g: &Graph, model: Vision<'_>, image: &Tensor) {
+    fn wall(&self, g: &Graph, model: Vision<'_>, image: &Tensor, path: &Path) {
         let (image, methods) = (g.input(image), methods(model));
         let trained = Params::new(g, model.weights());
+        let wanted = |logits| self.looking.wanted(model).one_hot(logits);
+        let forgets = self.forgotten > 0;
+        let walked = [usize::from(forgets), 0].map(|which| path.walked(image, which));
+        let before = self.said(model, &trained, image, walked[0], wanted);
         // What forgets is asked of the class that it knew: maps of different classes could not be compared.
-        let (before, one_hot) =
-            self.maps(model, &trained, image, |logits| self.looking.wanted(model).one_hot(logits));
-        let forgotten = (self.forgotten > 0)
-            .then(|| self.untrained.parameters(g, model.weights(), &names(model), self.forgotten));
+        let one_hot = before.one_hot;
+        let forgotten =
+            forgets.then(|| self.untrained.parameters(g, model.weights(), &names(model), self.forgotten));
         let p = forgotten.as_ref().map_or(trained, |it| Params::recorded(g, it));
-        let maps = match forgotten {
-            Some(_) => g.scope("forgotten", || self.maps(model, &p, image, |_| one_hot).0),
+        let said = match forgotten {
+            Some(_) => g.scope("forgotten", || self.said(model, &p, image, walked[1], |_| one_hot)),
             None => before.clone(),
         };
-        let small: Vec<Var<'_>> = maps.iter().map(|it| small(*it)).collect();
-        self.keep(g, &methods, &maps, &small);
+        path.keep(g, &said.from_black, forgets.then_some(&before.from_black));
+        let small: Vec<Var<'_>> = said.maps.iter().map(|it| small(*it)).collect();
+        self.keep(g, &methods, &said.maps, &small);
         if forgotten.is_some() {
-            keep_sanity(&small, &before.into_iter().map(self::small).collect::<Vec<_>>());
+            keep_sanity(&small, &before.maps.into_iter().map(self::small).collect::<Vec<_>>());
         }
         for (map, name) in self.compared(&methods, &small).into_iter().flatten().zip(["a", "b"]) {
             deletion(model, &p, image, map, one_hot).keep(&format!("deletion.{name}"));
@@ -221,6 +248,14 @@ impl Exhibit for MethodWall {
         Some(if self.reads { Kind::Decoder } else { Kind::Vision })
     }
 
+    fn progress(&self) -> Option<u64> {
+        self.path.borrow().progress().filter(|_| !self.reads)
+    }
+
+    fn go_on(&mut self, trace: &Trace) -> bool {
+        !self.reads && self.path.get_mut().go_on(trace)
+    }
+
     fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
         if self.reads { sentence::MODEL } else { &self.looking.model }
     }
@@ -241,7 +276,14 @@ impl Exhibit for MethodWall {
         let g = Graph::new(&["logits"], &[]);
         Looking::label(&g, model);
         g.label("forget", forget::groups(&names(model)));
-        self.wall(&g, model, &image);
+        let mut path = self.path.borrow_mut();
+        path.belongs_to((
+            inputs.picture.clone(),
+            self.looking.model.clone(),
+            self.looking.class,
+            self.forgotten,
+        ));
+        self.wall(&g, model, &image, &path);
         Some(g)
     }
 

@@ -91,8 +91,8 @@ pub trait Exhibit {
         Some(Kind::Encoder)
     }
 
-    /// How far something is that goes on by itself, such as a training run: with every change it is recorded anew, and what
-    /// is shown meanwhile is not out of date.
+    /// How far something is that goes on by itself ([`Self::go_on`]), such as a training run: with every change it is recorded
+    /// anew, and what is shown meanwhile is not out of date.
     fn progress(&self) -> Option<u64> {
         None
     }
@@ -119,6 +119,11 @@ pub trait Exhibit {
 
     /// Knobs in rows, the most used first. They change `self`, hence the next recording.
     fn knobs(&mut self, k: &mut Knobs<'_, '_>);
+
+    /// Goes on from a trace of what it recorded, where that takes more than one run; whether something else is recorded now.
+    fn go_on(&mut self, _trace: &Trace) -> bool {
+        false
+    }
 
     /// Takes what a trace brings, once a frame before anything is drawn.
     fn heed(&mut self, _ui: &egui::Ui, _scene: &mut Scene<'_>) {}
@@ -210,10 +215,23 @@ pub struct Check {
     pub measure: Measure,
 }
 
+impl Measure {
+    /// What is recorded to measure it, and the name of the scalar; that of a comparison of devices is made later.
+    pub fn recording(&self) -> (fn(&Zoo) -> Option<Graph>, &'static str) {
+        match *self {
+            Self::Scalar(record) | Self::Devices(record) => (record, "error"),
+            Self::Shown(name, record) => (record, name),
+        }
+    }
+}
+
 /// How a check is measured. `None` from the recording: its model is not loaded.
 pub enum Measure {
-    /// The recording keeps a scalar under the name `error`.
+    /// The recording keeps a scalar under the name `error`: of an input of its own, whatever a tile shows.
     Scalar(fn(&Zoo) -> Option<Graph>),
+    /// What a tile shows is measured: its recording keeps a scalar under this name. Where there is no tile, the recording is
+    /// that of the exhibit as it opens.
+    Shown(&'static str, fn(&Zoo) -> Option<Graph>),
     /// The largest difference between CPU and GPU over all tensors that the recording keeps.
     Devices(fn(&Zoo) -> Option<Graph>),
 }

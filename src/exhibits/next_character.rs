@@ -321,7 +321,7 @@ impl Exhibit for NextCharacter {
         vec![
             Check {
                 name: "probabilities sum to 1",
-                claim: "at every position and after every layer: largest |sum - 1|",
+                claim: "at every position and after every layer, of lines of Twelfth Night: largest |sum - 1|",
                 tolerance: 1e-5,
                 because: "f32 sum of 84 probabilities",
                 model: MODEL,
@@ -334,7 +334,8 @@ impl Exhibit for NextCharacter {
             },
             Check {
                 name: "nothing looks ahead",
-                claim: "logits do not change when the text goes on: largest difference to those of its first half",
+                claim: "logits do not change when the text (lines of Twelfth Night) goes on: largest difference to those of its \
+                        first half",
                 tolerance: 1e-4,
                 because: "f32 sums in another order, logits of size 20",
                 model: MODEL,
@@ -361,7 +362,8 @@ impl Exhibit for NextCharacter {
             },
             Check {
                 name: "GPU equals CPU",
-                claim: "patterns and the logits of every layer on the GPU and on the CPU: largest difference",
+                claim: "patterns and the logits of every layer on the GPU and on the CPU, of lines of Twelfth Night: largest \
+                        difference",
                 tolerance: 5e-4,
                 because: "f32 sums in another order through 4 layers, logits of size 20",
                 model: MODEL,

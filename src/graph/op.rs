@@ -90,6 +90,8 @@ pub enum Binary {
     Min,
     /// 1 where the first is less than the second, else 0.
     Less,
+    /// The larger of two like [`Self::Max`], but where they are equal the derivative is all the first's.
+    OrLarger,
 }
 
 /// Reductions over an axis.

@@ -97,11 +97,15 @@ impl<'g> Var<'g> {
         self.broadcast(&shape).push(Op::Binary(f), &[other.broadcast(&shape)], shape)
     }
 
-    /// The larger of two, elementwise.
+    /// The larger of two, elementwise. Where they are equal each has half of the derivative, unless one is a number.
     pub fn max_with(self, other: Self) -> Self {
         self.binary(Binary::Max, other)
     }
-    /// The smaller of two, elementwise.
+    /// This, or `other` where that is larger: where they are equal this has all of the derivative.
+    pub fn or_larger(self, other: Self) -> Self {
+        self.binary(Binary::OrLarger, other)
+    }
+    /// The smaller of two, elementwise. Where they are equal each has half of the derivative, unless one is a number.
     pub fn min_with(self, other: Self) -> Self {
         self.binary(Binary::Min, other)
     }

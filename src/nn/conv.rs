@@ -31,10 +31,11 @@ pub fn depthwise_conv2d<'g>(x: Var<'g>, weight: Var<'g>, bias: Var<'g>, stride: 
     terms.map(|(x, k)| x * taps.slice(0, k, 1).reshape(&[c])).fold(bias, |sum, term| sum + term)
 }
 
-/// The largest of each `size x size` window.
+/// The largest of each `size x size` window. Its derivative is all that of the first of equal values, row after row, as in
+/// PyTorch's `max_pool2d`: on flat ground, and wherever a `ReLU` left zeros, a window has several.
 pub fn max_pool(x: Var<'_>, size: usize, stride: usize) -> Var<'_> {
     let windows = shifts(x, [size; 2], stride);
-    windows.reduce(Var::max_with).unwrap_or(x)
+    windows.reduce(Var::or_larger).unwrap_or(x)
 }
 
 /// The mean of each `size x size` window.

@@ -28,6 +28,9 @@ pub fn show(
     rect: Rect,
     view: &mut View,
 ) -> bool {
+    if exhibit.go_on(scene.trace) {
+        ui.ctx().request_repaint();
+    }
     exhibit.heed(ui, scene);
     let Some(page) = exhibit.page(scene) else { return false };
     let (style, alone) = (scene.style, view.alone);

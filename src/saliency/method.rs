@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::gradient::{grad_cam, gradient, integrated, linear_approximation};
+use super::gradient::{Walked, grad_cam, gradient, linear_approximation};
 use super::normgrad::{Aggregate, Identity, normgrad};
 use super::probe::Probe;
 use super::relevance::{attention_gradient, relevance};
@@ -12,8 +12,14 @@ use crate::models::Vision;
 use crate::nn::Params;
 use crate::nn::loss::total;
 
-/// Steps of the path of integrated gradients.
-pub const STEPS: usize = 32;
+/// Where a method looks.
+#[derive(Clone, Copy)]
+pub struct Look<'g> {
+    /// The layer, for methods that look at one.
+    pub layer: usize,
+    /// The path of integrated gradients before: one stretch more is looked at.
+    pub path: Walked<'g>,
+}
 
 /// A method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,28 +105,22 @@ impl Method {
         )
     }
 
-    /// The map of one image, `[row, col]`, at `layer` where the method has one. `None`: the model has no attention.
+    /// The map of one image, `[row, col]`. `None`: the model has no attention.
     pub fn map<'g>(
         self,
         model: Vision<'_>,
         p: &Params<'_, 'g>,
         probe: &Probe<'g>,
-        layer: usize,
+        Look { layer, path }: Look<'g>,
     ) -> Option<Var<'g>> {
         let (image, d_image) = probe.image;
         Some(match self {
             Self::Gradient => gradient(d_image),
             Self::GradientInput => linear_approximation(image, d_image).abs(),
             Self::Integrated => {
-                let black =
-                    model.preprocessing().tensor(&vec![0; image.shape().iter().product()], model.side());
-                let z = |path: Var<'g>| {
-                    let logits = p.graph().scope("path", || model.record(path, p));
-                    total(logits * probe.one_hot.broadcast(&logits.shape()))
-                };
-                let each = integrated(image, p.graph().input(&black), STEPS, z);
-                let shape = each.shape();
-                each.sum(-1).reshape(&shape[..2]).abs()
+                let parts = from_black(model, p, probe, path).parts;
+                let shape = parts.shape();
+                parts.sum(-1).reshape(&shape[..2]).abs()
             }
             Self::Rollout => {
                 let patterns: Vec<_> = probe.patterns.iter().map(|it| it.0).collect();
@@ -148,6 +148,36 @@ impl Method {
             _ => normgrad(x, g, Identity::Conv1x1, Aggregate::Norm),
         }
     }
+}
+
+/// Integrated gradients of an image from black.
+#[derive(Clone, Copy)]
+pub struct FromBlack<'g> {
+    /// The path as far as it was looked at.
+    pub path: Walked<'g>,
+    /// The parts of the answer, `[row, col, channel]`.
+    pub parts: Var<'g>,
+    /// What the parts should sum to: the logit of the image less that of black.
+    pub whole: Var<'g>,
+}
+
+/// Integrated gradients of an image from black, one stretch of the path after `before`.
+pub fn from_black<'g>(
+    model: Vision<'_>,
+    p: &Params<'_, 'g>,
+    probe: &Probe<'g>,
+    before: Walked<'g>,
+) -> FromBlack<'g> {
+    let (g, image) = (p.graph(), probe.image.0);
+    let pixels = vec![0; image.shape().iter().product()];
+    let black = g.input(&model.preprocessing().tensor(&pixels, model.side()));
+    let path = before.on(image, black, |images| {
+        let logits = g.scope("path", || model.record(images, p));
+        total(logits * probe.one_hot.broadcast(&logits.shape()))
+    });
+    let far = g.scope("black", || model.record(black, p));
+    let whole = total((probe.logits - far) * probe.one_hot);
+    FromBlack { path, parts: path.integrated(image, black), whole }
 }
 
 /// What the answer was read from looked at: the row of the class token, or the mean of all rows where there is none, as a

@@ -55,6 +55,14 @@ pub fn normgrad<'g>(x: Var<'g>, g: Var<'g>, identity: Identity, aggregate: Aggre
     }
 }
 
+/// What is left of the largest contribution when its entries are summed up, of the largest without their signs: a number from 0
+/// to 1. Before a layer norm, which takes the mean from every place, gradients sum to 0 over the channels, and so do the
+/// contributions to a bias and to a full convolution: what a map of [`Aggregate::Sum`] shows there is rounding.
+pub fn remainder<'g>(x: Var<'g>, g: Var<'g>, identity: Identity) -> Var<'g> {
+    let most = |x, g| normgrad(x, g, identity, Aggregate::Sum).flat().abs().max(0).reshape(&[]);
+    most(x, g) / most(x.abs(), g.abs()).max_with(x.graph().constant(f32::MIN_POSITIVE))
+}
+
 /// The contribution of a layer that is really there: what it reads at every place `[.., inputs]` (all that its kernel
 /// covers) with the gradient of what it writes `[.., outputs]`.
 pub fn of_layer<'g>(read: Var<'g>, written: Var<'g>, aggregate: Aggregate) -> Var<'g> {

@@ -153,7 +153,7 @@ fn binary(f: Binary, a: f64, b: f64) -> f64 {
         Binary::Sub => a - b,
         Binary::Mul => a * b,
         Binary::Div => a / b,
-        Binary::Max => a.max(b),
+        Binary::Max | Binary::OrLarger => a.max(b),
         Binary::Min => a.min(b),
         Binary::Less => f64::from(u8::from(a < b)),
     }

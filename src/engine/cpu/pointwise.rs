@@ -28,7 +28,7 @@ pub(super) fn binary(f: Binary, out: &mut [f32], a: Strided<'_>, b: Strided<'_>)
         Binary::Sub => zip(out, a, b, |a, b| a - b),
         Binary::Mul => zip(out, a, b, |a, b| a * b),
         Binary::Div => zip(out, a, b, |a, b| a / b),
-        Binary::Max => zip(out, a, b, f32::max),
+        Binary::Max | Binary::OrLarger => zip(out, a, b, f32::max),
         Binary::Min => zip(out, a, b, f32::min),
         Binary::Less => zip(out, a, b, |a, b| f32::from(u8::from(a < b))),
     }

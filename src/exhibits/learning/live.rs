@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::AT_ONCE;
 use crate::graph::{Graph, Var};
+use crate::tensor::Tensor;
 use crate::trace::Trace;
 use crate::train::spirals::Spirals;
 use crate::train::{Snapshot, Trainer};
@@ -54,6 +55,11 @@ impl Live {
     /// Whether it goes on by itself.
     pub(super) fn plays(&self) -> bool {
         self.plays && !self.trainer.is_done()
+    }
+
+    /// The loss of every step of the whole run; -1 where it is still to come.
+    pub(super) fn curve(&self, steps: u32) -> Tensor {
+        Tensor::from_fn(&[steps as usize], |at| self.losses.get(at[0]).copied().unwrap_or(-1.0))
     }
 
     /// Records the next steps; returns the parameters after them.

@@ -1,5 +1,6 @@
 //! What the wall knows of its trace, for a picture and a sentence alike: its methods, A and B, and what is said of them.
 
+use super::path::AddsUp;
 use super::{MethodWall, Pair};
 use crate::exhibits::looking::Looking;
 use crate::exhibits::next_character::visible;
@@ -80,10 +81,12 @@ impl<'a> Wall<'a> {
         let all = self.trace.words("forget").len();
         if self.forgotten < all || all == 0 {
             let more = if self.forgotten > 0 { " Numbers: rank correlation with what it was." } else { "" };
+            let Pair { a, b } = self.pair;
             return format!(
-                "A is {}, B is {}; a click makes another A.{more}",
-                self.pair.a.name(),
-                self.pair.b.name()
+                "A is {}, B is {}; a click makes another A.{more}{}",
+                a.name(),
+                b.name(),
+                self.adds_up(a == Method::Integrated || b == Method::Integrated)
             );
         }
         let same = |i: &usize| self.read(&format!("sanity.{i}")).is_some_and(|rho| rho > SAME);
@@ -96,6 +99,19 @@ impl<'a> Wall<'a> {
             "Everything is forgotten, and these still look the same (rank correlation over {SAME}): {}",
             accused.join(", ")
         )
+    }
+
+    /// What integrated gradients sum to, of what they should: where that is asked for, or too far off.
+    pub(super) fn adds_up(&self, asked: bool) -> String {
+        let sum = AddsUp::of(self.trace).filter(|it| asked || !it.is_close());
+        let say = |AddsUp { steps, sum, whole, .. }| {
+            format!(
+                " Integrated gradients: after {steps} steps they sum to {} of {}.",
+                number(sum),
+                number(whole)
+            )
+        };
+        sum.map_or_else(String::new, say)
     }
 
     /// A, B and their difference where the pointer is; `at` finds a tensor's value there.

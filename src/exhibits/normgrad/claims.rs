@@ -29,16 +29,16 @@ pub(super) fn checks() -> Vec<Check> {
     vec![
         check(
             "|x gᵀ| = |x| |g|",
-            "the norm of the outer product, made in full, equals the product of the norms at every place of the last layer: \
-             largest difference over the largest norm",
+            "the norm of the outer product, made in full, equals the product of the norms at every place of the last layer (first \
+             collage): largest difference over the largest norm",
             1e-5,
             "f32 sums of 64 x 64 squares",
             outer,
         ),
         check(
             "sum = real layer",
-            "the sum of all contributions equals the gradient of an identity convolution really put behind the last layer: \
-             largest difference over the largest entry",
+            "the sum of all contributions equals the gradient of an identity convolution really put behind the last layer (first \
+             collage): largest difference over the largest entry",
             1e-5,
             "f32 sums over 196 places in two orders",
             inserted,
@@ -51,15 +51,16 @@ pub(super) fn checks() -> Vec<Check> {
             no_step,
         ),
         check(
-            "misses, but for the last layer",
-            "how often NormGrad misses the quarter that was asked for in its worst layer, 64 collages; without the last layer, \
-             whose gradient is the same at every place as their mean is read out",
+            "NormGrad misses, last layer aside",
+            "a rate of misses: how often NormGrad points at another quarter than that which was asked for, in its worst layer (64 \
+             collages); without the last layer, whose gradient is the same at every place as their mean is read out, and \
+             where it misses more",
             0.2,
             "chance misses 0.75; VGG16 as published misses 0.22 at worst",
             misses,
         ),
         check(
-            "Grad-CAM only late",
+            "Grad-CAM's hits, first layer ÷ last",
             "how often Grad-CAM hits the quarter that was asked for in the first layer, over how often in the last (64 collages)",
             0.5,
             "chance hits 0.25; VGG16 as published has 0.68, whose other layers are as bad as its first",
@@ -80,7 +81,7 @@ pub(super) fn checks() -> Vec<Check> {
 fn devices() -> Check {
     Check {
         name: "GPU equals CPU",
-        claim: "all maps on the GPU and on the CPU: largest difference",
+        claim: "all maps of the first collage on the GPU and on the CPU: largest difference",
         tolerance: 1e-2,
         because: "f32 sums in another order; norms reach 50",
         model: MODEL,

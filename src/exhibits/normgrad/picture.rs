@@ -2,7 +2,7 @@
 
 use egui::{Sense, Ui, Vec2, vec2};
 
-use super::{NormGrad, glyph};
+use super::{NOISE, NormGrad, glyph};
 use crate::exhibits::Scene;
 use crate::exhibits::looking::{self, Looking, value};
 use crate::page::{Field, Fields, Map, Page, Picture, Room, column, panel, row};
@@ -41,10 +41,13 @@ fn colours(state: &NormGrad) -> (Range, Scale) {
 pub(super) fn page(state: &NormGrad, trace: &Trace) -> Option<Page> {
     trace.get("combined")?;
     let layer = layer(state, trace);
-    let (shown, factors) = match trace.words("layers").get(layer) {
+    let (mut shown, factors) = match trace.words("layers").get(layer) {
         Some(name) => (format!("Layer {name}"), identity(state.identity)),
         None => ("All layers".to_owned(), "Every map scaled to 0..1, then combined"),
     };
+    if cancels(trace, layer) {
+        shown += ", of which nothing is left";
+    }
     // Many layers stand in two rows.
     let n = layers(trace) + 1;
     let rows = n.div_ceil(8);
@@ -85,9 +88,20 @@ fn layers_of(state: &NormGrad, trace: &Trace, shown: usize) -> Fields {
     Fields { fields, value: "saliency", linked: true, click: "A click shows it large.", ..Fields::default() }
 }
 
-/// What the step of learning did, in words.
+/// Whether nothing but rounding is left of the sums at a layer, or at all of them.
+fn cancels(trace: &Trace, layer: usize) -> bool {
+    let n = layers(trace);
+    let left = |l: usize| Some(trace.get(&format!("layers.{l}.remainder"))?.window(0..1)?[0]);
+    let mut shown = if layer == n { 0..n } else { layer..layer + 1 };
+    shown.all(|l| left(l).is_some_and(|it| it < NOISE))
+}
+
+/// That nothing is left of a sum, or what the step of learning did, in words.
 fn learnt(trace: &Trace, layer: usize) -> String {
     let read = |name: &str| Some(trace.get(name)?.window(0..1)?[0]);
+    if cancels(trace, layer) {
+        return "The entries cancel: what is left of their sum is rounding, and the map is 0".to_owned();
+    }
     let Some(far) = read("step") else { return String::new() };
     let ranks = read(&format!("layers.{layer}.correlation")).map_or_else(String::new, |rho| {
         format!("; the map's ranks correlate by {} with those before", number(rho))

@@ -48,6 +48,8 @@ fn binary<'g>(f: Binary, a: Var<'g>, b: Var<'g>, y: Var<'g>, dy: Var<'g>, i: usi
         (Binary::Div, _) => -(dy * y / b),
         (Binary::Max, 0) | (Binary::Min, 1) => dy * above(a, b),
         (Binary::Max | Binary::Min, _) => dy * above(b, a),
+        (Binary::OrLarger, 0) => dy * (y.graph.constant(1.0) - a.less(b)),
+        (Binary::OrLarger, _) => dy * a.less(b),
         (Binary::Less, _) => return None,
     })
 }
