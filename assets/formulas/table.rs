@@ -5,4 +5,6 @@
     ("normgrad", include_bytes!("normgrad.png")),
     ("method-wall", include_bytes!("method-wall.png")),
     ("learning", include_bytes!("learning.png")),
+    ("retnet-decay", include_bytes!("retnet-decay.png")),
+    ("gaussian-masks", include_bytes!("gaussian-masks.png")),
 ]

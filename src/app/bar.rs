@@ -41,7 +41,7 @@ impl App {
         let frame = egui::Frame::new().fill(style.background).inner_margin(margin);
         let phone = phone(ui, &style);
         // Models of images have their picture in the tile.
-        let reads = self.tree.is_empty() || self.shows(Kind::Encoder) || self.shows(Kind::Decoder);
+        let reads = self.tree.is_empty() || self.any(|it| it.reads());
         egui::Panel::top("bar").show_separator_line(false).frame(frame).show(ui, |ui| {
             ui.horizontal(|ui| {
                 Self::name(ui, &style, actions);

@@ -7,6 +7,7 @@ use egui_tiles::TileId;
 
 use super::stage::{Others, Pane};
 use super::{App, layout, phone};
+use crate::exhibits::Exhibit;
 use crate::link::Layout;
 use crate::models::{Kind, Status};
 use crate::page::{Map, Minus, View};
@@ -42,11 +43,15 @@ impl App {
 
     /// Whether a tile shows models of `kind`.
     pub(super) fn shows(&self, kind: Kind) -> bool {
-        let panes = self.tree.tiles.tiles().filter_map(|it| match it {
-            egui_tiles::Tile::Pane(pane) => Some(pane),
-            egui_tiles::Tile::Container(_) => None,
-        });
-        panes.into_iter().any(|it| it.exhibit.kind() == Some(kind))
+        self.any(|it| it.kind() == Some(kind))
+    }
+
+    /// Whether an exhibit of a tile is so.
+    pub(super) fn any(&self, is: impl Fn(&dyn Exhibit) -> bool) -> bool {
+        self.tree
+            .tiles
+            .tiles()
+            .any(|it| matches!(it, egui_tiles::Tile::Pane(pane) if is(pane.exhibit.as_ref())))
     }
 
     /// The tiles that are on the screen.

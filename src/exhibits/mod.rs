@@ -1,12 +1,14 @@
 //! The exhibits: one file each, and one line in [`all`].
 
 pub mod attention;
+pub mod gaussian_masks;
 pub mod learning;
 mod looking;
 pub mod method_wall;
 pub mod next_character;
 pub mod normgrad;
 mod recorded;
+pub mod retnet_decay;
 
 use std::sync::Arc;
 
@@ -89,6 +91,11 @@ pub trait Exhibit {
     /// Which models it shows; none if it makes its own.
     fn kind(&self) -> Option<Kind> {
         Some(Kind::Encoder)
+    }
+
+    /// Whether it shows what the sentence says.
+    fn reads(&self) -> bool {
+        matches!(self.kind(), Some(Kind::Encoder | Kind::Decoder))
     }
 
     /// How far something is that goes on by itself ([`Self::go_on`]), such as a training run: with every change it is recorded
@@ -252,5 +259,7 @@ pub fn all() -> Vec<Entry> {
         method_wall::entry(),
         next_character::entry(),
         learning::entry(),
+        gaussian_masks::entry(),
+        retnet_decay::entry(),
     ]
 }

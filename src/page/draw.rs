@@ -145,7 +145,9 @@ impl Fields {
     fn draw(&self, title: &str, ui: &mut Ui, style: &Style, focus: &mut Focus) -> Option<Touch> {
         let first = self.fields.iter().find_map(|it| it.map.as_ref());
         let tall = ui.available_height() > style.grid(18.0);
-        let rect = match first.zip(self.legend.as_ref()) {
+        // Where maps would be small, the legend leaves.
+        let room = ui.available_height() > style.grid(if self.fields.len() > 1 { 14.0 } else { 10.0 });
+        let rect = match first.zip(self.legend.as_ref()).filter(|_| room) {
             Some((map, words)) => foot(ui, style.grid(0.5), |ui| {
                 let (scale, range, divided) = (map.scale, map.range, map.divided());
                 let (caption, divided) = if tall { (&**words, divided) } else { ("", Divided::Not) };

@@ -37,6 +37,8 @@ pub fn embedded(id: &str) -> Option<&'static [u8]> {
     Some(match id {
         "attention" => include_bytes!("../../assets/traces/attention.safetensors"),
         "learning" => include_bytes!("../../assets/traces/learning.safetensors"),
+        "gaussian-masks" => include_bytes!("../../assets/traces/gaussian-masks.safetensors"),
+        "retnet-decay" => include_bytes!("../../assets/traces/retnet-decay.safetensors"),
         "method-wall" => include_bytes!("../../assets/traces/method-wall.safetensors"),
         "next-character" => include_bytes!("../../assets/traces/next-character.safetensors"),
         "normgrad" => include_bytes!("../../assets/traces/normgrad.safetensors"),

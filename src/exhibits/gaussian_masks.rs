@@ -1,0 +1,246 @@
+//! Masks that are mixtures of Gaussians of the distance between patches.
+//!
+//! `A = softmax(M o Q K^T / sqrt d) V`, `M_h(i, j) = sum_k alpha_kh exp(-d_ij^2 / (2 (sigma_kh^2 + 1e-5)))` (Li & Zhang 2023,
+//! arXiv 2309.05375, and its authors' code): `d_ij` is the distance on the grid of patches. Nothing here was trained: queries and
+//! keys are the patches of the picture themselves, freed of their mean and of length `sharp`.
+
+mod claims;
+mod picture;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::looking::Looking;
+use super::recorded::recorded;
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default};
+use crate::data::{Picture, Random};
+use crate::focus::Spot;
+use crate::graph::{Graph, Var};
+use crate::mechanisms::attention::{Attention, untapped};
+use crate::mechanisms::field::Places;
+use crate::mechanisms::gaussian_mask::{masked, mixture};
+use crate::models::{Kind, Zoo};
+use crate::page::{Knobs, Page, Touch};
+use crate::tensor::Tensor;
+use crate::trace::Trace;
+
+/// The label on the wall.
+pub static CARD: Card = Card {
+    id: "gaussian-masks",
+    title: "Gaussian mixture masks",
+    claim: "A few Gaussians of the distance tell each head how far to listen, and shrinking them does not make it local.",
+    formula: r"A = \mathrm{softmax}\!\left(M \odot \frac{QK^{\top}}{\sqrt{d}}\right), \quad M = \sum_k \alpha_k\, e^{-d^2 / 2\sigma_k^2}",
+    paper: "Li & Zhang, RetNet Viewed through Convolution",
+    year: 2023,
+    reference: "2309.05375",
+    family: "Fields of distance",
+    more: "The curve is the mask of one head over the distance between two patches: a sum of Gaussians, each with a weight α and \
+           a width σ. Drag a handle: sideways is σ, up and down is α. A head needs two numbers for each Gaussian, where a free \
+           mask needs one for every pair of patches: here 4 against 4096.\n\n\
+           The mask multiplies the scores before the softmax. A score that is multiplied by nearly 0 becomes 0, and a key \
+           whose score is 0 still has weight e⁰: it is a key like any other, not an absent one. So narrow Gaussians do not make \
+           attention local; all other patches become equal. Press “σ → 0” to see it. Where M is negative, what is alike is \
+           avoided.\n\n\
+           Nothing here was trained: queries and keys are the patches of the picture, 7 x 7 pixels each, freed of their mean \
+           and scaled to one length. Click a patch to see what it looks at.",
+};
+
+/// Patches along a side of the picture.
+const SIDE: usize = 8;
+
+/// Pixels along a side of a patch.
+const PATCH: usize = 7;
+
+/// Heads.
+const HEADS: usize = 4;
+
+/// Gaussians of a head.
+const COMPONENTS: usize = 2;
+
+/// What one head multiplies its scores by: weight and width of every Gaussian.
+type Mixture = [[f32; 2]; COMPONENTS];
+
+/// The exhibit's state.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GaussianMasks {
+    /// `alpha` and `sigma` of every Gaussian of every head.
+    #[serde(skip_serializing_if = "are_usual")]
+    pub mixtures: [Mixture; HEADS],
+    /// How much scores differ, in tenths.
+    #[serde(skip_serializing_if = "is_usual_score")]
+    pub sharp: u32,
+    /// The picture with the map over it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub looking: Looking,
+}
+
+const USUAL: [Mixture; HEADS] = [
+    [[1.0, 1.0], [0.0, 3.0]],
+    [[0.6, 1.2], [0.5, 5.0]],
+    [[1.5, 3.0], [-0.8, 1.0]],
+    [[0.2, 2.0], [0.8, 10.0]],
+];
+
+fn are_usual(mixtures: &[Mixture; HEADS]) -> bool {
+    *mixtures == USUAL
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_usual_score(sharp: &u32) -> bool {
+    *sharp == 25
+}
+
+impl Default for GaussianMasks {
+    fn default() -> Self {
+        Self { mixtures: USUAL, sharp: 25, looking: Looking::default() }
+    }
+}
+
+/// Opens the exhibit.
+pub fn entry() -> Entry {
+    Entry {
+        card: &CARD,
+        open: |state| {
+            let state =
+                if state.is_null() { Ok(GaussianMasks::default()) } else { serde_json::from_value(state) };
+            Ok(Box::new(state?))
+        },
+    }
+}
+
+/// The grid of patches.
+const PLACES: Places = Places { height: SIDE, width: SIDE };
+
+/// Number `what` of every Gaussian, `[component, head]`.
+fn parameters<'g>(g: &'g Graph, mixtures: &[Mixture; HEADS], what: usize) -> Var<'g> {
+    g.input(&Tensor::from_fn(&[COMPONENTS, HEADS], |at| mixtures[at[1]][at[0]][what]))
+}
+
+/// The patches of a picture, `[1, patch, pixel]`: freed of their mean, and so long that equal ones have the score `sharp`.
+fn patches<'g>(g: &'g Graph, picture: &Picture, sharp: f32) -> Option<Var<'g>> {
+    let (side, area) = (SIDE * PATCH, PATCH * PATCH);
+    let pixels = picture.pixels(side, 1)?;
+    let mut data = vec![];
+    for patch in 0..SIDE * SIDE {
+        let corner = [patch / SIDE * PATCH, patch % SIDE * PATCH];
+        let pixel = |i: usize| f32::from(pixels[(corner[0] + i / PATCH) * side + corner[1] + i % PATCH]);
+        let mean = (0..area).map(pixel).sum::<f32>() / area as f32;
+        let free: Vec<f32> = (0..area).map(|i| pixel(i) - mean).collect();
+        let length = free.iter().map(|it| it * it).sum::<f32>().sqrt().max(1e-3);
+        // Scores are divided by the root of the number of channels.
+        let scale = (sharp * (area as f32).sqrt()).sqrt() / length;
+        data.extend(free.iter().map(|it| it * scale));
+    }
+    Some(g.input(&Tensor::new(&[1, SIDE * SIDE, area], data)))
+}
+
+impl Exhibit for GaussianMasks {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        None
+    }
+
+    fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
+        ""
+    }
+
+    fn record(&self, inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
+        let g = Graph::default();
+        let x = patches(&g, &inputs.picture, self.sharp as f32 * 0.1)?;
+        g.label("image", vec![(SIDE * PATCH).to_string(), "1".to_owned()]);
+        let mask = mixture(parameters(&g, &self.mixtures, 0), parameters(&g, &self.mixtures, 1), PLACES);
+        let shape = [HEADS, SIDE * SIDE, PATCH * PATCH];
+        let heads = x.broadcast(&shape);
+        let attended = masked(mask, heads, heads, heads);
+        let plain = Attention::scaled(PATCH * PATCH).record(x, x, x, untapped);
+        mask.keep("mask");
+        plain.scores.keep("scores");
+        attended.pattern.keep("pattern");
+        plain.pattern.keep("plain");
+        (attended.pattern.sum(-1) - 1.0).abs().flat().max(0).keep("rows.error");
+        Some(g)
+    }
+
+    fn refusal(&self, inputs: &Inputs) -> String {
+        Looking::refusal(inputs)
+    }
+
+    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
+        let plain = Self { looking: Looking::default(), ..self.clone() } == Self::default();
+        recorded(CARD.id).filter(|_| plain && inputs.picture == Inputs::default().picture)
+    }
+
+    fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        let each = |state: &mut Self, f: &mut dyn FnMut(&mut [f32; 2])| {
+            state.mixtures.iter_mut().flatten().for_each(f);
+        };
+        k.row(|k| {
+            if k.button("σ → 0", "Gaussians that reach no other patch.", true) {
+                each(self, &mut |it| it[1] = 0.01);
+            }
+            if k.button("σ → ∞", "Gaussians that are the same everywhere.", true) {
+                each(self, &mut |it| it[1] = 1000.0);
+            }
+            if k.button("As it opened", "The mixtures that one sees first.", true) {
+                self.mixtures = USUAL;
+            }
+            if k.button(
+                "As training begins",
+                "α of 2 N(0, 1), σ of 10 + 10 N(0, 1), as in the authors' code.",
+                true,
+            ) {
+                let mut chance = Random::new(0);
+                each(self, &mut |it| *it = [2.0, 10.0].map(|spread| (spread * chance.normal()) as f32));
+                each(self, &mut |it| it[1] += 10.0);
+            }
+        });
+        k.row(|k| {
+            k.slide("largest score, in tenths", &mut self.sharp, 0..=200, |it| it);
+            self.looking.knobs(k);
+        });
+        k.row(|k| self.looking.overlay_knobs(k));
+    }
+
+    fn heed(&mut self, _ui: &egui::Ui, scene: &mut Scene<'_>) {
+        scene.focus.shown = Spot { head: Some(picture::head(scene.focus.locked)), ..Spot::default() };
+    }
+
+    fn page(&self, scene: &Scene<'_>) -> Option<Page> {
+        picture::page(self, scene)
+    }
+
+    fn touched(&mut self, panel: &str, touch: Touch, scene: &mut Scene<'_>) {
+        match touch {
+            Touch::Dragged(k, [sigma, height]) if k < COMPONENTS => {
+                let h = picture::head(scene.focus.spot());
+                // The handle sits at d = sigma, where a Gaussian has fallen to 1 / sqrt e of its top.
+                self.mixtures[h][k] = [height * 0.5_f32.exp(), sigma.max(0.01)];
+            }
+            Touch::Clicked(h) if panel == "heads" => {
+                scene.focus.lock(Spot { head: Some(h), ..Spot::default() })
+            }
+            _ => {}
+        }
+    }
+
+    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+        picture::seen(self, ui, scene);
+    }
+
+    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<crate::ui::Body> {
+        super::looking::table(&picture::looks(scene)?).map(crate::ui::Body::Table)
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        claims::checks()
+    }
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}

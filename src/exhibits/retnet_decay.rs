@@ -1,0 +1,238 @@
+//! Retention: scores that fade with distance, and no softmax.
+//!
+//! `O = (Q K^T o D) V`, `D[n, m] = gamma^(n - m)` for `n >= m` and 0 before (Sun et al. 2023, arXiv 2307.08621, eq. 5). The same
+//! numbers come out token by token, `S_n = gamma S_{n-1} + k_n^T v_n`, `o_n = q_n S_n` (eq. 6), and in chunks (eq. 7). Nothing
+//! here was trained: every character has a direction of its own, drawn at random, so that equal ones match.
+
+mod claims;
+mod picture;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::recorded::recorded;
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest};
+use crate::data::Random;
+use crate::focus::Spot;
+use crate::graph::{Graph, Var};
+use crate::mechanisms::retention::{Form, Retention, gammas, half_life, rotate};
+use crate::models::{Kind, Zoo};
+use crate::page::{Knobs, Page, Touch};
+use crate::tensor::Tensor;
+use crate::trace::Trace;
+
+/// The label on the wall.
+pub static CARD: Card = Card {
+    id: "retnet-decay",
+    title: "Retention",
+    claim: "What is read fades a little with every token, in each head at its own pace; no softmax sees it.",
+    formula: r"O = (QK^{\top} \odot D)\,V, \qquad D_{nm} = \gamma^{\,n-m}",
+    paper: "Sun et al., Retentive Network: A Successor to Transformer for Large Language Models",
+    year: 2023,
+    reference: "2307.08621",
+    family: "Fields of distance",
+    more: "Each head has a number γ: a token that lies d tokens back counts γ to the power of d. The curve says how much is left, \
+           and its handle sits where half is left; drag it. D holds these factors for all pairs of tokens. They multiply the \
+           scores, which stay signed and are never normalised: a row does not sum to 1.\n\n\
+           Therefore all that was read fits into one matrix, the state: each token fades it and adds its own. Token by token, \
+           in chunks or all at once, the same comes out, up to rounding; the largest difference is measured live. A state \
+           takes the same memory after ten tokens as after a million.\n\n\
+           Nothing here was trained. Every character of your text has a direction of its own, drawn at random, as query, key \
+           and value, so that equal characters match. The paper's γ are 1 − 2^(−5−h), with half-lives of 22, 44, 88 and 177 \
+           tokens; those that one sees first are shorter, so that a sentence shows them.",
+};
+
+/// Heads.
+const HEADS: usize = 4;
+
+/// Channels of a head.
+const D_HEAD: usize = 8;
+
+/// Of a long text the end is read: so many characters.
+const LONGEST: usize = 96;
+
+/// The exhibit's state.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RetnetDecay {
+    /// After how many tokens each head has half forgotten.
+    #[serde(skip_serializing_if = "are_usual")]
+    pub half_lives: [f32; HEADS],
+    /// Whether D is coloured in decades.
+    #[serde(skip_serializing_if = "is_default")]
+    pub log: bool,
+    /// Whether queries and keys are turned by their position.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rotate: bool,
+    /// Tokens of a chunk.
+    #[serde(skip_serializing_if = "is_eight")]
+    pub chunk: usize,
+    /// After how many tokens the state is shown; all, if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read: Option<usize>,
+    /// What chance begins with.
+    #[serde(skip_serializing_if = "is_default")]
+    pub seed: u64,
+}
+
+const USUAL: [f32; HEADS] = [2.0, 5.0, 12.0, 30.0];
+
+fn are_usual(half_lives: &[f32; HEADS]) -> bool {
+    *half_lives == USUAL
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_eight(chunk: &usize) -> bool {
+    *chunk == 8
+}
+
+impl Default for RetnetDecay {
+    fn default() -> Self {
+        Self { half_lives: USUAL, log: false, rotate: false, chunk: 8, read: None, seed: 0 }
+    }
+}
+
+/// Opens the exhibit.
+pub fn entry() -> Entry {
+    Entry {
+        card: &CARD,
+        open: |state| {
+            let state =
+                if state.is_null() { Ok(RetnetDecay::default()) } else { serde_json::from_value(state) };
+            Ok(Box::new(state?))
+        },
+    }
+}
+
+/// A direction for every character, `[head, pos, d_head]`: equal ones have the same, of length 1.
+fn directions<'g>(g: &'g Graph, tokens: &[char], seed: u64, what: u64) -> Var<'g> {
+    let mut data = vec![];
+    for head in 0..HEADS as u64 {
+        for token in tokens {
+            let mut chance = Random::stream(seed, (u64::from(*token) << 8) | (head << 4) | what);
+            let x: Vec<f64> = (0..D_HEAD).map(|_| chance.normal()).collect();
+            let length = x.iter().map(|it| it * it).sum::<f64>().sqrt();
+            data.extend(x.iter().map(|it| (it / length) as f32));
+        }
+    }
+    g.input(&Tensor::new(&[HEADS, tokens.len(), D_HEAD], data))
+}
+
+impl RetnetDecay {
+    /// What a step away is worth in every head.
+    fn gammas(&self) -> [f32; HEADS] {
+        self.half_lives.map(|it| (-std::f32::consts::LN_2 / it.clamp(0.1, 1e6)).exp())
+    }
+
+    /// The end of the text that is read.
+    fn tokens(text: &str) -> Vec<char> {
+        let letters: Vec<char> = text.chars().collect();
+        letters[letters.len().saturating_sub(LONGEST)..].to_vec()
+    }
+}
+
+impl Exhibit for RetnetDecay {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        None
+    }
+
+    fn reads(&self) -> bool {
+        true
+    }
+
+    fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
+        ""
+    }
+
+    fn record(&self, inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
+        let tokens = Self::tokens(&inputs.text);
+        if tokens.is_empty() {
+            return None;
+        }
+        let g = Graph::default();
+        g.label("tokens", tokens.iter().map(char::to_string).collect());
+        // Queries ask for what they are: an equal character answers.
+        let (x, v) = (directions(&g, &tokens, self.seed, 0), directions(&g, &tokens, self.seed, 1));
+        let x = if self.rotate { rotate(x, 0) } else { x };
+        let gamma = g.input(&Tensor::new(&[HEADS], self.gammas().to_vec()));
+        let retention = |form| Retention { gamma, form };
+        let parallel = retention(Form::Parallel);
+        let (decay, scores) = (parallel.decay(tokens.len()), x.matmul(x.t()));
+        decay.keep("decay");
+        scores.keep("scores");
+        (scores * decay).keep("weights");
+        let z = parallel.record(x, x, v, None).z;
+        let apart = |form| largest(retention(form).record(x, x, v, None).z - z);
+        apart(Form::Recurrent).keep("apart.recurrent");
+        apart(Form::Chunkwise(self.chunk.clamp(1, LONGEST))).keep("apart.chunkwise");
+        let read = self.read.unwrap_or(tokens.len()).clamp(1, tokens.len());
+        let [q, v] = [x, v].map(|it| it.slice(-2, 0, read));
+        let state = parallel.record(q, q, v, None).state; // [head, d_head, d_value]
+        state.keep("state");
+        largest(state).keep("state.peak");
+        Some(g)
+    }
+
+    fn refusal(&self, _inputs: &Inputs) -> String {
+        "There is nothing to read. Write a sentence above.".to_owned()
+    }
+
+    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
+        let plain = Self { log: false, ..self.clone() } == Self::default();
+        recorded(CARD.id).filter(|_| plain && inputs.text == Inputs::default().text)
+    }
+
+    fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        let n = k.scene.trace.words("tokens").len().max(1);
+        k.row(|k| {
+            let mut read = self.read.unwrap_or(n).min(n);
+            if k.slider("tokens read", &mut read, 1..=n) {
+                self.read = (read < n).then_some(read);
+            }
+            k.switch("D in decades", &mut self.log);
+            k.switch("turn by position", &mut self.rotate);
+        });
+        k.row(|k| {
+            k.choice("tokens of a chunk", &mut self.chunk, &[(1, "1"), (3, "3"), (8, "8"), (32, "32")]);
+            if k.button("The paper's γ", "1 − 2^(−5−h)", true) {
+                let paper = gammas(HEADS);
+                self.half_lives = std::array::from_fn(|h| half_life(paper[h]) as f32);
+            }
+            if k.button("Short memories", "Half-lives that a sentence shows.", true) {
+                self.half_lives = USUAL;
+            }
+            k.slide("seed", &mut self.seed, 0..=99, |it| it);
+        });
+    }
+
+    fn heed(&mut self, _ui: &egui::Ui, scene: &mut Scene<'_>) {
+        scene.focus.shown = Spot { head: Some(picture::head(scene.focus.locked)), ..Spot::default() };
+    }
+
+    fn page(&self, scene: &Scene<'_>) -> Option<Page> {
+        picture::page(self, scene)
+    }
+
+    fn touched(&mut self, panel: &str, touch: Touch, scene: &mut Scene<'_>) {
+        match touch {
+            Touch::Dragged(h, [distance, _]) if h < HEADS => self.half_lives[h] = distance.clamp(0.5, 1000.0),
+            Touch::Clicked(h) if panel != "three forms" => {
+                scene.focus.lock(Spot { head: Some(h), ..Spot::default() });
+            }
+            _ => {}
+        }
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        claims::checks()
+    }
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,109 @@
+//! The claims of retention as measurements.
+
+use super::{HEADS, RetnetDecay, directions};
+use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
+use crate::graph::{Graph, Var};
+use crate::mechanisms::attention::{Attention, untapped};
+use crate::mechanisms::field::{Places, causal};
+use crate::mechanisms::retention::{Form, Retention, gammas};
+use crate::models::Zoo;
+use crate::tensor::Tensor;
+
+/// Tokens of the text that claims are measured on: no chunk of 8 divides it.
+const POS: usize = 61;
+
+/// The claims.
+pub(super) fn checks() -> Vec<Check> {
+    let check = |name, claim, tolerance, because, measure| Check {
+        name,
+        claim,
+        tolerance,
+        because,
+        model: "",
+        measure,
+    };
+    let sums = "f32 sums of up to 96 products of unit vectors, in another order";
+    let opened = |zoo: &Zoo| RetnetDecay::default().record(&Inputs::default(), zoo);
+    vec![
+        check(
+            "token by token = all at once",
+            "what comes out of the recurrent and of the parallel form: largest difference",
+            1e-5,
+            sums,
+            Measure::Shown("apart.recurrent", opened),
+        ),
+        check(
+            "in chunks = all at once",
+            "what comes out of the chunkwise and of the parallel form: largest difference",
+            1e-5,
+            sums,
+            Measure::Shown("apart.chunkwise", opened),
+        ),
+        check(
+            "γ = 1 is linear attention",
+            "retention that forgets nothing against causal attention without softmax: largest difference",
+            1e-5,
+            sums,
+            Measure::Scalar(linear),
+        ),
+        check(
+            "nothing looks ahead",
+            "outputs before the last token, with another last token, in all three forms: largest difference",
+            0.0,
+            "bit for bit: no later number enters",
+            Measure::Scalar(ahead),
+        ),
+        check(
+            "rows of D sum as a geometric series",
+            "against (1 − γ^(n+1)) / (1 − γ), of the paper's γ: largest difference",
+            1e-3,
+            "f32: 1 − γ of 2^−8 keeps five digits, of sums up to 61",
+            Measure::Scalar(rows),
+        ),
+    ]
+}
+
+/// The letters of the claims' text; the last one may be another.
+fn letters(last: char) -> Vec<char> {
+    let text = "the cat sat on the mat and the dog lay on the log in the fog.";
+    text.chars().take(POS - 1).chain([last]).collect()
+}
+
+fn paper(g: &Graph, form: Form) -> Retention<'_> {
+    let gamma = gammas(HEADS).iter().map(|it| *it as f32).collect::<Vec<_>>();
+    Retention { gamma: g.input(&Tensor::new(&[HEADS], gamma)), form }
+}
+
+fn linear(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let (x, v) = (directions(&g, &letters('.'), 0, 0), directions(&g, &letters('.'), 0, 1));
+    let gamma = g.input(&Tensor::new(&[HEADS], vec![1.0; HEADS]));
+    let retained = Retention { gamma, form: Form::Chunkwise(8) }.record(x, x, v, None).z;
+    let mask = Places::line(POS).mask(&g, causal);
+    let attention = Attention { multiply: Some(mask), ..Attention::linear(1.0) };
+    largest(retained - attention.record(x, x, v, untapped).z).keep("error");
+    Some(g)
+}
+
+fn ahead(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let out = |last: char, form: Form| -> Var<'_> {
+        let (x, v) = (directions(&g, &letters(last), 0, 0), directions(&g, &letters(last), 0, 1));
+        paper(&g, form).record(x, x, v, None).z.slice(-2, 0, POS - 1)
+    };
+    let forms = [Form::Parallel, Form::Recurrent, Form::Chunkwise(8)];
+    worst(forms.map(|form| out('.', form) - out('!', form)))?.keep("error");
+    Some(g)
+}
+
+fn rows(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let sums = paper(&g, Form::Parallel).decay(POS).sum(-1).reshape(&[HEADS, POS]);
+    let gammas = gammas(HEADS);
+    let series = Tensor::from_fn(&[HEADS, POS], |at| {
+        let gamma = gammas[at[0]];
+        ((1.0 - gamma.powi(at[1] as i32 + 1)) / (1.0 - gamma)) as f32
+    });
+    largest(sums - g.input(&series)).keep("error");
+    Some(g)
+}
