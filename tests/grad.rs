@@ -519,8 +519,13 @@ fn the_gpu_equals_the_cpu_on_backward_graphs() {
     for recording in recordings {
         let (expected, found) = (run(&mut cpu, &recording), run(&mut gpu, &recording));
         for (name, expected) in expected {
-            let scale = expected.data.iter().fold(1.0f32, |most, x| most.max(x.abs()));
+            let scale = expected.data.iter().fold(f32::MIN_POSITIVE, |most, x| most.max(x.abs()));
             let difference = found[&name].max_abs_diff(&expected);
+            if name.ends_with("key.bias") {
+                // Softmax does not see what all keys have in common: nothing but rounding is left.
+                assert!(scale < 1e-6 && difference < 1e-6, "{name}: {scale}, and differs by {difference}");
+                continue;
+            }
             // 1e-5: sums of some hundred f32 terms below the largest, in another order.
             assert!(difference <= 1e-5 * scale, "{name} differs by {difference} of {scale}");
         }
