@@ -113,14 +113,20 @@ fn a_damaged_file_names_itself_and_its_fault() {
     of(&images, &gzip(&idx(&[3], &[1, 10, 2])), LABELS, "label 1 is 10, and there are 10 classes");
 }
 
-/// The real data set, where it is installed (`./run data`).
+/// Whether there is none of the real data (`./run data`); otherwise its tests fail without it.
+fn no_data() -> bool {
+    std::env::var("NO_DATA").is_ok_and(|it| it == "1")
+}
+
+/// The real data set.
 #[test]
 fn fashion_mnist_is_the_published_one() {
-    if !fashion::folder().join(IMAGES).exists() {
-        eprintln!("skipped: {} is not there", fashion::folder().display());
+    if no_data() {
         return;
     }
-    let [train, test] = [Part::Train, Part::Test].map(|it| fashion::load(&fashion::folder(), it).unwrap());
+    let load = |it| fashion::load(&fashion::folder(), it);
+    let [train, test] = [Part::Train, Part::Test]
+        .map(|it| load(it).unwrap_or_else(|fault| panic!("{fault}: `./run data` fetches it")));
     for (it, n) in [(&train, 60_000), (&test, 10_000)] {
         assert_eq!((it.len(), it.images.len()), (n, n * 28 * 28));
         let mut counts = [0; 10];
@@ -267,15 +273,14 @@ fn a_missing_or_damaged_text_says_so() {
     );
 }
 
-/// Shakespeare, where it is fetched (`./run data`).
+/// Shakespeare.
 #[test]
 fn shakespeare_is_there_in_full() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(text::SHAKESPEARE);
-    if !path.exists() {
-        eprintln!("skipped: {} is not there", path.display());
+    if no_data() {
         return;
     }
-    let it = text::load(&path).unwrap();
+    let it = text::load(&path).unwrap_or_else(|fault| panic!("{fault}: `./run data` fetches it"));
     let n = it.train.len() + it.held_out.len();
     assert!((4_900_000..5_200_000).contains(&n), "{n} characters");
     assert!(it.vocabulary.len() < 100, "{:?}", it.vocabulary);

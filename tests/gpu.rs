@@ -114,11 +114,18 @@ fn what_cannot_be_is_an_error_that_names_it() {
 fn long_runs_are_sliced_and_right() {
     let Some(pair) = Pair::new() else { return };
     pair.check(SUM, |g| {
+        (g.input(&numbers(&[8, 8], 1, 1.0)) * 2.0).keep("y");
+    });
+    assert_eq!(pair.gpu.borrow().slices(), 1, "a short run is one slice");
+    pair.check(SUM, |g| {
         let w = g.input(&numbers(&[256, 256], 1, 0.1));
         let x = g.input(&numbers(&[256, 256], 2, 1.0));
         let y = (0..12).fold(x, |x, _| x.matmul(w).tanh());
         y.keep("y");
     });
+    // A slice costs 2^24 at first, about what one of the 12 products does, and then at most four times the last.
+    let slices = pair.gpu.borrow().slices() - 1;
+    assert!((3..=25).contains(&slices), "a long one is {slices}");
 }
 
 #[test]

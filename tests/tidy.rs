@@ -25,10 +25,34 @@ fn files(folder: &str, endings: &[&str]) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Code without comments and without its tests.
+/// Code without comments and without what is compiled for tests only: each item behind `#[cfg(test)]`, up to its `;` or to the
+/// line that closes it where it began, as rustfmt sets it.
 fn code(text: &str) -> String {
-    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    let mut code = String::new();
+    let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    while let Some(line) = lines.next() {
+        if line.trim() != "#[cfg(test)]" {
+            code.extend([line, "\n"]);
+            continue;
+        }
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let ends = |it: &str| {
+            let own = it.strip_prefix(indent).is_some_and(|it| !it.starts_with(char::is_whitespace));
+            own && it.ends_with([';', '}'])
+        };
+        let _ = lines.find(|it| ends(it));
+    }
+    code
+}
+
+#[test]
+fn code_goes_on_behind_its_tests() {
+    let text = "a\n// wgpu\n#[cfg(test)]\nuse egui;\nb\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn egui() {\n    }\n}\nc\n";
+    assert_eq!(code(text), "a\nb\nc\n");
+    assert_eq!(
+        code("mod a {\n    #[cfg(test)]\n    fn b() {\n        egui();\n    }\n    c\n}"),
+        "mod a {\n    c\n}\n"
+    );
 }
 
 #[track_caller]

@@ -324,7 +324,8 @@ fn unknown_recipes_are_answered_with_the_known_ones() {
     );
 }
 
-/// Every recipe of pictures learns to tell shapes apart, and the one of text its letters, in a few steps.
+/// Every recipe of pictures learns to tell shapes apart, and the one of text its letters, in a few steps. Half of the fall that was
+/// measured is asked for: the last loss was 0.978, 0.743, 0.735 and 0.817 of the first.
 #[test]
 fn models_learn() {
     let shapes = |seed| vitrine::data::shapes::dataset(128, 28, seed);
@@ -334,18 +335,18 @@ fn models_learn() {
         it.steps = steps;
         Box::new(it.on(shapes(1), shapes(2)))
     };
-    let recipes: [Box<dyn Recipe>; 4] = [
-        on(vit, 16),
-        on(cnn, 16),
-        on(Images::cnn("collage").of_collages(), 8),
-        Box::new(Shakespeare::new(text, 8)),
+    let recipes: [(Box<dyn Recipe>, f32); 4] = [
+        (on(vit, 16), 0.989),
+        (on(cnn, 16), 0.87),
+        (on(Images::cnn("collage").of_collages(), 8), 0.87),
+        (Box::new(Shakespeare::new(text, 8)), 0.91),
     ];
-    for recipe in recipes {
+    for (recipe, most) in recipes {
         let (name, steps) = (recipe.course().name, recipe.course().steps);
         let (mut it, mut device) = (Trainer::new(recipe, 1), cpu());
         let losses = losses(&mut it, &mut device, steps);
         let (first, last) = (losses[0], losses[losses.len() - 1]);
-        assert!(last < first, "{name}: {losses:?}");
+        assert!(last < most * first, "{name}: {} of the first: {losses:?}", last / first);
     }
 }
 

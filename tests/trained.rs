@@ -1,4 +1,5 @@
-//! The models that come along do what `assets/models/README.md` says of them.
+//! The models that come along do what `assets/models/README.md` says of them. Without the data these tests fail, unless
+//! `NO_DATA=1` says that there are none.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,11 +15,11 @@ use vitrine::platform::block_on;
 /// 10,000 than chance allows: three standard errors of a share of 0.9 in 2000 are 0.02.
 #[test]
 fn trained_models_do_what_is_said_of_them() {
-    if !fashion::folder().exists() {
-        eprintln!("skipped: {} is not there", fashion::folder().display());
+    if no_data() {
         return;
     }
-    let data = fashion::load(&fashion::folder(), fashion::Part::Test).unwrap();
+    let data = fashion::load(&fashion::folder(), fashion::Part::Test)
+        .unwrap_or_else(|fault| panic!("{fault}: `./run data` fetches it"));
     let figures = std::fs::read_to_string(asset("README.md")).unwrap();
     let mut seen = 0;
     for line in figures.lines().filter(|it| it.starts_with("| `fashion-")) {
@@ -57,11 +58,11 @@ fn trained_models_do_what_is_said_of_them() {
 /// Which classes a collage holds: of 500 collages with ten answers each, chance allows three standard errors of 0.01.
 #[test]
 fn collage_models_do_what_is_said_of_them() {
-    if !fashion::folder().exists() {
-        eprintln!("skipped: {} is not there", fashion::folder().display());
+    if no_data() {
         return;
     }
-    let data = fashion::load(&fashion::folder(), fashion::Part::Test).unwrap();
+    let data = fashion::load(&fashion::folder(), fashion::Part::Test)
+        .unwrap_or_else(|fault| panic!("{fault}: `./run data` fetches it"));
     let figures = std::fs::read_to_string(asset("README.md")).unwrap();
     let collages: Vec<Collage> = (0..500).map(|i| Collage::new(&data, 0, i)).collect();
     let (images, holds) = collage::batch(&collages, 10);
@@ -89,10 +90,11 @@ fn collage_models_do_what_is_said_of_them() {
 /// The published figure again, from the committed f16 weights and all held-out windows: rounding moves it by less than 2e-3.
 #[test]
 fn the_language_model_does_what_is_said_of_it() {
-    let Ok(mut recipe) = (vitrine::train::shakespeare::ENTRY.open)(None) else {
-        eprintln!("skipped: the text is not there");
+    if no_data() {
         return;
-    };
+    }
+    let mut recipe = (vitrine::train::shakespeare::ENTRY.open)(None)
+        .unwrap_or_else(|fault| panic!("{fault}: `./run data` fetches it"));
     let figures = std::fs::read_to_string(asset("README.md")).unwrap();
     let line = figures.lines().find(|it| it.starts_with("| `shakespeare-gpt`")).unwrap();
     let figure = line.split('|').nth(6).unwrap().trim();
@@ -111,6 +113,10 @@ fn the_language_model_does_what_is_said_of_it() {
     }
     let mean = sum / count;
     assert!((mean - published).abs() < 2e-3, "{mean} nats a character, {published} published");
+}
+
+fn no_data() -> bool {
+    std::env::var("NO_DATA").is_ok_and(|it| it == "1")
 }
 
 fn asset(name: &str) -> PathBuf {

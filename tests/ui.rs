@@ -260,12 +260,50 @@ fn a_large_map_fills_its_place_with_the_right_colours() {
         let mut harness = axes(words(), &Style::new(dark, 1.0));
         harness.run_steps(2);
         let image = harness.render().expect("it renders");
-        for value in [0.7, 0.3 / 7.0] {
-            let colour = scale::colour(Scale::Sequential, dark, value);
-            let count = image.pixels().filter(|pixel| pixel.0[..3] == colour.to_array()[..3]).count();
-            assert!(count > 4000, "{count} pixels show {value}, dark {dark}");
+        let colour = |value| scale::colour(Scale::Sequential, dark, value).to_array();
+        let (peak, rest) = (colour(0.7), colour(0.3 / 7.0));
+        let mut right = std::collections::BTreeMap::<(usize, usize), usize>::new();
+        for (at, cell) in cells(&mut harness) {
+            let (query, key) = cell;
+            let looks_back = key + 1 == query || cell == (0, 0);
+            let (own, other) = if looks_back { (peak, rest) } else { (rest, peak) };
+            let pixel = image.get_pixel(at.x as u32, at.y as u32).0;
+            assert_ne!(pixel[..3], other[..3], "{cell:?} has the colour of another, dark {dark}");
+            *right.entry(cell).or_default() += usize::from(pixel[..3] == own[..3]);
+        }
+        assert_eq!(right.len(), 64, "every cell is found");
+        // A cell is some 40 pixels wide, so that a walk in steps of 6 meets it often; its edge may be another colour.
+        assert!(right.values().all(|it| *it >= 9), "cells have their colour, dark {dark}: {right:?}");
+    }
+}
+
+/// Places of the map in a grid of 6 points, and the cells that the pointer finds there.
+fn cells(harness: &mut Harness<'_, (Focus, Rect)>) -> Vec<(Pos2, (usize, usize))> {
+    let rect = harness.state().1;
+    let mut found = vec![];
+    for y in (rect.top() as i32..rect.bottom() as i32).step_by(6) {
+        for x in (rect.left() as i32..rect.right() as i32).step_by(6) {
+            let at = pos2(x as f32, y as f32);
+            harness.hover_at(at);
+            harness.step();
+            let spot = harness.state().0.spot();
+            found.extend(spot.query.zip(spot.key).map(|cell| (at, cell)));
         }
     }
+    found
+}
+
+/// How far the map reaches along a line through its middle, in points.
+fn reach(harness: &mut Harness<'_, (Focus, Rect)>, along: egui::Vec2) -> f32 {
+    let rect = harness.state().1;
+    let middle = rect.center();
+    let inside = |t: &i32| {
+        harness.hover_at(middle + *t as f32 * along);
+        harness.step();
+        let spot = harness.state().0.spot();
+        spot.query.is_some() && spot.key.is_some()
+    };
+    (-300..300).filter(inside).count() as f32
 }
 
 #[test]
@@ -276,6 +314,9 @@ fn long_sentences_keep_square_cells_inside_their_place() {
     let (rect, screen) = (harness.state().1, Rect::from_min_size(Pos2::ZERO, vec2(480.0, 420.0)));
     assert!(screen.contains_rect(rect), "{rect:?}");
     assert!(rect.height() > 250.0, "it uses the height that it gets: {rect:?}");
+    let (width, height) = (reach(&mut harness, vec2(1.0, 0.0)), reach(&mut harness, vec2(0.0, 1.0)));
+    // Both were counted in whole points.
+    assert!(width > 200.0 && (width - height).abs() <= 1.0, "128 cells are {width} wide and {height} high");
 }
 
 #[test]

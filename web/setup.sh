@@ -89,8 +89,10 @@ need_efficientnet() {
 	rm -r .tools/lite0
 }
 
+has_fashion_mnist() { [ -d "${VITRINE_FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ]; }
+
 need_fashion_mnist() {
-	[ -d "${VITRINE_FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ] ||
+	has_fashion_mnist ||
 		need_packages "Fashion-MNIST, 31 MB" dataset-fashion-mnist
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn part(x: &Tensor, i: usize) -> Tensor {
 #[track_caller]
 pub(crate) fn close(name: &str, found: &Tensor, wanted: &Tensor, tolerance: f32) {
     assert_eq!(found.shape, wanted.shape, "shape of {name}");
-    let scale = wanted.data.iter().fold(1.0f32, |most, x| most.max(x.abs()));
+    let scale = wanted.data.iter().fold(f32::MIN_POSITIVE, |most, x| most.max(x.abs()));
     let difference = found.max_abs_diff(wanted);
     assert!(difference <= tolerance * scale, "{name} differs by {difference} of {scale}");
 }

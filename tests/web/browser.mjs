@@ -73,3 +73,23 @@ export async function inspect(page, a, b = a) {
   await scratch.close();
   return found;
 }
+
+/// How many colours of scales, which are no greys, a picture has inside a rectangle of points `{min, max}`. Words have a few at
+/// their edges, a heat map hundreds.
+export async function hues(page, picture, { min, max }) {
+  const scratch = await page.context().browser().newPage();
+  const found = await scratch.evaluate(async ([picture, left, top, width, height]) => {
+    const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${picture}`)).blob());
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+    context.drawImage(bitmap, 0, 0);
+    const pixels = context.getImageData(left, top, width, height).data;
+    const seen = new Set();
+    for (let i = 0; i < pixels.length; i += 4) {
+      const rgb = pixels.slice(i, i + 3);
+      if (Math.max(...rgb) - Math.min(...rgb) > 40) seen.add(rgb.join());
+    }
+    return seen.size;
+  }, [picture, ...[min.x, min.y, max.x - min.x, max.y - min.y].map(Math.round)]);
+  await scratch.close();
+  return found;
+}

@@ -40,6 +40,7 @@ pub struct Gpu {
     compiles: usize,
     /// Cost of a slice, learnt from those that ran.
     budget: usize,
+    slices: usize,
 }
 
 /// What a device is asked for: all the memory that `adapter` can give to one tensor, otherwise the defaults.
@@ -88,6 +89,7 @@ impl Gpu {
             programs: vec![],
             compiles: 0,
             budget: 1 << 24,
+            slices: 0,
         }
     }
 
@@ -104,6 +106,11 @@ impl Gpu {
     /// How many pipelines there are: variants of kernels that some plan used.
     pub fn pipelines(&self) -> usize {
         self.pipelines.len()
+    }
+
+    /// In how many slices all runs so far were submitted: between two of them others can draw, and a run can be stopped.
+    pub fn slices(&self) -> usize {
+        self.slices
     }
 
     /// Why the device went away, if it did. It does not come back: make another.
@@ -127,7 +134,8 @@ impl Gpu {
             .collect::<Result<_, _>>()?;
         checks.pass(context).await?;
         program.write(&context.queue, recording);
-        self.budget = replay(context, program, recording, &kept, self.budget, cancel).await?;
+        let (budget, slices) = replay(context, program, recording, &kept, self.budget, cancel).await?;
+        (self.budget, self.slices) = (budget, self.slices + slices);
         context.healthy()?;
         let tensors = program.keeps.iter().zip(kept).map(|((name, it), lease)| {
             let tensor = DeviceTensor::new(lease, it.shape.iter().product());
@@ -163,7 +171,7 @@ struct Flight {
 }
 
 /// Runs all dispatches, then copies what is kept. The next slice is submitted before the last is done, so that the device
-/// never waits. Returns the cost that a slice should have from what was measured.
+/// never waits. Returns the cost that a slice should have from what was measured, and how many there were.
 async fn replay(
     context: &Context,
     program: &Program,
@@ -171,10 +179,10 @@ async fn replay(
     kept: &[Lease],
     mut budget: usize,
     cancel: &Cancel,
-) -> Result<usize, EngineError> {
+) -> Result<(usize, usize), EngineError> {
     let mut last: Option<Flight> = None;
     let mut landed = Instant::now();
-    let mut next = 0;
+    let (mut next, mut slices) = (0, 0);
     loop {
         cancel.check()?;
         let flight = (next < program.len() || last.is_none()).then(|| {
@@ -192,6 +200,7 @@ async fn replay(
             })
         });
         let over = flight.is_none();
+        slices += usize::from(!over);
         if let Some(Flight { done, submission, checks, cost }) = std::mem::replace(&mut last, flight) {
             context.settle(submission)?;
             done.await;
@@ -200,7 +209,7 @@ async fn replay(
             budget = learn(budget, cost, seconds);
         }
         if over {
-            return Ok(budget);
+            return Ok((budget, slices));
         }
     }
 }

@@ -3,11 +3,11 @@
 use super::{NormGrad, measure};
 use crate::data::Picture;
 use crate::exhibits::looking::Looking;
-use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
+use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest};
 use crate::graph::{Edit, Graph, How, Var};
 use crate::models::{Vision, Zoo};
 use crate::nn::Params;
-use crate::nn::loss::total;
+use crate::nn::loss::{log_softmax, total};
 use crate::saliency::method::Method;
 use crate::saliency::normgrad::{Aggregate, Identity, normgrad};
 use crate::saliency::probe::{Wanted, probe};
@@ -44,11 +44,12 @@ pub(super) fn checks() -> Vec<Check> {
             inserted,
         ),
         check(
-            "a step of 0 = no step",
-            "every parameter after a step of learning of length 0 is what it was: largest difference",
-            0.0,
-            "bit for bit",
-            no_step,
+            "a step goes downhill",
+            "what a step of learning of length 0.00001 takes off the loss, over that length times the squared gradient: how far \
+             from 1 (first collage)",
+            0.05,
+            "1 for a step without length; along this one the slope bends a little",
+            downhill,
         ),
         check(
             "NormGrad misses, last layer aside",
@@ -139,14 +140,20 @@ fn inserted(zoo: &Zoo) -> Option<Graph> {
     Some(g)
 }
 
-fn no_step(zoo: &Zoo) -> Option<Graph> {
+fn downhill(zoo: &Zoo) -> Option<Graph> {
+    let epsilon = 1e-5;
     let (model, image) = begin(zoo)?;
     let g = Graph::default();
     let p = Params::new(&g, model.weights());
-    let plain = probe(model, g.input(&image), &p, |logits| Wanted::Likeliest.one_hot(logits));
+    let image = g.input(&image);
+    let plain = probe(model, image, &p, |logits| Wanted::Likeliest.one_hot(logits));
     let before = super::parameters(model, &p);
-    let after = super::learn(&before, &plain, 0.0);
-    worst(before.iter().map(|(name, it)| after[name] - *it))?.keep("error");
+    let after = super::learn(&before, &plain, epsilon);
+    let loss = |logits| -total(log_softmax(logits) * plain.one_hot);
+    let stepped = g.scope("stepped", || model.record(image, &Params::recorded(&g, &after)));
+    let squares = before.iter().map(|(name, it)| (after[name] - *it) / epsilon).map(|it| total(it * it));
+    let expected = squares.reduce(|a, b| a + b)? * epsilon;
+    ((loss(plain.logits) - loss(stepped)) / expected - 1.0).abs().keep("error");
     Some(g)
 }
 
