@@ -8,12 +8,19 @@
 
 pub mod adamw;
 pub mod attention;
+pub mod bayes_mixture;
 mod call;
+mod covariance;
 pub mod gelu;
+pub mod gradient_descent;
 pub mod layer_norm;
+pub mod linear_attention;
+pub mod linear_optimum;
 pub mod registry;
+pub mod ridge;
 mod saliency;
 mod signature;
+pub mod solve;
 
 pub use call::{Fault, Given, fits};
 pub use registry::{all, find};

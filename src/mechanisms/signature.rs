@@ -36,6 +36,8 @@ pub struct Port {
     pub presence: Presence,
     /// What its elements may be.
     pub within: Within,
+    /// Whether its last two axes are those of a covariance: symmetric, without a negative eigenvalue.
+    pub covariance: bool,
 }
 
 /// Whether a tensor may be missing.
@@ -116,7 +118,7 @@ impl Within {
 impl Port {
     /// A tensor of these axes.
     pub const fn new(name: &'static str, axes: &'static str) -> Self {
-        Self { name, axes, presence: Presence::Always, within: Within::REAL }
+        Self { name, axes, presence: Presence::Always, within: Within::REAL, covariance: false }
     }
 
     /// One that may be left out.
@@ -132,6 +134,11 @@ impl Port {
     /// One whose elements lie between these bounds.
     pub const fn within(self, within: Within) -> Self {
         Self { within, ..self }
+    }
+
+    /// Covariances along its last two axes.
+    pub const fn covariance(self) -> Self {
+        Self { covariance: true, ..self }
     }
 
     /// The names of its axes, without `..`.
@@ -212,6 +219,7 @@ impl Display for Mechanism {
         let port = |it: &Port| {
             let within =
                 if it.within == Within::REAL { String::new() } else { format!(", each {}", it.within) };
+            let within = if it.covariance { ", symmetric, no eigenvalue below 0".to_owned() } else { within };
             match it.presence {
                 Presence::Always => format!("{it}{within}"),
                 Presence::Maybe => format!("{it}{within}, optional"),
