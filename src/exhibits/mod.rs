@@ -1,7 +1,9 @@
 //! The exhibits: one file each, and one line in [`all`].
 
 pub mod attention;
+pub mod icl_descent;
 pub mod learning;
+mod live;
 mod looking;
 pub mod method_wall;
 pub mod next_character;
@@ -227,5 +229,6 @@ pub fn all() -> Vec<Entry> {
         method_wall::entry(),
         next_character::entry(),
         learning::entry(),
+        icl_descent::entry(),
     ]
 }

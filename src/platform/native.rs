@@ -36,6 +36,7 @@ pub fn reduced_motion() -> bool {
 pub fn embedded(id: &str) -> Option<&'static [u8]> {
     Some(match id {
         "attention" => include_bytes!("../../assets/traces/attention.safetensors"),
+        "icl-descent" => include_bytes!("../../assets/traces/icl-descent.safetensors"),
         "learning" => include_bytes!("../../assets/traces/learning.safetensors"),
         "method-wall" => include_bytes!("../../assets/traces/method-wall.safetensors"),
         "next-character" => include_bytes!("../../assets/traces/next-character.safetensors"),
