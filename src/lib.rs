@@ -3,7 +3,7 @@
 //! The tour, in the order in which data flows. [`tensor`] holds numbers; [`graph`] records what is to be computed;
 //! [`engine`] compiles a recording into a plan and runs it on the CPU or the GPU; [`trace`] is what comes back.
 //! [`mechanisms`] are the papers' mathematics, callable on anybody's tensors; [`models`] reads like the papers, with [`nn`]
-//! for what they share, [`data`] for their inputs, [`saliency`] for what can be made of their patterns and [`train`] for how
+//! for what they share, [`data`] for their inputs, [`regression`] for tasks that are learnt in context, [`saliency`] for what can be made of their patterns and [`train`] for how
 //! they come about; [`exhibits`] say what to compute and what to show, [`page`] where it stands, [`ui`] draws it. [`lab`]
 //! runs recordings beside the interface, [`app`] is the window with its tiles, [`link`] its
 //! state in a URL. [`platform`] is the only place where browser and desktop differ; [`mod@bench`] is what benchmarks of both
@@ -23,6 +23,7 @@ pub mod models;
 pub mod nn;
 pub mod page;
 pub mod platform;
+pub mod regression;
 pub mod saliency;
 pub mod tensor;
 pub mod trace;

@@ -7,6 +7,7 @@
 
 mod checkpoint;
 pub mod images;
+pub mod linear_attention;
 mod recipe;
 pub mod shakespeare;
 pub mod spirals;

@@ -1,4 +1,4 @@
-//! Mechanisms as anybody calls them: against PyTorch, against the f64 interpreter on whatever their signatures allow, on
+//! Mechanisms as anybody calls them: against PyTorch and numpy, against the f64 interpreter on whatever their signatures allow, on
 //! both devices; and what is said when a call does not fit.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -47,7 +47,7 @@ fn close(found: &Tensor, wanted: &[f64], tolerance: f64) -> Result<(), String> {
     Ok(())
 }
 
-/// A call, and what PyTorch gave.
+/// A call, and what PyTorch or numpy gave.
 struct Case {
     name: String,
     mechanism: &'static Mechanism,
@@ -57,28 +57,31 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let bytes = golden::read("mechanisms.safetensors");
+    ["mechanisms", "in_context"].iter().flat_map(|it| cases_of(&format!("{it}.safetensors"))).collect()
+}
+
+fn cases_of(file: &str) -> Vec<Case> {
+    let bytes = golden::read(file);
     let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
     let about: BTreeMap<String, String> = metadata.metadata().clone().unwrap().into_iter().collect();
-    let file = golden::tensors("mechanisms.safetensors");
+    let file = golden::tensors(file);
     let part = |prefix: &str| -> Tensors {
         let names = file.names().filter_map(|it| Some((it.strip_prefix(prefix)?.to_owned(), file.read(it)?)));
         names.collect()
     };
-    let cases = about.into_iter().filter(|(name, _)| !name.starts_with("torch") || name.contains('-')).map(
-        |(name, call)| {
-            let mut words = call.split(' ').map(str::to_owned);
-            let mechanism = find(&words.next().unwrap()).unwrap();
-            let pair = |it: String| it.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).unwrap();
-            let [inputs, outputs] = ["in", "out"].map(|it| part(&format!("{name}/{it}/")));
-            Case { name, mechanism, settings: words.map(pair).collect(), inputs, outputs }
-        },
-    );
+    let own = |name: &str| !matches!(name, "numpy") && (!name.starts_with("torch") || name.contains('-'));
+    let cases = about.into_iter().filter(|(name, _)| own(name)).map(|(name, call)| {
+        let mut words = call.split(' ').map(str::to_owned);
+        let mechanism = find(&words.next().unwrap()).unwrap();
+        let pair = |it: String| it.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).unwrap();
+        let [inputs, outputs] = ["in", "out"].map(|it| part(&format!("{name}/{it}/")));
+        Case { name, mechanism, settings: words.map(pair).collect(), inputs, outputs }
+    });
     cases.collect()
 }
 
 #[test]
-fn every_mechanism_gives_what_pytorch_gives() {
+fn every_mechanism_gives_what_pytorch_and_numpy_give() {
     let mut seen = BTreeSet::new();
     for (device, mut on) in devices() {
         for Case { name, mechanism, settings, inputs, outputs } in cases() {
@@ -125,7 +128,10 @@ impl Call {
                     lengths.insert(it.name, [1, 2, 3, 5][chance.below(4)]);
                     lengths[it.name].to_string()
                 }
-                (Kind::Count, _) => ODD[chance.below(ODD.len())].to_string(),
+                (Kind::Count, _) => {
+                    lengths.insert(it.name, ODD[chance.below(ODD.len())]);
+                    lengths[it.name].to_string()
+                }
                 (Kind::Number(_), _) => continue,
             };
             settings.push((it.name, text));
@@ -150,7 +156,9 @@ impl Call {
                 let mut between = |_: &[usize]| chance.between(f64::from(from), f64::from(to)) as f32;
                 let whole = port.within.whole;
                 let between = |at: &[usize]| if whole { between(at).round() } else { between(at) };
-                tensors.insert(port.name.to_owned(), Tensor::from_fn(&shape, between));
+                let tensor = Tensor::from_fn(&shape, between);
+                let tensor = if port.covariance { covariance(&tensor) } else { tensor };
+                tensors.insert(port.name.to_owned(), tensor);
             }
         }
         Self { tensors, settings, lengths }
@@ -159,6 +167,16 @@ impl Call {
     fn settings(&self) -> Vec<(&str, &str)> {
         self.settings.iter().map(|(key, value)| (*key, &**value)).collect()
     }
+}
+
+/// `A A^T / d` for every matrix `A` `[d, d]` of `x`.
+fn covariance(x: &Tensor) -> Tensor {
+    let d = *x.shape.last().unwrap();
+    Tensor::from_fn(&x.shape, |at| {
+        let [lead @ .., i, j] = at else { unreachable!() };
+        let entry = |i: usize, k: usize| x.at(&[lead, &[i, k]].concat());
+        (0..d).map(|k| entry(*i, k) * entry(*j, k)).sum::<f32>() / d as f32
+    })
 }
 
 fn counted(axis: &'static str) -> &'static str {
@@ -325,6 +343,21 @@ fn tensors_that_do_not_fit_are_told_in_one_line() {
     let theta: &[usize] = &[3, 2];
     let flat = fault("adamw", &[("theta", theta), ("grad", &[6]), ("m", theta), ("v", theta)], &[]);
     says(&flat, "grad [..] begins with axes [6], but theta [..] with [3, 2]");
+    let covariance = |data: [f32; 4]| {
+        let tensors = BTreeMap::from([("covariance".to_owned(), Tensor::new(&[2, 2], data))]);
+        find("lsa-optimum")
+            .unwrap()
+            .call(&Graph::default(), &tensors, &[("n", "4")])
+            .err()
+            .map(|it| it.to_string())
+    };
+    let wry = "covariance is no covariance: it holds 0.5 at [1, 0], but 0.25 at [0, 1]";
+    assert_eq!(covariance([1.0, 0.25, 0.5, 1.0]).as_deref(), Some(wry));
+    let below = "covariance is no covariance: it has a negative eigenvalue";
+    for data in [[1.0, 2.0, 2.0, 1.0], [0.0, 1.0, 1.0, 5.0], [-1.0, 0.0, 0.0, 1.0]] {
+        assert_eq!(covariance(data).as_deref(), Some(below), "{data:?}");
+    }
+    assert_eq!(covariance([1.0, 1.0, 1.0, 1.0]), None, "an eigenvalue may be 0");
     let negative = ["theta", "grad", "m", "v"].map(|it| (it.to_owned(), Tensor::new(&[1], [-0.5])));
     let found = find("adamw").unwrap().call(&Graph::default(), &BTreeMap::from(negative), &[]).unwrap_err();
     says(&found.to_string(), "v holds -0.5; a number from 0 is expected");
@@ -346,6 +379,10 @@ fn settings_that_do_not_fit_are_told_in_one_line() {
     let image: &[(&str, &[usize])] = &[("x", &[4, 4, 3]), ("g", &[4, 4, 3])];
     let known = "conv1x1 or bias or scaling or conv3x3 or depthwise3x3";
     says(&fault("normgrad", image, &[("identity", "conv")]), &format!("identity=conv: {known} is expected"));
+    says(
+        &fault("lsa-optimum", &[("covariance", &[2, 2])], &[]),
+        "lsa-optimum needs n to be set: a whole number from 1",
+    );
     let adamw = |settings| fault("adamw", &["theta", "grad", "m", "v"].map(|it| (it, &[3][..])), settings);
     says(&adamw(&[("beta1", "1")]), "beta1=1: a number from 0 to below 1 is expected");
     says(&adamw(&[("step", "0")]), "step=0: a whole number from 1 is expected");

@@ -7,4 +7,5 @@
     ("learning", include_bytes!("learning.png")),
     ("retnet-decay", include_bytes!("retnet-decay.png")),
     ("gaussian-masks", include_bytes!("gaussian-masks.png")),
+    ("icl-descent", include_bytes!("icl-descent.png")),
 ]

@@ -6,7 +6,6 @@
 //! the last one left on the device, so the run after any step can be gone back to.
 
 mod claims;
-mod live;
 mod picture;
 
 use std::cell::RefCell;
@@ -14,7 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::live::Live;
+use super::live::Live;
 use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default};
 use crate::graph::Graph;
@@ -115,8 +114,8 @@ impl Learning {
     }
 
     /// What a run belongs to.
-    fn key(&self) -> (u64, usize, u32) {
-        (self.seed, self.hidden, self.rate)
+    fn key(&self) -> String {
+        format!("{:?}", (self.seed, self.hidden, self.rate))
     }
 
     /// The run of this seed, width and rate.
@@ -124,7 +123,8 @@ impl Learning {
         let mut live = self.live.borrow_mut();
         let key = self.key();
         let known = live.take().filter(|it| it.key == key);
-        f(live.insert(known.unwrap_or_else(|| Live::new(key, self.recipe(), self.plays))))
+        let new = || Live::new(key, Box::new(self.recipe()), self.seed, AT_ONCE, self.plays);
+        f(live.insert(known.unwrap_or_else(new)))
     }
 }
 
@@ -170,7 +170,7 @@ impl Exhibit for Learning {
 
     fn record(&self, _inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
         let g = Graph::default();
-        g.label("run", vec![format!("{:?}", self.key())]);
+        g.label("run", vec![self.key()]);
         self.live(|it| {
             g.input(&it.curve(STEPS)).keep("curve");
             let parameters = it.record(&g);
@@ -190,7 +190,7 @@ impl Exhibit for Learning {
 
     fn go_on(&mut self, trace: &Trace) -> bool {
         // What was recorded is rounded, and a run of another seed is none to go on from.
-        let own = !trace.stats.device.is_empty() && trace.words("run") == [format!("{:?}", self.key())];
+        let own = !trace.stats.device.is_empty() && trace.words("run") == [self.key()];
         own && self.live(|it| it.take(trace))
     }
 

@@ -2,7 +2,9 @@
 
 pub mod attention;
 pub mod gaussian_masks;
+pub mod icl_descent;
 pub mod learning;
+mod live;
 mod looking;
 pub mod method_wall;
 pub mod next_character;
@@ -259,6 +261,7 @@ pub fn all() -> Vec<Entry> {
         method_wall::entry(),
         next_character::entry(),
         learning::entry(),
+        icl_descent::entry(),
         gaussian_masks::entry(),
         retnet_decay::entry(),
     ]

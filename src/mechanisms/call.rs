@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::covariance;
 use super::signature::{Kind, Mechanism, Parameter, Port, Presence, Unset, Within};
 use crate::graph::{Graph, Var};
 use crate::tensor::{Tensor, size};
@@ -32,6 +33,8 @@ pub enum Fault {
     Leading { port: String, found: Vec<usize>, wanted: Vec<usize>, other: String },
     #[error("{name} holds {found}; {within} is expected")]
     Element { name: &'static str, found: f32, within: Within },
+    #[error("{name} is no covariance: {why}")]
+    Covariance { name: &'static str, why: String },
     #[error("{mechanism} has no parameter {name}; {known}")]
     Parameter { mechanism: &'static str, name: String, known: String },
     #[error("{name} is set twice")]
@@ -248,6 +251,9 @@ impl Mechanism {
         }
         if let Some(found) = tensor.data.iter().find(|it| within != Within::REAL && !within.holds(**it)) {
             return Err(Fault::Element { name, found: *found, within });
+        }
+        if let Some(why) = Some(tensor).filter(|_| port.covariance).and_then(covariance::fault) {
+            return Err(Fault::Covariance { name, why });
         }
         Ok(tensor.shape.split_at(rank - named))
     }

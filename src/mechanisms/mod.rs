@@ -8,18 +8,25 @@
 
 pub mod adamw;
 pub mod attention;
+pub mod bayes_mixture;
 mod call;
+mod covariance;
 pub mod field;
 pub mod gaussian_mask;
 pub mod gelu;
+pub mod gradient_descent;
 pub mod layer_norm;
+pub mod linear_attention;
+pub mod linear_optimum;
 mod real;
 pub mod recurrence;
 pub mod registry;
 pub mod retention;
+pub mod ridge;
 pub mod rmt;
 mod saliency;
 mod signature;
+pub mod solve;
 
 pub use call::{Fault, Given, fits};
 pub use real::Real;

@@ -1,9 +1,13 @@
 //! All mechanisms that can be called by name.
 
 use super::signature::Mechanism;
-use super::{Fault, adamw, attention, gaussian_mask, gelu, layer_norm, retention, rmt, saliency};
+use super::{
+    Fault, adamw, attention, bayes_mixture, gaussian_mask, gelu, gradient_descent, layer_norm,
+    linear_attention, linear_optimum, retention, ridge, rmt, saliency,
+};
 
-/// All mechanisms, in the order of a model: how it attends, what stands between, what explains it, how it learns.
+/// All mechanisms, in the order of a model: how it attends, what stands between, what explains it, how it learns, and what
+/// it learns in its context.
 pub fn all() -> Vec<&'static Mechanism> {
     vec![
         &attention::MECHANISM,
@@ -19,6 +23,11 @@ pub fn all() -> Vec<&'static Mechanism> {
         &saliency::GRAD_CAM,
         &saliency::LINEAR_APPROXIMATION,
         &adamw::MECHANISM,
+        &linear_attention::MECHANISM,
+        &gradient_descent::MECHANISM,
+        &ridge::MECHANISM,
+        &linear_optimum::MECHANISM,
+        &bayes_mixture::MECHANISM,
     ]
 }
 

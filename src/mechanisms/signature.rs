@@ -39,6 +39,8 @@ pub struct Port {
     pub within: Within,
     /// What it is, where its name does not say it.
     pub about: &'static str,
+    /// Whether its last two axes are those of a covariance: symmetric, without a negative eigenvalue.
+    pub covariance: bool,
 }
 
 /// Whether a tensor may be missing.
@@ -126,7 +128,7 @@ impl Within {
 impl Port {
     /// A tensor of these axes.
     pub const fn new(name: &'static str, axes: &'static str) -> Self {
-        Self { name, axes, presence: Presence::Always, within: Within::REAL, about: "" }
+        Self { name, axes, presence: Presence::Always, within: Within::REAL, about: "", covariance: false }
     }
 
     /// One that may be left out.
@@ -152,6 +154,11 @@ impl Port {
     /// One whose elements lie between these bounds.
     pub const fn within(self, within: Within) -> Self {
         Self { within, ..self }
+    }
+
+    /// Covariances along its last two axes.
+    pub const fn covariance(self) -> Self {
+        Self { covariance: true, ..self }
     }
 
     /// The names of its axes, without `..`.
@@ -235,6 +242,7 @@ impl Display for Mechanism {
         let port = |it: &Port| {
             let within =
                 if it.within == Within::REAL { String::new() } else { format!(", each {}", it.within) };
+            let within = if it.covariance { ", symmetric, no eigenvalue below 0".to_owned() } else { within };
             let presence = match it.presence {
                 Presence::Always => String::new(),
                 Presence::Maybe => ", optional".to_owned(),

@@ -36,6 +36,7 @@ pub fn reduced_motion() -> bool {
 pub fn embedded(id: &str) -> Option<&'static [u8]> {
     Some(match id {
         "attention" => include_bytes!("../../assets/traces/attention.safetensors"),
+        "icl-descent" => include_bytes!("../../assets/traces/icl-descent.safetensors"),
         "learning" => include_bytes!("../../assets/traces/learning.safetensors"),
         "gaussian-masks" => include_bytes!("../../assets/traces/gaussian-masks.safetensors"),
         "retnet-decay" => include_bytes!("../../assets/traces/retnet-decay.safetensors"),

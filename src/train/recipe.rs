@@ -84,5 +84,10 @@ pub type Opened = Result<Box<dyn Recipe>, String>;
 
 /// Every recipe.
 pub fn all() -> Vec<Entry> {
-    [&[super::spirals::ENTRY][..], &super::images::ENTRIES, &[super::shakespeare::ENTRY]].concat()
+    [
+        &[super::spirals::ENTRY, super::linear_attention::ENTRY][..],
+        &super::images::ENTRIES,
+        &[super::shakespeare::ENTRY],
+    ]
+    .concat()
 }

@@ -1,6 +1,6 @@
 //! How learning looks: the field with its points, the curve of the loss, and some neurons.
 
-use super::{EDGE, Learning, Live, NEURONS, STEPS};
+use super::{EDGE, Learning, NEURONS, STEPS};
 use crate::data::Random;
 use crate::exhibits::Scene;
 use crate::page::{Field, Fields, Knobs, Map, Page, Picture, Room, column, panel, row};
@@ -13,22 +13,9 @@ const POINTS: usize = 200;
 
 /// The knobs.
 pub(super) fn knobs(state: &mut Learning, k: &mut Knobs<'_, '_>) {
-    let (plays, step, reached) =
-        state.live(|it| (it.plays(), it.step_count(), it.losses.len().max(it.step_count() as usize)));
-    let done = step >= STEPS;
     k.row(|k| {
-        if k.button(if plays { "Pause" } else { "Play" }, "", !done) {
-            state.live(|it| it.play(!plays));
-        }
-        if k.button("One step", "", !done && !plays) {
-            state.live(Live::single);
-        }
-        if k.button("Start over", "", true) {
+        if state.live(|it| it.knobs(k)) {
             *state.live.borrow_mut() = None;
-        }
-        let mut at = step;
-        if k.slider("step", &mut at, 0..=reached as u32) {
-            state.live(|it| it.rewind(at));
         }
     });
     k.row(|k| {
@@ -90,7 +77,7 @@ fn dots() -> Vec<([f32; 2], bool)> {
 
 /// The curve, and how far it has come.
 fn loss(state: &Learning, step: u32) -> Chart {
-    let losses = state.live(|it| thinned(&it.losses));
+    let losses = state.live(|it| it.thinned());
     let high = losses.iter().fold(0.7f32, |most, it| most.max(it[1]));
     let (now, ticks) = (step as f32, [0.0, 500.0, 1000.0, 1500.0].map(|it| (it, number(it))));
     let (x, y) = (Axis::new("step").ticks(ticks), Axis::new("loss (nats)").to(Range::round(0.0, high)));
@@ -100,11 +87,4 @@ fn loss(state: &Learning, step: u32) -> Chart {
         Form::Dashed,
         vec![[now, 0.0], [now, high]],
     )
-}
-
-/// The losses as points, means of as many as are not worth a point of their own.
-fn thinned(losses: &[f32]) -> Vec<[f32; 2]> {
-    let each = (losses.len() / 150).max(1);
-    let mean = |part: &[f32]| part.iter().sum::<f32>() / part.len() as f32;
-    losses.chunks(each).enumerate().map(|(i, part)| [(i * each + part.len()) as f32, mean(part)]).collect()
 }

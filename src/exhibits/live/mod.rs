@@ -2,24 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use super::AT_ONCE;
 use crate::graph::{Graph, Var};
+use crate::page::Knobs;
 use crate::tensor::Tensor;
 use crate::trace::Trace;
-use crate::train::spirals::Spirals;
-use crate::train::{Snapshot, Trainer};
+use crate::train::{Recipe, Snapshot, Trainer};
 
 /// Steps between two snapshots that one can go back to.
 const APART: u32 = 50;
 
 /// A training run that goes on while it is watched.
 pub(super) struct Live {
-    /// Seed, width and rate: what the run belongs to.
-    pub(super) key: (u64, usize, u32),
+    /// What the run belongs to: seed, rate and whatever else its recipe takes.
+    pub(super) key: String,
     trainer: Trainer,
     /// The loss of every step so far.
     pub(super) losses: Vec<f32>,
+    /// What was measured, and after how many steps: the first number of each of `measures` in the trace.
+    pub(super) curves: Vec<Vec<[f32; 2]>>,
+    measures: &'static [&'static str],
     history: Vec<Snapshot>,
+    /// Steps in one run of the device while it plays.
+    at_once: u32,
     /// How many steps the next recording takes.
     next: u32,
     /// Whether it goes on by itself.
@@ -29,12 +33,18 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// A run before its first step.
-    pub(super) fn new(key: (u64, usize, u32), recipe: Spirals, plays: bool) -> Self {
-        let trainer = Trainer::new(Box::new(recipe), key.0);
+    /// A run before its first step, with so many steps `at_once`.
+    pub(super) fn new(key: String, recipe: Box<dyn Recipe>, seed: u64, at_once: u32, plays: bool) -> Self {
+        let trainer = Trainer::new(recipe, seed);
         let history = vec![trainer.snapshot()];
-        let next = if plays { AT_ONCE } else { 0 };
-        Self { key, trainer, losses: vec![], history, next, plays, turn: 0 }
+        let next = if plays { at_once } else { 0 };
+        let (losses, curves, measures) = (vec![], vec![], &[][..]);
+        Self { key, trainer, losses, curves, measures, history, at_once, next, plays, turn: 0 }
+    }
+
+    /// Measured by these numbers of every trace.
+    pub(super) fn measured(self, measures: &'static [&'static str]) -> Self {
+        Self { curves: vec![vec![]; measures.len()], measures, ..self }
     }
 
     /// Changes with what is recorded next.
@@ -70,15 +80,22 @@ impl Live {
     /// Goes on from what a run gave, if it was the run of the next steps; whether it was.
     pub(super) fn take(&mut self, trace: &Trace) -> bool {
         let before = self.step_count() as usize;
+        let found: Option<Vec<f32>> =
+            self.measures.iter().map(|it| Some(trace.get(it)?.window(0..1)?[0])).collect();
+        let Some(found) = found else { return false };
         let Some(losses) = self.trainer.take(trace) else { return false };
         self.losses.truncate(before);
         self.losses.extend(losses);
         let step = self.step_count();
+        for (curve, it) in self.curves.iter_mut().zip(found) {
+            curve.retain(|it| it[0] <= before as f32);
+            curve.push([step as f32, it]);
+        }
         self.history.retain(|it| it.step <= before as u32);
         if self.history.last().is_none_or(|it| step >= it.step + APART) || self.trainer.is_done() {
             self.history.push(self.trainer.snapshot());
         }
-        self.want(if self.plays() { AT_ONCE } else { 0 });
+        self.want(if self.plays() { self.at_once } else { 0 });
         true
     }
 
@@ -91,13 +108,45 @@ impl Live {
     /// Goes on, or stops.
     pub(super) fn play(&mut self, plays: bool) {
         self.plays = plays;
-        self.want(if plays { AT_ONCE } else { 0 });
+        self.want(if plays { self.at_once } else { 0 });
     }
 
     /// Takes one step and stops.
     pub(super) fn single(&mut self) {
         self.plays = false;
         self.want(1);
+    }
+
+    /// Steps of the whole run.
+    pub(super) fn steps(&self) -> u32 {
+        self.trainer.course().steps
+    }
+
+    /// The losses as points, means of as many as are not worth a point of their own.
+    pub(super) fn thinned(&self) -> Vec<[f32; 2]> {
+        let each = (self.losses.len() / 150).max(1);
+        let mean = |part: &[f32]| part.iter().sum::<f32>() / part.len() as f32;
+        let parts = self.losses.chunks(each).enumerate();
+        parts.map(|(i, part)| [(i * each + part.len()) as f32, mean(part)]).collect()
+    }
+
+    /// The knobs of a run; whether it is to start over.
+    pub(super) fn knobs(&mut self, k: &mut Knobs<'_, '_>) -> bool {
+        let (plays, step) = (self.plays(), self.step_count());
+        let reached = self.losses.len().max(step as usize) as u32;
+        let done = step >= self.steps();
+        if k.button(if plays { "Pause" } else { "Play" }, "", !done) {
+            self.play(!plays);
+        }
+        if k.button("One step", "", !done && !plays) {
+            self.single();
+        }
+        let over = k.button("Start over", "", true);
+        let mut at = step;
+        if k.slider("step", &mut at, 0..=reached) {
+            self.rewind(at);
+        }
+        over
     }
 
     /// Goes to the last snapshot at or before `step`, and stops there. What was learnt later stays on the curve until the

@@ -1,0 +1,10 @@
+//! Linear regression in context: tasks drawn by chance, and in f64 the algorithms that a model which learns them is held
+//! against.
+
+mod bayes;
+mod predictors;
+mod tasks;
+
+pub use bayes::{Component, Posterior, gaussian, mixture};
+pub use predictors::{Examples, descent, descent_plus_plus, least_squares, nearest, one_pass, ridge};
+pub use tasks::{Inputs, Prior, Prompt, Tasks, floor, one_step};

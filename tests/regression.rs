@@ -1,0 +1,253 @@
+//! Tasks and the algorithms that solve them, against each other and against closed forms; and what linear attention is bound
+//! to do.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[expect(dead_code, reason = "other tests read checkpoints")]
+mod golden;
+
+use nalgebra::{DMatrix, DVector};
+use proptest::prelude::*;
+use vitrine::data::Random;
+use vitrine::graph::{Graph, Var};
+use vitrine::mechanisms::linear_attention::{LinearAttention, Step, asked, examples, prediction, run};
+use vitrine::mechanisms::{self, solve};
+use vitrine::regression::{
+    Component, Examples, Inputs, Posterior, Prior, Prompt, Tasks, descent, descent_plus_plus, floor,
+    gaussian, least_squares, mixture, nearest, one_pass, one_step, ridge,
+};
+use vitrine::tensor::Tensor;
+
+fn near(a: &DVector<f64>, b: &DVector<f64>, most: f64) -> Result<(), TestCaseError> {
+    let off = (a - b).amax();
+    prop_assert!(off <= most, "{a} and {b} are {off} apart");
+    Ok(())
+}
+
+fn prompt(d: usize, n: usize, noise: f64, seed: u64) -> Prompt {
+    Tasks { noise, ..Tasks::uniform(d, n, 1.0) }.draw(&mut Random::new(seed))
+}
+
+fn component(d: usize, deviation: f64) -> Component {
+    let covariance = DMatrix::identity(d, d) * deviation.powi(2);
+    Component { weight: 1.0, mean: DVector::zeros(d), covariance }
+}
+
+const ODD: [usize; 6] = [1, 2, 3, 5, 7, 11];
+
+fn odd() -> impl Strategy<Value = usize> {
+    (0..ODD.len()).prop_map(|i| ODD[i])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The posterior mean of a Gaussian prior is ridge regression, lambda the ratio of the variances.
+    #[test]
+    fn ridge_is_bayes(d in odd(), n in odd(), seed in 0_u64..1000) {
+        let it = prompt(d, n, 0.5, seed).examples;
+        near(&ridge(&it, 0.25 / 4.0), &gaussian(&component(d, 2.0), 0.5, &it).0, 1e-9)?;
+    }
+
+    /// A mixture of one is that one, and of several sums to 1; equal ones are as likely as before.
+    #[test]
+    fn a_mixture_of_one_is_that_one(d in odd(), n in odd(), seed in 0_u64..1000) {
+        let it = prompt(d, n, 0.5, seed).examples;
+        let one = component(d, 1.0);
+        let Posterior { mean, components } = mixture(std::slice::from_ref(&one), 0.5, &it);
+        near(&mean, &gaussian(&one, 0.5, &it).0, 1e-12)?;
+        prop_assert_eq!(components, vec![1.0]);
+        let far = Component { mean: DVector::from_element(d, 3.0), weight: 0.5, ..one.clone() };
+        let three = mixture(&[one.clone(), Component { weight: 3.0, ..one }, far], 0.5, &it).components;
+        prop_assert!((three.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        prop_assert!((three[1] - 3.0 * three[0]).abs() < 1e-12);
+    }
+
+    /// With a small lambda, ridge regression is least squares of least norm; where examples suffice, both find the weights.
+    #[test]
+    fn ridge_ends_in_the_shortest_least_squares(d in odd(), n in odd(), seed in 0_u64..1000) {
+        let it = prompt(d, n, 0.0, seed);
+        let singular = it.examples.x.clone().singular_values();
+        prop_assume!(singular.min() > 0.05); // what ridge leaves is lambda over the square of this
+        let w = least_squares(&it.examples);
+        near(&ridge(&it.examples, 1e-9), &w, 1e-4)?;
+        prop_assert!((&it.examples.x * &w - &it.examples.y).amax() < 1e-8);
+        prop_assert!(w.norm() <= it.w.norm() + 1e-8, "no weights that fit are shorter");
+        if n >= d {
+            near(&w, &it.w, 1e-8)?;
+        }
+    }
+
+    /// GD++ with gamma 0 is gradient descent from zero; with gamma every step bends the inputs by `I - gamma X^T X`.
+    #[test]
+    fn plain_gdpp_is_descent(d in odd(), n in odd(), steps in 0_usize..6, seed in 0_u64..1000) {
+        let it = prompt(d, n, 0.3, seed);
+        let w = descent(&it.examples, &DVector::zeros(d), 0.4, steps);
+        let plain = descent_plus_plus(&it.examples, &it.query, 0.4, 0.0, steps);
+        prop_assert!((plain - w.dot(&it.query)).abs() < 1e-10);
+        let bend = DMatrix::identity(d, d) - it.examples.x.tr_mul(&it.examples.x) * 0.1;
+        let first = descent(&it.examples, &DVector::zeros(d), 0.4, 1);
+        let y = &it.examples.y - &it.examples.x * &first;
+        let bent = Examples { x: &it.examples.x * &bend, y };
+        let second = descent(&bent, &DVector::zeros(d), 0.4, 1);
+        let wanted = first.dot(&it.query) + second.dot(&(bend * &it.query));
+        prop_assert!((descent_plus_plus(&it.examples, &it.query, 0.4, 0.1, 2) - wanted).abs() < 1e-10);
+    }
+
+    /// The mechanisms, in f32 on the device, against these in f64.
+    #[test]
+    fn mechanisms_are_these_algorithms(d in odd(), n in odd(), seed in 0_u64..1000) {
+        let it = prompt(d, n, 0.3, seed);
+        let call = |id: &str, settings: &[(&str, &str)]| f64::from(called(id, &it, settings)[0]);
+        let near = |found: f64, wanted: f64| (found - wanted).abs() <= 2e-5 * wanted.abs().max(1.0);
+        let zero = DVector::zeros(d);
+        let path = descent(&it.examples, &zero, 0.2, 3).dot(&it.query);
+        prop_assert!(near(call("gd", &[("eta", "0.2"), ("steps", "3")]), path));
+        prop_assert!(near(call("lsa-step", &[("eta", "0.2"), ("layers", "3")]), path));
+        let bent = descent_plus_plus(&it.examples, &it.query, 0.2, 0.03, 3);
+        prop_assert!(near(call("lsa-step", &[("eta", "0.2"), ("layers", "3"), ("gamma", "0.03")]), bent));
+        prop_assert!(near(call("ridge", &[("lambda", "0.5")]), ridge(&it.examples, 0.5).dot(&it.query)));
+    }
+}
+
+fn called(id: &str, it: &Prompt, settings: &[(&str, &str)]) -> Vec<f32> {
+    let (n, d) = it.examples.x.shape();
+    let x = Tensor::from_fn(&[1, n, d], |at| it.examples.x[(at[1], at[2])] as f32);
+    let y = Tensor::from_fn(&[1, n], |at| it.examples.y[at[1]] as f32);
+    let query = Tensor::from_fn(&[1, d], |at| it.query[at[1]] as f32);
+    let tensors = [("x", x), ("y", y), ("query", query)].map(|(name, it)| (name.to_owned(), it)).into();
+    let g = Graph::default();
+    mechanisms::find(id).unwrap().call(&g, &tensors, settings).unwrap();
+    golden::run(&mut golden::cpu(), g)["prediction"].data.to_vec()
+}
+
+/// The closed form against drawn tasks, `d = N = 10` on inputs between -a and a: another range scales the loss alone.
+#[test]
+fn the_floor_of_one_step_is_the_closed_form() {
+    let (rate, loss) = one_step(10, 10, 0.5);
+    assert!((rate - 6.0606).abs() < 1e-4 && (loss - 0.206_23).abs() < 1e-5, "{rate} {loss}");
+    let (wide, more) = one_step(10, 10, 1.0);
+    assert!((wide - rate / 4.0).abs() < 1e-12 && (more - 4.0 * loss).abs() < 1e-12);
+    assert!((loss / (10.0 * 0.25 / 6.0) - 0.494_95).abs() < 1e-5, "of the loss of zero weights");
+    // 2000 drawn inputs, exact in weights and query: the spread of a task's loss is a tenth of it.
+    let drawn = |steps| floor(&Tasks::uniform(10, 10, 0.5), steps, 2000, &mut Random::new(3));
+    assert!((drawn(1) - loss).abs() < 1e-3, "{}", drawn(1));
+    for (steps, wanted) in [(2, 0.160), (3, 0.136), (5, 0.111), (10, 0.086)] {
+        assert!((drawn(steps) - wanted).abs() < 4e-3, "{steps} steps: {}", drawn(steps));
+    }
+}
+
+/// Zhang, Frei & Bartlett: with `Gamma^-1` the error on drawn prompts is least; isotropic inputs have closed forms.
+#[test]
+fn gamma_inverse_is_the_optimum() {
+    let (rate, error) = (1.0 / (1.0 + 11.0 / 10.0), 10.0 * (1.0 - 1.0 / 2.1));
+    let inverse = optimum(&DMatrix::identity(10, 10), 10);
+    assert!((inverse[(0, 0)] - rate).abs() < 1e-6 && inverse[(0, 1)].abs() < 1e-6, "{inverse}");
+    assert!((rate - 0.476_190).abs() < 1e-6 && f64::abs(error - 5.238_095) < 1e-6);
+    let covariance = DMatrix::from_row_slice(2, 2, &[1.0, 0.6, 0.6, 0.5]);
+    let inverse = optimum(&covariance, 5);
+    let tasks = Tasks { inputs: Inputs::Normal(covariance), ..Tasks::uniform(2, 5, 1.0) };
+    let mut random = Random::new(5);
+    let prompts: Vec<Prompt> = (0..20_000).map(|_| tasks.draw(&mut random)).collect();
+    let error = |matrix: &DMatrix<f64>| -> f64 {
+        let off = |it: &Prompt| {
+            let mean = it.examples.x.tr_mul(&it.examples.y) / 5.0;
+            (it.query.dot(&(matrix * mean)) - it.answer).powi(2)
+        };
+        prompts.iter().map(off).sum::<f64>() / prompts.len() as f64
+    };
+    let least = error(&inverse);
+    for scale in [0.9, 1.1] {
+        assert!(error(&(&inverse * scale)) > least, "{scale} of it is worse");
+    }
+    for (i, j) in [(0, 0), (0, 1), (1, 1)] {
+        for by in [-0.2, 0.2] {
+            let mut moved = inverse.clone();
+            moved[(i, j)] += by;
+            moved[(j, i)] = moved[(i, j)];
+            assert!(error(&moved) > least, "entry {i}, {j} by {by}: {} and {least}", error(&moved));
+        }
+    }
+}
+
+fn optimum(covariance: &DMatrix<f64>, n: usize) -> DMatrix<f64> {
+    let d = covariance.nrows();
+    let tensor = Tensor::from_fn(&[d, d], |at| covariance[(at[0], at[1])] as f32);
+    let g = Graph::default();
+    let gamma = mechanisms::linear_optimum::gamma(g.input(&tensor), n);
+    solve::solve(gamma, solve::identity(&g, d)).keep("inverse");
+    let found = golden::run(&mut golden::cpu(), g)["inverse"].clone();
+    DMatrix::from_fn(d, d, |i, j| f64::from(found.at(&[i, j])))
+}
+
+/// Equations that depend on others get zeros, and nothing is divided by zero.
+#[test]
+fn what_depends_is_left_out() {
+    let g = Graph::default();
+    let a = g.input(&Tensor::new(&[3, 3], [1.0, 2.0, 0.0, 2.0, 4.0, 0.0, 0.0, 0.0, 0.0]));
+    solve::solve(a, g.input(&Tensor::new(&[3, 1], [3.0, 6.0, 0.0]))).keep("x");
+    assert_eq!(*golden::run(&mut golden::cpu(), g)["x"].data, [3.0, 0.0, 0.0]);
+}
+
+/// Order of examples and examples of zeros change nothing, though the latter count; from zero one layer is the mean of
+/// `y x`.
+#[test]
+fn linear_attention_is_a_sum_over_examples() {
+    let mut random = Random::new(2);
+    let mut draw = |shape: &[usize]| Tensor::from_fn(shape, |_| random.between(-1.0, 1.0) as f32);
+    let (x, y, query) = (draw(&[5, 3]), draw(&[5]), draw(&[1, 3]));
+    let said = |order: &[Option<usize>], depth: usize| -> f32 {
+        let g = Graph::default();
+        let rows = Tensor::from_fn(&[order.len(), 3], |at| order[at[0]].map_or(0.0, |i| x.at(&[i, at[1]])));
+        let answers = Tensor::from_fn(&[order.len()], |at| order[at[0]].map_or(0.0, |i| y.at(&[i])));
+        let w0: Var<'_> = g.constant(0.0).broadcast(&[3]);
+        let layer = LinearAttention::descent(w0, Step { eta: 0.8, gamma: 0.05, n: 5 });
+        let known = examples(g.input(&rows), g.input(&answers));
+        let read = run(&vec![layer; depth], known, asked(g.input(&query), w0));
+        prediction(read[depth - 1].queries).keep("said");
+        golden::run(&mut golden::cpu(), g)["said"].data[0]
+    };
+    let plain = [Some(0), Some(1), Some(2), Some(3), Some(4)];
+    for depth in [1, 4] {
+        let usual = said(&plain, depth);
+        let turned = said(&[Some(3), Some(1), Some(4), Some(0), Some(2)], depth);
+        let filled = said(&[&plain[..], &[None, None]].concat(), depth);
+        assert!((usual - turned).abs() < 1e-6 && (usual - filled).abs() < 1e-6, "{usual} {turned} {filled}");
+    }
+    let dot = |i: usize| (0..3).map(|k| x.at(&[i, k]) * query.at(&[0, k])).sum::<f32>();
+    let mean = 0.8 / 5.0 * (0..5).map(|i| y.at(&[i]) * dot(i)).sum::<f32>();
+    assert!((said(&plain, 1) - mean).abs() < 1e-6);
+}
+
+/// What is drawn has the moments that were asked for; nearest neighbours and one pass do what they say.
+#[test]
+fn tasks_are_as_asked_and_simple_learners_learn() {
+    let covariance = DMatrix::from_row_slice(2, 2, &[2.0, 1.2, 1.2, 1.0]);
+    let far = Component { mean: DVector::from_vec(vec![3.0, 0.0]), weight: 3.0, ..component(2, 0.1) };
+    let prior = Prior::Mixture(vec![component(2, 0.1), far]);
+    let tasks = Tasks { d: 2, n: 40, inputs: Inputs::Normal(covariance.clone()), prior, noise: 0.1 };
+    let mut random = Random::new(9);
+    let prompts: Vec<Prompt> = (0..500).map(|_| tasks.draw(&mut random)).collect();
+    let mean = |f: &dyn Fn(&Prompt) -> f64| prompts.iter().map(f).sum::<f64>() / 500.0;
+    for (i, j) in [(0, 0), (0, 1), (1, 1)] {
+        let found = mean(&|it| it.examples.x.column(i).dot(&it.examples.x.column(j)) / 40.0);
+        assert!((found - covariance[(i, j)]).abs() < 0.06, "{found} at {i}, {j}"); // 4 of 20,000 draws' errors
+    }
+    let noise = mean(&|it| (&it.examples.x * &it.w - &it.examples.y).norm_squared() / 40.0);
+    assert!((noise - 0.01).abs() < 5e-4, "{noise}");
+    let of_far = mean(&|it| f64::from(u8::from(it.w[0] > 1.5)));
+    assert!((of_far - 0.75).abs() < 0.08, "{of_far}");
+    let error = |f: &dyn Fn(&Prompt) -> f64| mean(&|it| (f(it) - it.answer).powi(2));
+    let (passed, near) = (
+        error(&|it| one_pass(&it.examples, 0.1).dot(&it.query)),
+        error(&|it| nearest(&it.examples, &it.query, 3)),
+    );
+    let (fit, zero) = (error(&|it| least_squares(&it.examples).dot(&it.query)), error(&|_| 0.0));
+    assert!(fit < passed && passed < 0.1 * zero && near < 0.3 * zero, "{fit} {passed} {near} {zero}");
+    let it = Examples {
+        x: DMatrix::from_vec(3, 1, vec![0.0, 1.0, 5.0]),
+        y: DVector::from_vec(vec![2.0, 4.0, 9.0]),
+    };
+    let at = DVector::from_vec(vec![0.4]);
+    assert_eq!([1, 2, 9].map(|k| nearest(&it, &at, k)), [2.0, 3.0, 5.0]);
+}
