@@ -62,6 +62,13 @@ pub(super) fn checks() -> Vec<Check> {
             "it enters squared",
             Measure::Scalar(sign),
         ),
+        check(
+            "GPU equals CPU",
+            "masks, scores and attention of the picture that one sees first, on the GPU and on the CPU: largest difference",
+            1e-5,
+            "f32 sums of 49 products, scores up to 3",
+            Measure::Devices(opened),
+        ),
     ]
 }
 

@@ -60,6 +60,14 @@ pub(super) fn checks() -> Vec<Check> {
             "f32: 1 − γ of 2^−8 keeps five digits, of sums up to 61",
             Measure::Scalar(rows),
         ),
+        check(
+            "GPU equals CPU",
+            "D, scores, their product and the state of the sentence that one sees first, on the GPU and on the CPU: largest \
+             difference",
+            1e-5,
+            "f32 sums of 60 products of unit vectors, and powers by exp and log",
+            Measure::Devices(opened),
+        ),
     ]
 }
 
