@@ -5,4 +5,5 @@
     ("normgrad", include_bytes!("normgrad.png")),
     ("method-wall", include_bytes!("method-wall.png")),
     ("learning", include_bytes!("learning.png")),
+    ("three-masks", include_bytes!("three-masks.png")),
 ]

@@ -7,6 +7,7 @@ pub mod method_wall;
 pub mod next_character;
 pub mod normgrad;
 mod recorded;
+pub mod three_masks;
 
 use std::sync::Arc;
 
@@ -179,6 +180,15 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// The fields of a state that are not as they begin: what stands in a link.
+fn differing<T: Default + Serialize>(state: &T) -> serde_json::Value {
+    let [mut now, usual] = [state, &T::default()].map(|it| serde_json::to_value(it).unwrap_or_default());
+    if let Some(fields) = now.as_object_mut() {
+        fields.retain(|name, value| usual.get(name) != Some(value));
+    }
+    now
+}
+
 /// The largest entry, signs dropped, `[1]`.
 fn largest(x: Var<'_>) -> Var<'_> {
     x.flat().abs().max(0)
@@ -252,5 +262,6 @@ pub fn all() -> Vec<Entry> {
         method_wall::entry(),
         next_character::entry(),
         learning::entry(),
+        three_masks::entry(),
     ]
 }
