@@ -6,4 +6,5 @@
     ("method-wall", include_bytes!("method-wall.png")),
     ("learning", include_bytes!("learning.png")),
     ("three-masks", include_bytes!("three-masks.png")),
+    ("rmt-decay", include_bytes!("rmt-decay.png")),
 ]

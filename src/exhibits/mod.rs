@@ -7,6 +7,7 @@ pub mod method_wall;
 pub mod next_character;
 pub mod normgrad;
 mod recorded;
+pub mod rmt_decay;
 pub mod three_masks;
 
 use std::sync::Arc;
@@ -263,5 +264,6 @@ pub fn all() -> Vec<Entry> {
         next_character::entry(),
         learning::entry(),
         three_masks::entry(),
+        rmt_decay::entry(),
     ]
 }
