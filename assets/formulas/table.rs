@@ -8,4 +8,6 @@
     ("retnet-decay", include_bytes!("retnet-decay.png")),
     ("gaussian-masks", include_bytes!("gaussian-masks.png")),
     ("icl-descent", include_bytes!("icl-descent.png")),
+    ("three-masks", include_bytes!("three-masks.png")),
+    ("rmt-decay", include_bytes!("rmt-decay.png")),
 ]

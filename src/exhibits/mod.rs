@@ -11,6 +11,8 @@ pub mod next_character;
 pub mod normgrad;
 mod recorded;
 pub mod retnet_decay;
+pub mod rmt_decay;
+pub mod three_masks;
 
 use std::sync::Arc;
 
@@ -188,6 +190,15 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// The fields of a state that are not as they begin: what stands in a link.
+fn differing<T: Default + Serialize>(state: &T) -> serde_json::Value {
+    let [mut now, usual] = [state, &T::default()].map(|it| serde_json::to_value(it).unwrap_or_default());
+    if let Some(fields) = now.as_object_mut() {
+        fields.retain(|name, value| usual.get(name) != Some(value));
+    }
+    now
+}
+
 /// The largest entry, signs dropped, `[1]`.
 fn largest(x: Var<'_>) -> Var<'_> {
     x.flat().abs().max(0)
@@ -264,5 +275,7 @@ pub fn all() -> Vec<Entry> {
         icl_descent::entry(),
         gaussian_masks::entry(),
         retnet_decay::entry(),
+        three_masks::entry(),
+        rmt_decay::entry(),
     ]
 }

@@ -43,6 +43,8 @@ pub fn embedded(id: &str) -> Option<&'static [u8]> {
         "method-wall" => include_bytes!("../../assets/traces/method-wall.safetensors"),
         "next-character" => include_bytes!("../../assets/traces/next-character.safetensors"),
         "normgrad" => include_bytes!("../../assets/traces/normgrad.safetensors"),
+        "rmt-decay" => include_bytes!("../../assets/traces/rmt-decay.safetensors"),
+        "three-masks" => include_bytes!("../../assets/traces/three-masks.safetensors"),
         _ => return None,
     })
 }
