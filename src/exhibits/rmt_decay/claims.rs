@@ -2,7 +2,7 @@
 
 use super::{HEADS, RmtDecay};
 use crate::data::Picture;
-use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest};
+use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::field::Places;
 use crate::mechanisms::rmt::{Form, Manhattan};
@@ -84,7 +84,7 @@ fn product(_zoo: &Zoo) -> Option<Graph> {
     let product = along * of(Places::line(columns)).reshape(&[HEADS, 1, columns, 1, columns]);
     let n = rows * columns;
     let difference = of(Places::grid(rows, columns)) - product.reshape(&[HEADS, n, n]);
-    largest(difference).reshape(&[]).keep("error");
+    worst([difference])?.reshape(&[]).keep("error");
     Some(g)
 }
 

@@ -27,7 +27,7 @@ fn radius(gamma: f64) -> f32 {
 /// What is shown, and where.
 pub(super) fn page(state: &RmtDecay, scene: &Scene<'_>) -> Option<Page> {
     let [r, c] = state.patch();
-    let four = Room::shaped(4.0, [250.0, 70.0], [0.0, 60.0]);
+    let four = Room::shaped(4.0, [250.0, 84.0], [0.0, 24.0]);
     let seen = Map::of(scene.trace.get("picture")?, 0)?;
     let seen = Fields {
         fields: vec![Field::new(Some(seen), "")],
@@ -45,7 +45,7 @@ pub(super) fn page(state: &RmtDecay, scene: &Scene<'_>) -> Option<Page> {
         column([
             panel("diamonds", 0, Room::fill(230.0, 130.0))
                 .titled(format!("What {what} worth from row {r}, column {c}"))
-                .read("What every place is worth to the patch, from 0 to 1, in four heads.")
+                .read("What every place is worth to the patch, from 0 to 1, in four heads, and after how many steps it has fallen to 1/e.")
                 .shows(Picture::Fields(diamonds(state, scene)?))
                 .into(),
             panel("weights", 2, four)
@@ -60,7 +60,7 @@ pub(super) fn page(state: &RmtDecay, scene: &Scene<'_>) -> Option<Page> {
                     .shows(Picture::Fields(seen))
                     .into(),
                 panel("decomposed", 3, Room::shaped(3.0, [230.0, 80.0], [0.0, 60.0]).at_most_high(200.0))
-                    .titled(format!("Head {}: all at once, or rows then columns", state.head))
+                    .titled(format!("Head {}: rows, then columns", state.head))
                     .shows(Picture::Fields(compared(state, scene)?))
                     .into(),
             ]),
@@ -77,7 +77,7 @@ const CLICK: &str = "A click moves the patch.";
 
 fn diamonds(state: &RmtDecay, scene: &Scene<'_>) -> Option<Fields> {
     let kept = scene.trace.get("field")?;
-    let name = |gamma: f64| format!("γ {}, 1/e at {}", number(gamma as f32), number(radius(gamma)));
+    let name = |gamma: f64| format!("1/e: {:.1}", radius(gamma));
     let fields = state
         .gammas()
         .into_iter()
@@ -107,7 +107,7 @@ fn compared(state: &RmtDecay, scene: &Scene<'_>) -> Option<Fields> {
     let full = map(scene, "pattern", head)?;
     let most = full.range.max;
     let mut fields = vec![Field::new(Some(full), "all at once")];
-    for (name, words) in [("nested", "rows, then columns"), ("difference", "difference")] {
+    for (name, words) in [("nested", "nested"), ("difference", "difference")] {
         let map = scene.trace.get(name).and_then(|it| Some(Map::of(it, head)?.signed(most)));
         fields.push(Field::new(map, words));
     }
@@ -120,24 +120,29 @@ fn compared(state: &RmtDecay, scene: &Scene<'_>) -> Option<Fields> {
 fn profile(state: &RmtDecay) -> Chart {
     let steps = 2 * (state.places().width - 1);
     let ends = Range { min: 0.0, max: steps as f32, log: false };
-    let chart =
-        Chart { x: Axis::new("steps").to(ends), y: Axis::new("worth").to(Range::UNIT), ..Chart::default() };
+    let chart = Chart {
+        x: Axis::new("steps").to(ends).ticks((0..=steps).step_by(5).map(|it| (it as f32, it.to_string()))),
+        y: Axis::new("worth").to(Range::UNIT),
+        ..Chart::default()
+    };
     let e = (-1.0f32).exp();
     let chart = chart.with("1/e", 7, Line::Dashed, vec![[0.0, e], [ends.max, e]]);
     state.gammas().iter().enumerate().fold(chart, |chart, (h, gamma)| {
         let points = (0..=steps).map(|d| [d as f32, gamma.powi(d as i32) as f32]).collect();
-        chart.with(format!("head {h}"), h, Line::Line, points)
+        chart.with(format!("γ {}", number(*gamma as f32)), h, Line::Line, points)
     })
 }
 
 /// Scores of both forms over the side of the grid.
 fn cost(state: &RmtDecay) -> Chart {
-    let sides = || (1..=16).map(|it| 4.0 * it as f32);
+    let sides = || (4..=64).map(|it| it as f32);
     let here = state.places().width as f32;
     let curve = |f: fn(f32) -> f32| sides().map(|n| [n, f(n)]).collect();
     let y = Range { min: 1e2, max: 1e8, log: true };
     let chart = Chart {
-        x: Axis::new("patches a side").to(Range { min: 4.0, max: 64.0, log: false }),
+        x: Axis::new("patches a side")
+            .to(Range { min: 4.0, max: 64.0, log: false })
+            .ticks([16u8, 32, 48, 64].map(|it| (f32::from(it), it.to_string()))),
         y: Axis::new("scores a head").to(y),
         ..Chart::default()
     };

@@ -125,7 +125,7 @@ pub(super) fn page(state: &ThreeMasks, scene: &Scene<'_>) -> Option<Page> {
     };
     let place = it.place();
     let cursor = panel("cursor", 1, NUMBERS).titled(format!("Cursor: {place}"));
-    let maps = panel("maps", 5, Room::shaped(4.2, [250.0, 64.0], [0.0, 22.0]).at_most_high(125.0));
+    let maps = panel("maps", 5, Room::shaped(4.2, [250.0, 64.0], [0.0, 22.0]).at_most_high(190.0));
     let large = MECHANISMS[state.large.min(MECHANISMS.len() - 1)].0;
     Some(row([
         column([
