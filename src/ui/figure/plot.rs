@@ -126,7 +126,7 @@ impl Look<'_> {
         let drawn = match series.form {
             Form::Line => frame.draw_series(LineSeries::new(points, stroke))?,
             Form::Contour => {
-                let thin = ink(self.style.hue(series.hue)).mix(0.6).stroke_width(self.pixels(1.0) as u32);
+                let thin = ink(self.style.hue(series.hue)).mix(0.6).stroke_width(self.pixels(1.0).max(1));
                 frame.draw_series(LineSeries::new(points, thin))?
             }
             Form::Dashed => frame.draw_series(DashedLineSeries::new(points, dash, dash, stroke))?,
