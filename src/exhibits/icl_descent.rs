@@ -84,9 +84,10 @@ pub struct IclDescent {
 impl Default for IclDescent {
     fn default() -> Self {
         Self {
-            seed: 0,
+            // Whose valley is long, as valleys are, and whose layer learns.
+            seed: 20,
             steps: 8,
-            eta: 150,
+            eta: 250,
             gamma: 0,
             examples: 6,
             start: [-150, 150],

@@ -13,6 +13,8 @@ pub enum Form {
     Line,
     /// A dashed line: a reference rather than a result.
     Dashed,
+    /// A thin line without its points: a height, or a place of equal values.
+    Contour,
     /// The points alone.
     Dots,
     /// What lies inside the line through them: there and back, as a band around a mean.
@@ -258,7 +260,8 @@ impl Chart {
 
     /// The point next to the pointer, and what it says.
     fn nearest(&self, pos: Pos2, plan: &Plan, style: &Style) -> Option<((usize, usize), String)> {
-        let points = self.series.iter().enumerate().filter(|it| it.1.form != Form::Area);
+        let points =
+            self.series.iter().enumerate().filter(|it| !matches!(it.1.form, Form::Area | Form::Contour));
         let points =
             points.flat_map(|(s, it)| it.points.iter().enumerate().map(move |(i, at)| ((s, i), *at)));
         let distance = |at: [f32; 2]| plan.place(at).distance(pos);
@@ -319,6 +322,9 @@ fn draw(painter: &egui::Painter, style: &Style, series: &Series, plan: &Plan) {
     match series.form {
         Form::Dashed => {
             painter.extend(Shape::dashed_line(&points, stroke, style.grid(0.75), style.grid(0.5)));
+        }
+        Form::Contour => {
+            painter.line(points, Stroke::new(style.scale, stroke.color.gamma_multiply(0.6)));
         }
         Form::Dots => dots(3.0),
         Form::Area => {

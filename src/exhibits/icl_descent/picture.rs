@@ -28,6 +28,7 @@ pub(super) fn page(state: &IclDescent, trace: &Trace) -> Option<Page> {
     let [Some(descent), Some(attention)] = paths else { return None };
     let (task, last) = (state.task(), [descent[steps], attention[steps]]);
     let square = |aside| Room::shaped(1.0, [165.0, 150.0], [aside, 55.0]);
+    let curve = |high| Room::fill(220.0, high).at_most_wide(340.0);
     let surface = surface(state, &task, [&descent[..=steps], &attention[..=steps]]);
     let apart = descent
         .iter()
@@ -43,30 +44,30 @@ pub(super) fn page(state: &IclDescent, trace: &Trace) -> Option<Page> {
             .shows(Picture::Chart(surface))
             .into(),
         column([
-            panel("examples", 1, square(80.0))
+            panel("examples", 1, square(80.0).at_most_wide(330.0))
                 .titled("What both have in mind")
                 .read("Lines join inputs of one answer. Drag an example, or the query: its answer stays.")
                 .shows(Picture::Chart(in_mind(&task, last)))
                 .into(),
-            panel("predictions", 4, Room::fill(200.0, 110.0).at_most_high(220.0))
+            panel("predictions", 4, Room::fill(200.0, 110.0).at_most_wide(330.0).at_most_high(220.0))
                 .titled("What both say of the query")
                 .shows(Picture::Chart(predictions(trace, steps, &task)?))
                 .into(),
         ]),
         column([
-            panel("loss", 2, Room::fill(220.0, 125.0))
+            panel("loss", 2, curve(125.0))
                 .titled(title(state))
                 .read("Dashed: what so many steps of gradient descent with the best rate for all tasks leave.")
                 .shows(Picture::Chart(loss(state)))
                 .into(),
-            panel("measures", 3, Room::fill(220.0, 110.0))
+            panel("measures", 3, curve(110.0))
                 .titled("How far it is from one step")
                 .read("Over 512 tasks: cosine of the sensitivities, mean distances of predictions and of sensitivities.")
                 .shows(Picture::Chart(measures(state)))
                 .into(),
-            panel("weights", 5, Room::shaped(4.0, [230.0, 62.0], [0.0, 24.0]).at_most_high(130.0))
+            panel("weights", 5, Room::shaped(4.0, [230.0, 62.0], [0.0, 24.0]).at_most_high(130.0).at_most_wide(340.0))
                 .titled("Learnt, and built by hand")
-                .read("Each over its largest entry; the last row and column belong to the answer.")
+                .read("KQ is W_K^T W_Q, PV is P W_V, each over its largest entry; the last row and column belong to the answer.")
                 .shows(Picture::Fields(weights(trace)))
                 .into(),
         ]),
@@ -79,38 +80,49 @@ fn path(trace: &Trace, who: &str) -> Option<Vec<[f32; 2]>> {
     Some(all.chunks(2).map(|it| [it[0], it[1]]).collect())
 }
 
+/// As far as the way leads before a rate that is too large takes it away: further no picture reaches.
+fn near(way: &[[f32; 2]]) -> Vec<[f32; 2]> {
+    way.iter().copied().take_while(|it| it.iter().all(|x| x.abs() < 1e3)).collect()
+}
+
 /// The loss over both weights with the two paths, one on the other.
 fn surface(state: &IclDescent, task: &Prompt, [descent, attention]: [&[[f32; 2]]; 2]) -> Chart {
     let surface = Surface::of(&task.examples);
     let axis = |name: &str| {
-        Axis::new(name).to(Range { min: -REACH, max: REACH, log: false }).ticks(whole(REACH as i32))
+        Axis::new(name).to(Range { min: -REACH, max: REACH, log: false }).ticks([-2, 0, 2].map(whole))
     };
     let mut chart = Chart { x: axis("weight 1"), y: axis("weight 2"), plane: true, ..Chart::default() };
     let highest = surface.above(state.begins()).max(1e-3);
     for i in 0..7 {
-        chart = chart.with("", REFERENCE, Form::Line, surface.ring(2.0 * highest * 0.5f64.powi(i)));
+        for part in inside(&surface.ring(2.0 * highest * 0.5f64.powi(i))) {
+            chart = chart.with("", REFERENCE, Form::Contour, part);
+        }
     }
     let best = [surface.best[0] as f32, surface.best[1] as f32];
     chart
-        .with("descent", DESCENT, Form::Line, descent.to_vec())
-        .with("attention", ATTENTION, Form::Dashed, attention.to_vec())
-        .with("", ATTENTION, Form::Dots, attention.last().copied().into_iter().collect())
+        .with("descent", DESCENT, Form::Line, near(descent))
+        .with("attention", ATTENTION, Form::Dashed, near(attention))
+        .with("", ATTENTION, Form::Dots, near(attention).last().copied().into_iter().collect())
         .with("best", BEST, Form::Dots, vec![best])
         .handle("start", DESCENT, state.begins())
 }
 
+/// The parts of a ring that lie in the picture.
+fn inside(ring: &[[f32; 2]]) -> Vec<Vec<[f32; 2]>> {
+    let there = |it: &[f32; 2]| it.iter().all(|x| x.abs() <= REACH);
+    let parts = ring.chunk_by(|a, b| there(a) == there(b));
+    parts.filter(|it| there(&it[0]) && it.len() > 1).map(<[[f32; 2]]>::to_vec).collect()
+}
+
 /// The examples, and the lines along which both predict one answer.
 fn in_mind(task: &Prompt, [descent, attention]: [[f32; 2]; 2]) -> Chart {
-    let axis = |name: &str| Axis::new(name).to(Range { min: -PLANE, max: PLANE, log: false }).ticks(whole(1));
+    let axis = |name: &str| {
+        Axis::new(name).to(Range { min: -PLANE, max: PLANE, log: false }).ticks([-1, 0, 1].map(whole))
+    };
     let mut chart = Chart { x: axis("x 1"), y: axis("x 2"), plane: true, ..Chart::default() };
     for answer in [-1.0, -0.5, 0.0, 0.5, 1.0] {
-        let name = if answer == 0.0 {
-            [String::new(), "says 0".to_owned()]
-        } else {
-            [String::new(), number(answer)]
-        };
-        let [plain, named] = name;
-        chart = chart.with(plain, DESCENT, Form::Line, level(descent, answer));
+        let named = if answer == 0.0 { "says 0".to_owned() } else { number(answer) };
+        chart = chart.with("", DESCENT, Form::Contour, level(descent, answer));
         chart = chart.with(named, ATTENTION, Form::Dashed, level(attention, answer));
     }
     for (i, y) in task.examples.y.iter().enumerate() {
@@ -138,9 +150,9 @@ fn level(w: [f32; 2], answer: f32) -> Vec<[f32; 2]> {
     ends
 }
 
-/// Ticks at whole numbers.
-fn whole(most: i32) -> impl Iterator<Item = (f32, String)> {
-    (-most..=most).map(|it| (it as f32, number(it as f32)))
+/// A tick at a whole number.
+fn whole(at: i32) -> (f32, String) {
+    (at as f32, at.to_string().replace('-', "−"))
 }
 
 /// What both predict for the query, step by step, and what the best weights do.
@@ -155,18 +167,19 @@ fn predictions(trace: &Trace, steps: usize, task: &Prompt) -> Option<Chart> {
     let far = |it: &[[f32; 2]]| it.iter().fold(best.abs().max(0.5), |most, it| most.max(it[1].abs()));
     // A rate that is too large takes both away: the picture stays where the first steps are.
     let most = far(&descent).max(far(&attention)).min(4.0);
-    let ticks = [0.0, 8.0, 16.0, 24.0].map(|it| (it, number(it)));
+    let range = Range::round(-most, most);
+    let ticks = [0, 8, 16, 24].map(whole);
     let now = steps as f32;
     Some(
         Chart {
             x: Axis::new("step, or layer").ticks(ticks),
-            y: Axis::new("prediction").to(Range { min: -most, max: most, log: false }),
+            y: Axis::new("prediction").to(range),
             ..Chart::default()
         }
         .with("best", BEST, Form::Dashed, vec![[0.0, best], [LAYERS as f32, best]])
-        .with("descent", DESCENT, Form::Line, descent)
-        .with("attention", ATTENTION, Form::Dashed, attention)
-        .with("", REFERENCE, Form::Dashed, vec![[now, -most], [now, most]]),
+        .with("descent", DESCENT, Form::Line, near(&descent))
+        .with("attention", ATTENTION, Form::Dashed, near(&attention))
+        .with("", REFERENCE, Form::Dashed, vec![[now, range.min], [now, range.max]]),
     )
 }
 
@@ -181,7 +194,7 @@ fn title(state: &IclDescent) -> String {
 const DRAWN: usize = 400;
 
 /// What is left after so many steps.
-const FLOORS: [usize; 5] = [1, 2, 3, 5, 10];
+const FLOORS: [usize; 3] = [1, 2, 5];
 
 /// The loss while the layer learns, and the floors of gradient descent.
 fn loss(state: &IclDescent) -> Chart {
@@ -198,7 +211,7 @@ fn loss(state: &IclDescent) -> Chart {
         ..Chart::default()
     };
     for (k, floor) in &*floors {
-        let name = if *k == 1 { "1 step".to_owned() } else { format!("{k} steps") };
+        let name = if *k == 1 { "1 step".to_owned() } else { k.to_string() };
         chart = chart.with(name, REFERENCE, Form::Dashed, vec![[0.0, *floor], [steps, *floor]]);
     }
     chart.with("", ATTENTION, Form::Line, losses)
@@ -230,10 +243,10 @@ fn weights(trace: &Trace) -> Fields {
         Field::new(map, words)
     };
     let fields = vec![
-        field("learned.asks", "W_K^T W_Q, learnt"),
-        field("construction.asks", "W_K^T W_Q, built"),
-        field("learned.gives", "P W_V, learnt"),
-        field("construction.gives", "P W_V, built"),
+        field("learned.asks", "KQ learnt"),
+        field("construction.asks", "KQ built"),
+        field("learned.gives", "PV learnt"),
+        field("construction.gives", "PV built"),
     ];
     Fields { fields, value: "weight over the largest", ..Fields::default() }
 }

@@ -79,7 +79,7 @@ pub(super) struct Surface {
 const LITTLE: f64 = 1e-4;
 
 /// Points of a ring.
-const RING: usize = 64;
+const RING: usize = 160;
 
 impl Surface {
     pub(super) fn of(it: &Examples) -> Self {

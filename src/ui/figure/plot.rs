@@ -125,6 +125,10 @@ impl Look<'_> {
         let circle = |at: (f32, f32)| Circle::new(at, dot, stroke.filled());
         let drawn = match series.form {
             Form::Line => frame.draw_series(LineSeries::new(points, stroke))?,
+            Form::Contour => {
+                let thin = ink(self.style.hue(series.hue)).mix(0.6).stroke_width(self.pixels(1.0).max(1));
+                frame.draw_series(LineSeries::new(points, thin))?
+            }
             Form::Dashed => frame.draw_series(DashedLineSeries::new(points, dash, dash, stroke))?,
             Form::Dots => frame.draw_series(points.into_iter().map(circle))?,
             Form::Area => {
