@@ -222,7 +222,7 @@ impl Exhibit for GaussianMasks {
                 self.mixtures[h][k] = [height * 0.5_f32.exp(), sigma.max(0.01)];
             }
             Touch::Clicked(h) if panel == "heads" => {
-                scene.focus.lock(Spot { head: Some(h), ..Spot::default() })
+                scene.focus.lock(Spot { head: Some(h), ..Spot::default() });
             }
             _ => {}
         }

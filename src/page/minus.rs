@@ -39,7 +39,7 @@ impl Minus {
         let [short, full] = &self.words;
         panel.title = format!("{} − {short}", panel.title);
         panel.note = Some(format!("{short}: {full}"));
-        panel.about = "Blue is more here, red is more there.".to_owned();
+        "Blue is more here, red is more there.".clone_into(&mut panel.about);
         panel.picture = match panel.picture {
             Picture::Cells(cells) => {
                 let also = also(&cells.map).into();

@@ -2,7 +2,7 @@
 
 use super::{COMPONENTS, GaussianMasks, HEADS, Mixture, PATCH, PLACES, SIDE, parameters, patches};
 use crate::data::Picture;
-use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest};
+use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
 use crate::mechanisms::gaussian_mask::{masked, mixture};
@@ -106,7 +106,7 @@ fn neighbour(_zoo: &Zoo) -> Option<Graph> {
     let g = Graph::default();
     let mask = mask(&g, &[[[1.0, 1.0], [0.0, 1.0]]; HEADS]);
     let beside = mask.slice(-2, 0, 1).slice(-1, 1, 1);
-    largest(beside - (-0.5_f32).exp()).keep("error");
+    worst([beside - (-0.5_f32).exp()])?.keep("error");
     Some(g)
 }
 
@@ -121,6 +121,6 @@ fn sign(_zoo: &Zoo) -> Option<Graph> {
     let g = Graph::default();
     let mixtures = GaussianMasks::default().mixtures;
     let turned = mixtures.map(|it| it.map(|[alpha, sigma]| [alpha, -sigma]));
-    largest(mask(&g, &mixtures) - mask(&g, &turned)).keep("error");
+    worst([mask(&g, &mixtures) - mask(&g, &turned)])?.keep("error");
     Some(g)
 }

@@ -1,7 +1,7 @@
 //! The claims of retention as measurements.
 
 use super::{HEADS, RetnetDecay, directions};
-use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
+use crate::exhibits::{Check, Exhibit, Inputs, Measure, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
 use crate::mechanisms::field::{Places, causal};
@@ -89,7 +89,7 @@ fn linear(_zoo: &Zoo) -> Option<Graph> {
     let retained = Retention { gamma, form: Form::Chunkwise(8) }.record(x, x, v, None).z;
     let mask = Places::line(POS).mask(&g, causal);
     let attention = Attention { multiply: Some(mask), ..Attention::linear(1.0) };
-    largest(retained - attention.record(x, x, v, untapped).z).keep("error");
+    worst([retained - attention.record(x, x, v, untapped).z])?.keep("error");
     Some(g)
 }
 
@@ -112,6 +112,6 @@ fn rows(_zoo: &Zoo) -> Option<Graph> {
         let gamma = gammas[at[0]];
         ((1.0 - gamma.powi(at[1] as i32 + 1)) / (1.0 - gamma)) as f32
     });
-    largest(sums - g.input(&series)).keep("error");
+    worst([sums - g.input(&series)])?.keep("error");
     Some(g)
 }
