@@ -63,7 +63,7 @@ pub enum Words {
     /// The same word everywhere: all scores are equal.
     #[default]
     Alike,
-    /// Every word again after [`REPEAT`] tokens.
+    /// Every word again after `REPEAT` tokens.
     Repeat,
     /// Queries and keys by chance.
     Chance,
