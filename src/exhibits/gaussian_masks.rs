@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::looking::Looking;
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened};
 use crate::data::{Picture, Random};
 use crate::focus::Spot;
 use crate::graph::{Graph, Var};
@@ -66,13 +66,10 @@ type Mixture = [[f32; 2]; COMPONENTS];
 #[serde(default)]
 pub struct GaussianMasks {
     /// `alpha` and `sigma` of every Gaussian of every head.
-    #[serde(skip_serializing_if = "are_usual")]
     pub mixtures: [Mixture; HEADS],
     /// How much scores differ, in tenths.
-    #[serde(skip_serializing_if = "is_usual_score")]
     pub sharp: u32,
     /// The picture with the map over it.
-    #[serde(skip_serializing_if = "is_default")]
     pub looking: Looking,
 }
 
@@ -83,15 +80,6 @@ const USUAL: [Mixture; HEADS] = [
     [[0.2, 2.0], [0.8, 10.0]],
 ];
 
-fn are_usual(mixtures: &[Mixture; HEADS]) -> bool {
-    *mixtures == USUAL
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_usual_score(sharp: &u32) -> bool {
-    *sharp == 25
-}
-
 impl Default for GaussianMasks {
     fn default() -> Self {
         Self { mixtures: USUAL, sharp: 25, looking: Looking::default() }
@@ -100,14 +88,7 @@ impl Default for GaussianMasks {
 
 /// Opens the exhibit.
 pub fn entry() -> Entry {
-    Entry {
-        card: &CARD,
-        open: |state| {
-            let state =
-                if state.is_null() { Ok(GaussianMasks::default()) } else { serde_json::from_value(state) };
-            Ok(Box::new(state?))
-        },
-    }
+    Entry { card: &CARD, open: opened::<GaussianMasks> }
 }
 
 /// The grid of patches.
@@ -241,6 +222,6 @@ impl Exhibit for GaussianMasks {
     }
 
     fn state(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or_default()
+        differing(self)
     }
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::live::Live;
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, opened};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::linear_attention::LinearAttention;
 use crate::models::{Kind, Zoo};
@@ -114,14 +114,7 @@ const MEASURES: &[&str] = &["loss", "cosine", "predictions", "models"];
 
 /// Opens the exhibit.
 pub fn entry() -> Entry {
-    Entry {
-        card: &CARD,
-        open: |state| {
-            let state =
-                if state.is_null() { Ok(IclDescent::default()) } else { serde_json::from_value(state) };
-            Ok(Box::new(state?))
-        },
-    }
+    Entry { card: &CARD, open: opened::<IclDescent> }
 }
 
 impl IclDescent {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::live::Live;
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, opened};
 use crate::graph::Graph;
 use crate::models::{Kind, Zoo};
 use crate::nn::Params;
@@ -99,13 +99,7 @@ const NEURONS: usize = 8;
 
 /// Opens the exhibit.
 pub fn entry() -> Entry {
-    Entry {
-        card: &CARD,
-        open: |state| {
-            let state = if state.is_null() { Ok(Learning::default()) } else { serde_json::from_value(state) };
-            Ok(Box::new(state?))
-        },
-    }
+    Entry { card: &CARD, open: opened::<Learning> }
 }
 
 impl Learning {

@@ -22,7 +22,7 @@ use self::path::Path;
 use self::words::Wall;
 use super::looking::{self, Looking};
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest, opened};
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
@@ -107,14 +107,7 @@ const GRID: usize = 28;
 
 /// Opens the exhibit.
 pub fn entry() -> Entry {
-    Entry {
-        card: &CARD,
-        open: |state| {
-            let state =
-                if state.is_null() { Ok(MethodWall::default()) } else { serde_json::from_value(state) };
-            Ok(Box::new(state?))
-        },
-    }
+    Entry { card: &CARD, open: opened::<MethodWall> }
 }
 
 /// What all methods say of a picture.

@@ -16,7 +16,7 @@ pub mod three_masks;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::data::Picture;
 use crate::focus::Focus;
@@ -262,6 +262,14 @@ pub struct Entry {
     pub card: &'static Card,
     /// Opens it with a saved state.
     pub open: fn(serde_json::Value) -> Result<Box<dyn Exhibit>, serde_json::Error>,
+}
+
+/// Opens an exhibit with a saved state, or as it begins where there is none.
+fn opened<T: Exhibit + Default + DeserializeOwned + 'static>(
+    state: serde_json::Value,
+) -> Result<Box<dyn Exhibit>, serde_json::Error> {
+    let state = if state.is_null() { T::default() } else { serde_json::from_value(state)? };
+    Ok(Box::new(state))
 }
 
 /// Every exhibit, in the order of the gallery.

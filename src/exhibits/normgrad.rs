@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::looking::Looking;
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest, opened};
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
@@ -124,13 +124,7 @@ const COMBINED: usize = 56;
 
 /// Opens the exhibit.
 pub fn entry() -> Entry {
-    Entry {
-        card: &CARD,
-        open: |state| {
-            let state = if state.is_null() { Ok(NormGrad::default()) } else { serde_json::from_value(state) };
-            Ok(Box::new(state?))
-        },
-    }
+    Entry { card: &CARD, open: opened::<NormGrad> }
 }
 
 impl NormGrad {

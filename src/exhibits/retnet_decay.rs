@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, largest, opened};
 use crate::data::Random;
 use crate::focus::Spot;
 use crate::graph::{Graph, Var};
@@ -57,35 +57,20 @@ const LONGEST: usize = 96;
 #[serde(default)]
 pub struct RetnetDecay {
     /// After how many tokens each head has half forgotten.
-    #[serde(skip_serializing_if = "are_usual")]
     pub half_lives: [f32; HEADS],
     /// Whether D is coloured in decades.
-    #[serde(skip_serializing_if = "is_default")]
     pub log: bool,
     /// Whether queries and keys are turned by their position.
-    #[serde(skip_serializing_if = "is_default")]
     pub rotate: bool,
     /// Tokens of a chunk.
-    #[serde(skip_serializing_if = "is_eight")]
     pub chunk: usize,
     /// After how many tokens the state is shown; all, if there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub read: Option<usize>,
     /// What chance begins with.
-    #[serde(skip_serializing_if = "is_default")]
     pub seed: u64,
 }
 
 const USUAL: [f32; HEADS] = [2.0, 5.0, 12.0, 30.0];
-
-fn are_usual(half_lives: &[f32; HEADS]) -> bool {
-    *half_lives == USUAL
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_eight(chunk: &usize) -> bool {
-    *chunk == 8
-}
 
 impl Default for RetnetDecay {
     fn default() -> Self {
@@ -95,14 +80,7 @@ impl Default for RetnetDecay {
 
 /// Opens the exhibit.
 pub fn entry() -> Entry {
-    Entry {
-        card: &CARD,
-        open: |state| {
-            let state =
-                if state.is_null() { Ok(RetnetDecay::default()) } else { serde_json::from_value(state) };
-            Ok(Box::new(state?))
-        },
-    }
+    Entry { card: &CARD, open: opened::<RetnetDecay> }
 }
 
 /// A direction for every character, `[head, pos, d_head]`: equal ones have the same, of length 1.
@@ -233,6 +211,6 @@ impl Exhibit for RetnetDecay {
     }
 
     fn state(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or_default()
+        differing(self)
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, largest};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, largest, opened};
 use crate::data::{Picture, Random};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
@@ -91,13 +91,7 @@ impl Default for RmtDecay {
 
 /// Opens the exhibit.
 pub fn entry() -> Entry {
-    Entry {
-        card: &CARD,
-        open: |state| {
-            let state = if state.is_null() { Ok(RmtDecay::default()) } else { serde_json::from_value(state) };
-            Ok(Box::new(state?))
-        },
-    }
+    Entry { card: &CARD, open: opened::<RmtDecay> }
 }
 
 impl RmtDecay {

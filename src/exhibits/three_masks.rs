@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, worst};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened, worst};
 use crate::data::Random;
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attended, Attention, untapped};
@@ -111,14 +111,7 @@ impl Default for ThreeMasks {
 
 /// Opens the exhibit.
 pub fn entry() -> Entry {
-    Entry {
-        card: &CARD,
-        open: |state| {
-            let state =
-                if state.is_null() { Ok(ThreeMasks::default()) } else { serde_json::from_value(state) };
-            Ok(Box::new(state?))
-        },
-    }
+    Entry { card: &CARD, open: opened::<ThreeMasks> }
 }
 
 /// The tokens in their line.
