@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { inspect, launch, open, picture, until } from "./browser.mjs";
+import { edit, inspect, launch, open, picture, until } from "./browser.mjs";
 import * as golden from "./golden.mjs";
 import { serve } from "./server.mjs";
 
@@ -26,8 +26,7 @@ async function session(t, ability, address = "/") {
 const settled = (it) => it.ready && it.live && !it.computing && it.model.status === "ready";
 
 async function type(page, text) {
-  await page.keyboard.press("/");
-  await page.waitForTimeout(200); // a frame of the software GPU
+  await edit(page);
   await page.keyboard.press("ControlOrMeta+A");
   await page.keyboard.type(text, { delay: 20 });
   return until(page, (it) => settled(it) && it.text === text, `the trace of “${text}”`, 120);

@@ -39,6 +39,13 @@ export async function open(browser, url) {
 
 export const state = (page) => page.evaluate(() => JSON.parse(window.vitrine.state()));
 
+/// Begins to edit the sentence. The field has the keyboard a frame after its key was pressed, which a busy machine's software
+/// GPU takes a while for; letters that come before are lost.
+export async function edit(page) {
+  await page.keyboard.press("/");
+  await page.waitForFunction(() => document.activeElement instanceof HTMLInputElement, null, { timeout: 60_000 });
+}
+
 /// Waits until `test` holds of the app's state, and returns that state; says the last one seen when it never does.
 export async function until(page, test, what, seconds = 60) {
   const end = Date.now() + 1000 * seconds;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { inspect, launch, open, picture, until } from "./browser.mjs";
+import { edit, inspect, launch, open, picture, until } from "./browser.mjs";
 import { serve } from "./server.mjs";
 
 let server;
@@ -27,8 +27,7 @@ async function session(t, ability, query = "") {
 }
 
 async function type(page) {
-  await page.keyboard.press("/");
-  await page.waitForTimeout(200); // a frame of the software GPU
+  await edit(page);
   await page.keyboard.press("ControlOrMeta+A");
   await page.keyboard.type(TEXT, { delay: 20 });
 }
