@@ -101,15 +101,3 @@ fn decode(bytes: &[u8]) -> image::ImageResult<Photo> {
 fn name(file: &DroppedFileHandle) -> String {
     file.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
-
-/// A loop to be compiled for several widths of vectors. A closure that is called once would not be inlined; this is.
-pub(super) struct Loop<F>(pub(super) F);
-
-impl<F: FnMut()> pulp::WithSimd for Loop<F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(mut self, _: S) {
-        (self.0)();
-    }
-}
