@@ -40,7 +40,7 @@ enum Command {
         /// The link, or its part from `#v1;` on
         link: String,
     },
-    /// List all exhibits: id, title, paper and year, separated by tabs
+    /// List all exhibits: id, title, paper, year and formula (TeX), separated by tabs
     List,
     /// Measure the claims of one exhibit, or of all; exit code 1 if one fails
     Check {
@@ -124,7 +124,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
 
 fn list() {
     for exhibits::Entry { card, .. } in exhibits::all() {
-        say(format!("{}\t{}\t{}\t{}", card.id, card.title, card.paper, card.year));
+        say(format!("{}\t{}\t{}\t{}\t{}", card.id, card.title, card.paper, card.year, card.formula));
     }
 }
 

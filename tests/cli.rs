@@ -51,7 +51,7 @@ fn list_names_every_exhibit() {
     for (line, entry) in lines.iter().zip(entries) {
         let card = entry.card;
         let columns: Vec<&str> = line.split('\t').collect();
-        assert_eq!(columns, [card.id, card.title, card.paper, &card.year.to_string()]);
+        assert_eq!(columns, [card.id, card.title, card.paper, &card.year.to_string(), card.formula]);
     }
 }
 
