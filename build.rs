@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/traces");
+    let folder = env::current_dir()?.join("assets/traces"); // Cargo runs this in the folder of its manifest
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut files = fs::read_dir(folder)?.map(|it| Ok(it?.path())).collect::<io::Result<Vec<_>>>()?;
     files.sort();

@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod new_exhibit;
 mod run;
 mod tiles;
 mod trace;
@@ -56,6 +57,11 @@ enum Command {
     Run(run::Options),
     /// Train a model by its recipe, and write its weights to a safetensors file
     Train(train::Options),
+    /// Begin an exhibit, in the folder of Vitrine's source: one that works, to be changed into yours
+    NewExhibit {
+        /// Its id: words in small letters, as in rank-collapse
+        id: String,
+    },
     /// Draw a permalink into a picture, without a window
     Shot {
         /// The link, or its part from `#v1;` on
@@ -112,6 +118,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
         Some(Command::Trace(options)) => trace::run(&options)?,
         Some(Command::Run(options)) => run::run(&options)?,
         Some(Command::Train(options)) => train::run(&options)?,
+        Some(Command::NewExhibit { id }) => new_exhibit::run(&id)?,
         Some(Command::Shot { link, out, size: (width, height) }) => {
             write(&out, &app::shot(&link, width, height)?)?;
         }
