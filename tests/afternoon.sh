@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 id=afternoon-trial file=src/exhibits/afternoon_trial.rs
 here=$PWD copy=$PWD/target/afternoon
-export CARGO_TARGET_DIR="$copy/target" CARGO_PROFILE_RELEASE_STRIP=true
+export CARGO_TARGET_DIR="$copy/target"
 
 rm -rf "$copy"
 mkdir -p "$copy/target"
@@ -19,7 +19,7 @@ ln -s "$here/models" "$here/data" "$here/.tools" "$copy/"
 # What others wrote is built once, for both; hard links are safe, as nothing but our own is built anew.
 [ ! -d target/debug ] || cp -al target/debug "$copy/target/"
 cd "$copy"
-cargo clean --quiet --package vitrine
+cargo clean --quiet --workspace
 git init -q
 git add -A
 git -c user.name=. -c user.email=. commit -qm 'as it stands'
@@ -35,20 +35,16 @@ timed() {
 	say "$words: $((seconds / 60)) min $((seconds % 60)) s"
 }
 
-# Bytes of the program, and of the page's part in wasm as a server compresses it (before wasm-opt, which makes both smaller).
+# Bytes of the program, and of the page's wasm as a server compresses it.
 release_bytes() {
-	cargo build --quiet --release
-	with_wasm cargo build --quiet --release --target wasm32-unknown-unknown
-	wasm=$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/vitrine.wasm
+	CARGO_PROFILE_RELEASE_STRIP=true cargo build --quiet --release
+	./run build >&2
 	wc -c <"$CARGO_TARGET_DIR/release/vitrine"
 	node -e 'const { readFileSync } = require("fs");
-		console.log(require("zlib").brotliCompressSync(readFileSync(process.argv[1])).length)' "$wasm"
+		console.log(require("zlib").brotliCompressSync(readFileSync(process.argv[1])).length)' dist/*_bg.wasm
 }
 
-if [ "${1-}" = bytes ]; then
-	need_wasm
-	before=$(release_bytes)
-fi
+if [ "${1-}" = bytes ]; then before=$(release_bytes); fi
 
 need_screen
 cargo build --quiet
@@ -58,7 +54,7 @@ timed "its first picture, snapshots and row in README" ./run update
 timed "its claims" vitrine check "$id"
 timed "every test that looks at all exhibits" cargo test --quiet --lib --test exhibits --test layout --test tidy --test ui --test cli --test app
 say "the exhibit has $(wc -l <$file) lines, its first picture $(wc -c <assets/traces/$id.safetensors) bytes,"
-say "its snapshots $(cat tests/snapshots/$id-* | wc -c) bytes; files added (??) or changed (M):"
+say "its snapshots $(cat tests/snapshots/$id-* | wc -c) bytes; what changed:"
 git add --intent-to-add -A
 git diff --stat --stat-width=100
 [ "$(git diff --name-only | grep -vc -e "$id" -e "$file")" = 2 ] || die "more than the list of exhibits and README changed"
