@@ -1,7 +1,7 @@
 //! The page of an exhibit: panels in rows and columns, described once and arranged for every size.
 //!
 //! A [`Panel`] says what it shows, how much room it needs and how important it is ([`Panel::rank`]). From this follow the
-//! picture at full, half and card size ([`arrange`]), and the tabs for what does not fit. [`Knobs`] are visited: one visitor
+//! picture at full, half and card size ([`arrange()`]), and the tabs for what does not fit. [`Knobs`] are visited: one visitor
 //! draws them, another lists them, another turns them.
 //!
 //! ```
