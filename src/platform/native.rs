@@ -32,21 +32,10 @@ pub fn reduced_motion() -> bool {
     false
 }
 
-/// The recorded trace of an exhibit.
+/// The recorded trace of an exhibit: every file of `assets/traces`, as `build.rs` lists them.
 pub fn embedded(id: &str) -> Option<&'static [u8]> {
-    Some(match id {
-        "attention" => include_bytes!("../../assets/traces/attention.safetensors"),
-        "icl-descent" => include_bytes!("../../assets/traces/icl-descent.safetensors"),
-        "learning" => include_bytes!("../../assets/traces/learning.safetensors"),
-        "gaussian-masks" => include_bytes!("../../assets/traces/gaussian-masks.safetensors"),
-        "retnet-decay" => include_bytes!("../../assets/traces/retnet-decay.safetensors"),
-        "method-wall" => include_bytes!("../../assets/traces/method-wall.safetensors"),
-        "next-character" => include_bytes!("../../assets/traces/next-character.safetensors"),
-        "normgrad" => include_bytes!("../../assets/traces/normgrad.safetensors"),
-        "rmt-decay" => include_bytes!("../../assets/traces/rmt-decay.safetensors"),
-        "three-masks" => include_bytes!("../../assets/traces/three-masks.safetensors"),
-        _ => return None,
-    })
+    const TRACES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/traces.rs"));
+    Some(TRACES.iter().find(|(name, _)| *name == id)?.1)
 }
 
 /// Tells the page of an event.
