@@ -22,7 +22,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use vitrine::engine::{Device, cpu::Cpu, gpu::Gpu};
 use vitrine::models::{AnyModel, Bert, Status, Zoo};
 use vitrine::platform::block_on;
-use vitrine::{app, exhibits};
+use vitrine::{entry, exhibits};
 
 /// Transformers under glass: run small transformers and see what they compute.
 ///
@@ -111,8 +111,8 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(command: Option<Command>) -> Result<ExitCode, String> {
     match command {
-        None => app::run_native(None).map_err(|it| it.clone())?,
-        Some(Command::Open { link }) => app::run_native(Some(link)).map_err(|it| it.clone())?,
+        None => entry::run_native(None).map_err(|it| it.clone())?,
+        Some(Command::Open { link }) => entry::run_native(Some(link)).map_err(|it| it.clone())?,
         Some(Command::List) => list(),
         Some(Command::Check { exhibit, device }) => return check::run(exhibit.as_deref(), device),
         Some(Command::Trace(options)) => trace::run(&options)?,
@@ -120,7 +120,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
         Some(Command::Train(options)) => train::run(&options)?,
         Some(Command::NewExhibit { id }) => new_exhibit::run(&id)?,
         Some(Command::Shot { link, out, size: (width, height) }) => {
-            write(&out, &app::shot(&link, width, height)?)?;
+            write(&out, &entry::shot(&link, width, height)?)?;
         }
         Some(Command::Bench { train: true, runs, .. }) => bench::train(runs)?,
         Some(Command::Bench { normgrad: true, runs, .. }) => bench::normgrad(runs)?,

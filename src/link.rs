@@ -9,8 +9,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::data::Picture;
-use crate::exhibits::Inputs;
+use crate::data::{Inputs, Picture};
 use crate::focus::Spot;
 
 /// The state as it can be shared, restored and undone. A default state is what one sees first.

@@ -29,12 +29,14 @@ mod draw;
 mod knobs;
 mod minus;
 mod picture;
+mod scene;
 mod show;
 
 pub use arrange::{Arranged, arrange};
 pub use knobs::{Knob, Knobs};
 pub use minus::Minus;
 pub use picture::{Cells, Field, Fields, Heads, Label, Map, Picture, Touch};
+pub use scene::Scene;
 pub use show::{View, show};
 
 /// Panels in rows and columns.

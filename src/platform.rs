@@ -1,20 +1,16 @@
-//! Where browser and desktop differ: the only file, besides `main`, that asks what it is compiled for.
+//! Where browser and desktop differ: the only file, besides `entry` and `main`, that asks what it is compiled for.
 
 use std::future::Future;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub mod desktop;
-#[cfg(not(target_arch = "wasm32"))]
 mod native;
-#[cfg(target_arch = "wasm32")]
-pub mod page;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use self::{desktop as entry, native::*};
+pub use self::native::*;
 #[cfg(target_arch = "wasm32")]
-pub use self::{page as entry, web::*};
+pub use self::web::*;
 
 /// The processor, for the badge.
 pub fn cpu_name() -> String {

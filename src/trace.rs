@@ -1,14 +1,16 @@
 //! What a run gave back: named tensors that never change.
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::engine::{EngineError, Weights, gpu::DeviceTensor};
 use crate::tensor::{Tensor, size};
+use crate::weights::Weights;
 
 /// The kept tensors of one run, by tap name.
 #[derive(Default)]
@@ -48,8 +50,52 @@ pub struct Kept {
 pub enum Storage {
     /// In host memory.
     Host(Arc<[f32]>),
-    /// In a GPU buffer, row-major.
-    Device(DeviceTensor),
+    /// In a buffer of the device that computed them, row-major.
+    Device(Arc<dyn OnDevice>),
+}
+
+/// Elements that a device holds: what can be asked of them wherever they lie. Who knows the device finds its own type again.
+pub trait OnDevice: Any + Send + Sync {
+    /// Elements `range` if they are at hand. The first call asks for them, a call in a later frame finds them; nothing waits.
+    fn window(&self, range: Range<usize>) -> Option<Arc<[f32]>>;
+
+    /// All elements, waited for.
+    fn read(&self) -> Reading<'_>;
+}
+
+/// Elements on their way to the host.
+pub type Reading<'a> = Pin<Box<dyn Future<Output = Result<Vec<f32>, EngineError>> + Send + 'a>>;
+
+/// Why a run gave no trace.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A newer request took its place, or somebody pressed cancel.
+    #[error("cancelled")]
+    Cancelled,
+    /// No adapter, or none that can compute.
+    #[error("no GPU that can compute was found: {0}")]
+    NoGpu(String),
+    /// The driver refused a shader or a buffer: nothing was computed.
+    #[error("the GPU refused {what}: {reason}")]
+    Refused {
+        /// Which kernel or buffer.
+        what: String,
+        /// The driver's words.
+        reason: String,
+    },
+    /// The device went away.
+    #[error("the GPU was lost: {0}")]
+    Lost(String),
+    /// A tensor does not fit.
+    #[error("{what} needs {needed} MB in one buffer; this GPU allows {allowed} MB")]
+    TooLarge {
+        /// Which tensor.
+        what: String,
+        /// Megabytes needed.
+        needed: usize,
+        /// Megabytes allowed.
+        allowed: usize,
+    },
 }
 
 impl Kept {
@@ -84,7 +130,7 @@ impl Kept {
     pub async fn on_host(&self) -> Result<Arc<[f32]>, EngineError> {
         match &self.storage {
             Storage::Host(data) => Ok(Arc::clone(data)),
-            Storage::Device(tensor) => Ok(tensor.read(0..size(&self.shape)).await?.into()),
+            Storage::Device(tensor) => Ok(tensor.read().await?.into()),
         }
     }
 }

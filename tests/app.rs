@@ -11,14 +11,16 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use serde_json::{Value, json};
 use vitrine::app::{App, Compute, Open, Report, Setup, Wishes};
+use vitrine::data::Inputs;
 use vitrine::engine::{Device, EngineError, cpu::Cpu};
-use vitrine::exhibits::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene};
+use vitrine::exhibits::{Check, Entry, Exhibit, Measure};
 use vitrine::graph::Graph;
 use vitrine::link::Theme;
 use vitrine::models::Zoo;
-use vitrine::page::{Knobs, Page, Room, panel};
+use vitrine::page::{Knobs, Page, Room, Scene, panel};
 use vitrine::tensor::Tensor;
 use vitrine::trace::Trace;
+use vitrine::ui::Card;
 
 static CARD: Card = Card {
     id: "attention",

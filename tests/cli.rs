@@ -10,8 +10,8 @@ use std::process::{Command, Output};
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use vitrine::data::Inputs;
 use vitrine::engine::{Cancel, cpu::Cpu};
-use vitrine::exhibits::Inputs;
 use vitrine::models::Zoo;
 use vitrine::platform::block_on;
 
@@ -190,7 +190,7 @@ fn run_gives_the_same_on_every_device_and_from_every_precision() {
 #[test]
 fn run_lists_what_there_is() {
     let whole = out(&vitrine(&["run", "--list"]));
-    for it in vitrine::mechanisms::all() {
+    for it in vitrine::registry::all() {
         assert!(whole.contains(&format!("{it}\n")), "{} in {whole}", it.id);
         assert_eq!(out(&vitrine(&["run", it.id, "--list"])), format!("{it}\n"));
     }

@@ -223,7 +223,7 @@ fn a_trace_stays_as_it_was_given() {
 #[test]
 fn products_with_weights_of_any_size() {
     for (m, k, n) in [(1, 1, 1), (3, 5, 2), (129, 64, 33), (33, 64, 129), (2, 700, 300)] {
-        let file = vitrine::engine::Weights::from_tensors(&[("w".to_owned(), random(&[n, k], 3))].into());
+        let file = vitrine::weights::Weights::from_tensors(&[("w".to_owned(), random(&[n, k], 3))].into());
         let g = Graph::default();
         let w = g.weight(&std::sync::Arc::new(file), "w");
         let x = g.input(&random(&[m, k], 4));

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use vitrine::data::Picture;
+use vitrine::data::{Inputs, Picture};
 use vitrine::engine::{Cancel, cpu::Cpu, gpu::Gpu};
-use vitrine::exhibits::{Exhibit, Inputs, Measure, Scene, all};
+use vitrine::exhibits::{Exhibit, Measure, all, show};
 use vitrine::focus::Focus;
 use vitrine::models::Zoo;
-use vitrine::page::{self, Knobs, View};
+use vitrine::page::{Knobs, Scene, View};
 use vitrine::platform::block_on;
 use vitrine::trace::Trace;
 use vitrine::ui::{Body, Style, install_fonts, install_heatmaps};
@@ -117,7 +117,7 @@ fn page_of(
         let (inputs, pick) = (&mut inputs, &mut false);
         let mut scene = Scene { trace: &trace, focus: &mut focus, style: &style, inputs, zoo: &zoo, pick };
         let mut view = View { alone, ..View::default() };
-        assert!(page::show(exhibit.as_mut(), ui, &mut scene, rect, &mut view));
+        assert!(show(exhibit.as_mut(), ui, &mut scene, rect, &mut view));
     });
     harness.run_steps(3);
     harness
@@ -200,7 +200,7 @@ fn panels(
             let (inputs, pick) = (&mut *inputs, &mut false);
             let mut scene = Scene { trace, focus: &mut *focus, style, inputs, zoo, pick };
             let rect = ui.max_rect();
-            shown = page::show(exhibit, ui, &mut scene, rect, &mut view);
+            shown = show(exhibit, ui, &mut scene, rect, &mut view);
         });
         harness.run_steps(2);
     }

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use golden::{checkpoint, close, cpu, gpu, part, run};
 use serde_json::Value;
 use vitrine::data::{Tokenizer, text::Vocabulary};
-use vitrine::engine::{Device, Weights};
+use vitrine::engine::Device;
 use vitrine::graph::{Edit, Graph, How};
 use vitrine::models::gpt::{self, Config};
 use vitrine::models::{AnyConfig, AnyModel, Gpt, LoadError};
 use vitrine::nn::{Activation, Params};
 use vitrine::tensor::Tensor;
+use vitrine::weights::Weights;
 
 /// A few f32 products of some dozen terms.
 const F32: f32 = 1e-5;

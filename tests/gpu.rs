@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pair::{Pair, SUM, numbers, recorded, values};
-use vitrine::engine::{Cancel, EngineError, Weights, gpu::Gpu};
+use vitrine::engine::{Cancel, EngineError, gpu::Gpu};
 use vitrine::platform::block_on;
 use vitrine::tensor::Tensor;
 use vitrine::trace::Trace;
+use vitrine::weights::Weights;
 
 #[test]
 fn a_structure_compiles_once_and_follows_its_inputs() {

@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use vitrine::data::Tokenizer;
 use vitrine::engine::plan::{Kernel, Plan};
-use vitrine::engine::{Cancel, Device, Weights, cpu::Cpu, gpu::Gpu};
+use vitrine::engine::{Cancel, Device, cpu::Cpu, gpu::Gpu};
 use vitrine::graph::{Def, Edit, Graph, How, Op, Recording, Var};
 use vitrine::models::{Bert, bert};
 use vitrine::platform::block_on;
 use vitrine::tensor::{Tensor, size};
+use vitrine::weights::Weights;
 
 /// Half the distance of a central difference. In f64 its error is about `h^2` times the third derivative, 1e-11 here, and
 /// about 1e-16 / h, 1e-10, from rounding; both are far below the tolerance.

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::{Value, json};
-use vitrine::engine::{Cancel, Weights, cpu::Cpu};
+use vitrine::engine::{Cancel, cpu::Cpu};
 use vitrine::graph::Graph;
 use vitrine::models::Bert;
 use vitrine::platform::block_on;
 use vitrine::tensor::Tensor;
+use vitrine::weights::Weights;
 
 /// Loads the three files, in the order in which `tiny::files` gives them.
 fn load(files: Vec<(String, Vec<u8>)>) -> Result<Bert, String> {

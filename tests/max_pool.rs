@@ -9,7 +9,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use vitrine::data::Random;
-use vitrine::engine::{Cancel, Device, Weights, cpu::Cpu, gpu::Gpu};
+use vitrine::engine::{Cancel, Device, cpu::Cpu, gpu::Gpu};
 use vitrine::graph::{Graph, Recording, Var};
 use vitrine::models::{AnyConfig, Vision};
 use vitrine::nn::{Params, max_pool, relu};
@@ -17,6 +17,7 @@ use vitrine::platform::block_on;
 use vitrine::saliency::method::Method;
 use vitrine::saliency::probe::{Wanted, probe};
 use vitrine::tensor::Tensor;
+use vitrine::weights::Weights;
 
 fn cpu() -> Device {
     Device::Cpu(Cpu::new())

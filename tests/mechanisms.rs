@@ -15,7 +15,8 @@ use vitrine::data::Random;
 use vitrine::engine::Device;
 use vitrine::graph::Graph;
 use vitrine::mechanisms::attention::{Attention, untapped};
-use vitrine::mechanisms::{Fault, Kind, Mechanism, Port, Presence, Unset, all, find};
+use vitrine::mechanisms::{Fault, Kind, Mechanism, Port, Presence, Unset};
+use vitrine::registry::{all, find};
 use vitrine::tensor::{Tensor, size};
 
 type Tensors = BTreeMap<String, Tensor>;

@@ -69,7 +69,7 @@ fn transformer(pool: vit::Pool) -> Vit {
         let drawn = random(&it.shape, 7, 1e6);
         (name.to_owned(), if name == "head.weight" { drawn } else { it })
     });
-    let weights = vitrine::engine::Weights::from_tensors(&tensors.collect());
+    let weights = vitrine::weights::Weights::from_tensors(&tensors.collect());
     Vit::new(config, &weights).unwrap()
 }
 

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use safetensors::SafeTensors;
-use vitrine::engine::{Cancel, Device, Weights, cpu::Cpu, gpu::Gpu};
+use vitrine::engine::{Cancel, Device, cpu::Cpu, gpu::Gpu};
 use vitrine::graph::{Edit, Graph, How};
 use vitrine::models::Bert;
 use vitrine::platform::block_on;
 use vitrine::tensor::Tensor;
+use vitrine::weights::Weights;
 
 const GOLDEN: &[u8] = include_bytes!("golden/minilm.safetensors");
 

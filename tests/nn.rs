@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use vitrine::data::Random;
-use vitrine::engine::{Cancel, Device, Weights, cpu::Cpu, gpu::Gpu};
+use vitrine::engine::{Cancel, Device, cpu::Cpu, gpu::Gpu};
 use vitrine::graph::{Graph, Var};
 use vitrine::mechanisms::field::{self, Places};
 use vitrine::nn::{self, Activation, Block, Params, init};
 use vitrine::platform::block_on;
 use vitrine::tensor::{Tensor, size};
+use vitrine::weights::Weights;
 
 fn run(device: &mut Device, g: Graph) -> BTreeMap<String, Tensor> {
     let trace = block_on(device.run(&g.finish(), &Cancel::default())).unwrap();

@@ -12,6 +12,7 @@ use vitrine::data::Random;
 use vitrine::graph::{Graph, Var};
 use vitrine::mechanisms::linear_attention::{LinearAttention, Step, asked, examples, prediction, run};
 use vitrine::mechanisms::{self, solve};
+use vitrine::registry;
 use vitrine::regression::{
     Component, Examples, Inputs, Posterior, Prior, Prompt, Tasks, descent, descent_plus_plus, floor,
     gaussian, least_squares, mixture, nearest, one_pass, one_step, ridge,
@@ -117,7 +118,7 @@ fn called(id: &str, it: &Prompt, settings: &[(&str, &str)]) -> Vec<f32> {
     let query = Tensor::from_fn(&[1, d], |at| it.query[at[1]] as f32);
     let tensors = [("x", x), ("y", y), ("query", query)].map(|(name, it)| (name.to_owned(), it)).into();
     let g = Graph::default();
-    mechanisms::find(id).unwrap().call(&g, &tensors, settings).unwrap();
+    registry::find(id).unwrap().call(&g, &tensors, settings).unwrap();
     golden::run(&mut golden::cpu(), g)["prediction"].data.to_vec()
 }
 

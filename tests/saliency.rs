@@ -215,7 +215,7 @@ fn contributions_add_up_to_the_gradient_of_an_inserted_layer() {
     assert!(by_scale.max_abs_diff(&of_scale) < 1e-5);
 }
 
-fn network() -> (cnn::Config, std::sync::Arc<vitrine::engine::Weights>) {
+fn network() -> (cnn::Config, std::sync::Arc<vitrine::weights::Weights>) {
     let classes = ["one", "other", "third"].map(str::to_owned).to_vec();
     let config = cnn::Config {
         image: 8,

@@ -1,7 +1,8 @@
-//! The rules of the house, checked: layers are absences, files are small, every exhibit is registered and cited.
+//! The rules of the house, checked: every module names what is below it, files are small, every exhibit is registered and cited.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -55,31 +56,135 @@ fn code_goes_on_behind_its_tests() {
     );
 }
 
-#[track_caller]
-fn absent(folders: &[&str], word: &str, but: &[&str]) {
-    for folder in folders {
-        for (path, text) in files(folder, &["rs"]) {
-            let excused = but.iter().any(|it| path.ends_with(it));
-            assert!(excused || !code(&text).contains(word), "{} says {word:?}", path.display());
+/// A layer: areas that do not know each other.
+type Layer = Vec<String>;
+
+/// The layers that the block `layers` of ARCHITECTURE.md lists, the lowest first.
+fn layers(text: &str) -> Vec<Layer> {
+    let block = text.split("```layers\n").nth(1).and_then(|it| it.split("```").next()).unwrap();
+    block.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+}
+
+/// The areas of the crate that `code` names, in a file that lies `depth` modules deep: in `crate::area::..`, in `super::..` as
+/// far as that leads to the root, in groups of them.
+fn named(code: &str, depth: usize) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (root, up) in [("crate::", 0), ("vitrine::", 0), ("super::", depth - 1)] {
+        for (at, _) in code.match_indices(root) {
+            let within = code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            if !within {
+                follow(&code[at + root.len()..], up, &mut found);
+            }
         }
+    }
+    found
+}
+
+/// Notes where the beginning of `code`, a path or a group of paths, leads from `up` modules below the root.
+fn follow(code: &str, up: usize, found: &mut BTreeSet<String>) {
+    let code = code.trim_start();
+    if let Some(group) = code.strip_prefix('{') {
+        let (mut depth, mut starts) = (0, true);
+        for (at, c) in group.char_indices() {
+            if starts && !c.is_whitespace() {
+                follow(&group[at..], up, found);
+            }
+            starts = depth == 0 && (c == ',' || starts && c.is_whitespace());
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                _ => {}
+            }
+        }
+    } else if up > 0 {
+        if let Some(rest) = code.strip_prefix("super::") {
+            follow(rest, up - 1, found);
+        }
+    } else {
+        let name: String = code.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        found.extend(Some(name).filter(|it| !it.is_empty()));
+    }
+}
+
+/// What is wrong with the names in `text`, the file of the module at `path`.
+fn misplaced(path: &[&str], text: &str, layers: &[Layer]) -> Vec<String> {
+    let height = |area: &str| layers.iter().position(|it| it.iter().any(|it| it == area));
+    let Some(own) = height(path[0]) else { return vec![format!("{} is in no layer", path[0])] };
+    let at = path.join("::");
+    let fault = |area: String| match height(&area) {
+        _ if area == path[0] => None,
+        Some(it) if it < own => None,
+        Some(_) => Some(format!("{at} names {area}, which is not below it")),
+        None => Some(format!("{at} names {area}, which is in no layer")),
+    };
+    named(&code(text), path.len()).into_iter().filter_map(fault).collect()
+}
+
+#[test]
+fn what_is_above_is_found_however_it_is_named() {
+    let layers = layers("# Words\n```layers\nlow\nleft right\nhigh\n```\nMore words\n```\nno layer\n```\n");
+    let faults = |path: &[&str], text: &str| misplaced(path, text, &layers);
+    assert!(faults(&["high"], "use crate::{left::A, low, right::{B, high}};").is_empty(), "all is below");
+    assert!(faults(&["left", "a"], "use super::b;\nuse crate::left::c;\nfn f() { low::g() }").is_empty());
+    let above = ["left::a names high, which is not below it"];
+    for text in [
+        "use crate::high::A;",
+        "pub use crate::{low::{A, B}, high};",
+        "fn f() { crate::high::g() }",
+        "use super::super::high::A;",
+        "use super::{b, super::{low, high::A}};",
+        "use vitrine::{\n    low,\n    high::{A},\n};",
+        "#[cfg(test)]\nmod tests {\n    use crate::right;\n}\nuse crate::high;",
+    ] {
+        assert_eq!(faults(&["left", "a"], text), above, "{text}");
+    }
+    assert_eq!(faults(&["left"], "use super::right;"), ["left names right, which is not below it"]);
+    assert_eq!(faults(&["low"], "use crate::new;"), ["low names new, which is in no layer"]);
+    assert_eq!(faults(&["new"], ""), ["new is in no layer"]);
+    assert!(faults(&["low"], "// use crate::high;\n#[cfg(test)]\nuse crate::high;\n").is_empty());
+}
+
+#[test]
+fn every_module_names_only_what_is_below_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let layers = layers(&fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap());
+    let (mut faults, mut areas) = (vec![], BTreeSet::new());
+    for (path, text) in files("src", &["rs"]) {
+        let module = path.strip_prefix(root.join("src")).unwrap().with_extension("");
+        let mut module: Vec<&str> = module.iter().map(|it| it.to_str().unwrap()).collect();
+        let foreign =
+            path.ancestors().skip(1).take(module.len() - 1).any(|it| it.join("Cargo.toml").exists());
+        if foreign || module == ["lib"] {
+            continue;
+        }
+        if module.last() == Some(&"mod") {
+            module.pop();
+        }
+        areas.insert(module[0].to_owned());
+        faults.extend(misplaced(&module, &text, &layers));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let listed = layers.concat();
+    assert_eq!(listed.len(), areas.len(), "{listed:?} are layers, {areas:?} modules");
+}
+
+/// Nothing but what lies at `places` in `src` says `word`.
+#[track_caller]
+fn only(places: &[&str], word: &str) {
+    for (path, text) in files("src", &["rs"]) {
+        let at = path.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
+        let excused = places.iter().any(|it| at.starts_with(it));
+        assert!(excused || !code(&text).contains(word), "{} says {word:?}", at.display());
     }
 }
 
 #[test]
-fn layers_are_absences() {
-    absent(&["src/graph", "src/engine", "src/mechanisms", "src/models", "src/saliency"], "egui", &[]);
-    absent(&["src/exhibits", "src/mechanisms", "src/models", "src/graph", "src/saliency"], "wgpu", &[]);
-    absent(
-        &["src/exhibits", "src/ui", "src/mechanisms", "src/models", "src/graph", "src/saliency"],
-        "crate::app",
-        &[],
-    );
-    absent(&["src/graph", "src/engine", "src/mechanisms", "src/models"], "crate::exhibits", &[]);
-    absent(&["src/mechanisms"], "crate::models", &[]);
-    absent(&["src/mechanisms"], "crate::nn", &[]);
-    absent(&["src/mechanisms"], "crate::saliency", &["src/mechanisms/saliency.rs"]);
-    absent(&["src"], "target_arch", &["src/platform.rs", "src/main.rs", "cpu/loops/spread.rs"]);
-    absent(&["src"], "PollType::Wait", &["src/platform.rs"]);
+fn what_is_outside_of_the_crate_has_its_place() {
+    only(&["ui", "page.rs", "page", "exhibits", "app", "entry", "platform"], "egui");
+    only(&["engine/gpu", "ui/heatmap", "entry", "platform.rs"], "wgpu");
+    only(&["platform.rs", "entry.rs", "main.rs", "engine/cpu/loops/spread.rs"], "target_arch");
+    only(&["platform.rs"], "PollType::Wait");
 }
 
 #[test]
@@ -140,7 +245,7 @@ fn the_readme_lists_every_exhibit() {
     let readme = fs::read_to_string(path).unwrap();
     let (before, rest) = readme.split_once(HEAD).expect("README has the table");
     let (table, after) = rest.split_at(rest.find("\n\n").unwrap());
-    let row = |card: &vitrine::exhibits::Card| {
+    let row = |card: &vitrine::ui::Card| {
         let known = table.lines().find(|it| it.starts_with(&format!("| `{}` |", card.id)));
         known.map_or_else(|| row(card), str::to_owned)
     };
@@ -154,7 +259,7 @@ fn the_readme_lists_every_exhibit() {
 }
 
 /// A row made of a card. A bar would end the cell.
-fn row(card: &vitrine::exhibits::Card) -> String {
+fn row(card: &vitrine::ui::Card) -> String {
     let (claim, formula) = (card.claim.replace('|', "\\|"), card.formula.replace('|', "\\vert "));
     let file = format!("src/exhibits/{}.rs", card.id.replace('-', "_"));
     format!("| `{}` | {claim} | $`{formula}`$ | {} {} | [{file}]({file}) |", card.id, card.paper, card.year)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use safetensors::SafeTensors;
-use vitrine::engine::{Cancel, Device, Weights, cpu::Cpu, gpu::Gpu};
+use vitrine::engine::{Cancel, Device, cpu::Cpu, gpu::Gpu};
 use vitrine::graph::Graph;
 use vitrine::models::vit::Pool;
 use vitrine::nn::optim::{AdamW, Rule, Schedule, clip_by_global_norm};
@@ -20,6 +20,7 @@ use vitrine::train::images::Images;
 use vitrine::train::shakespeare::Shakespeare;
 use vitrine::train::spirals::{self, Spirals};
 use vitrine::train::{CheckpointError, Provenance, Recipe, Trainer};
+use vitrine::weights::Weights;
 
 fn cpu() -> Device {
     Device::Cpu(Cpu::new())

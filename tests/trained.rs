@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vitrine::data::{Collage, collage, fashion};
-use vitrine::engine::{Cancel, Weights, cpu::Cpu};
+use vitrine::engine::{Cancel, cpu::Cpu};
 use vitrine::graph::{Graph, Var};
 use vitrine::models::{AnyConfig, AnyModel};
 use vitrine::nn::Params;
 use vitrine::platform::block_on;
+use vitrine::weights::Weights;
 
 /// The share of the first 2000 test pictures that a model told apart must not be further from its published figure on all
 /// 10,000 than chance allows: three standard errors of a share of 0.9 in 2000 are 0.02.

@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use golden::{checkpoint, close, cpu, gpu, part, run};
 use vitrine::data::Random;
-use vitrine::engine::{Device, Weights, plan::Plan};
+use vitrine::engine::{Device, plan::Plan};
 use vitrine::graph::{Edit, Graph, How};
 use vitrine::models::efficientnet::{self, EfficientNet};
 use vitrine::models::vit::{self, Pool};
 use vitrine::models::{AnyConfig, AnyModel, Cnn, Kind, Pixels, Vit, Zoo, cnn};
 use vitrine::nn::{Activation, init};
 use vitrine::tensor::Tensor;
+use vitrine::weights::Weights;
 
 /// A few f32 products of some dozen terms.
 const F32: f32 = 1e-5;

@@ -12,11 +12,11 @@ use super::model::{Weights, weights};
 use super::{App, News, bar};
 use crate::data::Picture;
 use crate::engine::EngineError;
-use crate::exhibits::Scene;
 use crate::focus::{Focus, Spot};
 use crate::lab;
 use crate::link::{self, Layout, State, Tabs, Tile};
 use crate::models::{Kind, Status};
+use crate::page::Scene;
 use crate::platform;
 
 impl App {

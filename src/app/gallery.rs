@@ -8,10 +8,11 @@ use egui::{Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui, UiBuilder, Widge
 use super::action::{Action, Compute};
 use super::checks::{Checks, Of};
 use super::tile::quiet;
-use crate::exhibits::{Entry, Exhibit, Inputs, Scene};
+use crate::data::Inputs;
+use crate::exhibits::{self, Entry, Exhibit};
 use crate::focus::Focus;
 use crate::models::Zoo;
-use crate::page;
+use crate::page::{Scene, View};
 use crate::trace::Trace;
 use crate::ui::Style;
 
@@ -152,8 +153,8 @@ impl Open {
         };
         let mut ui = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(("picture", i)));
         ui.shrink_clip_rect(rect.expand(2.0));
-        let mut view = page::View { alone: true, ..page::View::default() };
-        page::show(self.exhibit.as_mut(), &mut ui, &mut scene, rect, &mut view);
+        let mut view = View { alone: true, ..View::default() };
+        exhibits::show(self.exhibit.as_mut(), &mut ui, &mut scene, rect, &mut view);
     }
 
     fn words(&self, ui: &mut Ui, hall: &Hall<'_>, rect: Rect, i: usize) {

@@ -39,15 +39,14 @@ use self::notice::Notices;
 pub use self::report::{ModelReport, Report};
 pub use self::stage::Seen;
 use self::stage::{Pane, Stage};
-use crate::data::Photo;
+use crate::data::{Inputs, Photo};
 use crate::engine::{Device, EngineError};
-use crate::exhibits::{Entry, Inputs};
+use crate::exhibits::Entry;
 use crate::focus::Focus;
 use crate::lab::{self, Lab};
 use crate::link::{self, State, Theme};
 use crate::models::{Status, Zoo};
 use crate::platform;
-pub use crate::platform::entry::*;
 use crate::ui::{Style, install_fonts};
 
 /// Opens a device, on the thread that will own it.

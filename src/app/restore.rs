@@ -6,7 +6,8 @@ use egui_tiles::{TileId, Tree};
 
 use super::stage::Pane;
 use super::{App, layout};
-use crate::exhibits::{Exhibit, Inputs};
+use crate::data::Inputs;
+use crate::exhibits::Exhibit;
 use crate::focus::Focus;
 use crate::link::{Layout, State, Tile};
 

@@ -9,12 +9,13 @@ use serde_json::Value;
 use super::action::{Action, Compute, OnTile};
 use super::checks::Checks;
 use super::tile;
-use crate::exhibits::{Exhibit, Inputs, Scene};
+use crate::data::Inputs;
+use crate::exhibits::Exhibit;
 use crate::focus::Focus;
 use crate::lab::Lab;
 use crate::link::{self, Tile};
 use crate::models::Zoo;
-use crate::page::View;
+use crate::page::{Scene, View};
 use crate::trace::Trace;
 use crate::ui::{Size, Style};
 

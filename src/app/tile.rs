@@ -8,9 +8,9 @@ use super::icon::{Icon, icon_button};
 use super::layout::Place;
 use super::stage::{Pane, Stage, ground};
 use super::states::{self, Condition};
-use crate::exhibits::Scene;
+use crate::exhibits;
 use crate::link::Minus;
-use crate::page::{self, Knobs};
+use crate::page::{Knobs, Scene};
 use crate::ui::{Size, card};
 
 /// Draws a tile; whether somebody began to drag it by its title.
@@ -198,7 +198,7 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
     let mut pick = false;
     let mut scene = stage.scene(&trace, &mut pick);
     pane.view.alone = size == Size::Card;
-    let shown = page::show(pane.exhibit.as_mut(), ui, &mut scene, rect, &mut pane.view);
+    let shown = exhibits::show(pane.exhibit.as_mut(), ui, &mut scene, rect, &mut pane.view);
     condition.veil(stage, ui, rect, pane);
     if !shown {
         states::missing(ui, style, rect, condition.computes());

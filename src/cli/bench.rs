@@ -6,9 +6,10 @@ mod vit;
 use serde_json::{Value, json};
 use vitrine::bench::{Run, time};
 use vitrine::engine::Device;
+use vitrine::entry::frame_times;
 use vitrine::link::{self, State};
 use vitrine::models::{Bert, Zoo};
-use vitrine::platform::{block_on, entry::frame_times};
+use vitrine::platform::block_on;
 
 use super::{Choice, device, load_bert, say};
 

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use vitrine::engine::Cancel;
 use vitrine::engine::plan::Plan;
-use vitrine::engine::{Cancel, Weights};
 use vitrine::graph::{Graph, Recording};
-use vitrine::mechanisms::{self, Mechanism};
+use vitrine::mechanisms::{Mechanism, fits};
 use vitrine::platform::block_on;
+use vitrine::registry;
 use vitrine::tensor::Tensor;
+use vitrine::weights::Weights;
 
 use super::trace::to_safetensors;
 use super::{Choice, device, say, write};
@@ -38,7 +40,7 @@ pub(super) struct Options {
 
 /// Runs the mechanism and writes the file, or lists.
 pub(super) fn run(options: &Options) -> Result<(), String> {
-    let mechanism = options.mechanism.as_deref().map(mechanisms::find).transpose();
+    let mechanism = options.mechanism.as_deref().map(registry::find).transpose();
     let mechanism = mechanism.map_err(|it| it.to_string())?;
     if options.list {
         list(mechanism);
@@ -69,7 +71,7 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
 
 fn list(mechanism: Option<&Mechanism>) {
     let Some(mechanism) = mechanism else {
-        for it in mechanisms::all() {
+        for it in registry::all() {
             say(format!("{it}\n"));
         }
         say(
@@ -100,7 +102,7 @@ fn read(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
 /// What is too large for the memory ends in words, not in the middle of a run.
 fn expect_memory(mechanism: &Mechanism, recording: &Recording) -> Result<(), String> {
     let elements = Plan::compile(recording).slots.iter().map(|it| it.len).sum();
-    if mechanisms::fits(elements) {
+    if fits(elements) {
         return Ok(());
     }
     let gigabytes = elements as f64 * 4e-9;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
-use vitrine::data::Picture;
+use vitrine::data::{Inputs, Picture};
 use vitrine::engine::{Cancel, Device};
-use vitrine::exhibits::{self, Exhibit, Inputs};
+use vitrine::exhibits::{self, Exhibit};
 use vitrine::graph::matches;
 use vitrine::link::{self, State, Tile};
 use vitrine::models::{Kind, Zoo};

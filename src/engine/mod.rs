@@ -4,15 +4,14 @@ pub mod cpu;
 pub mod gpu;
 mod layout;
 pub mod plan;
-mod weights;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use layout::Operand;
-pub use weights::{Weights, WeightsError};
 
 use crate::graph::Recording;
+pub use crate::trace::EngineError;
 use crate::trace::Trace;
 
 /// What computes.
@@ -21,38 +20,6 @@ pub enum Device {
     Cpu(cpu::Cpu),
     /// WebGPU in the browser; Vulkan, Metal or DX12 natively.
     Gpu(gpu::Gpu),
-}
-
-/// Why a run gave no trace.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum EngineError {
-    /// A newer request took its place, or somebody pressed cancel.
-    #[error("cancelled")]
-    Cancelled,
-    /// No adapter, or none that can compute.
-    #[error("no GPU that can compute was found: {0}")]
-    NoGpu(String),
-    /// The driver refused a shader or a buffer: nothing was computed.
-    #[error("the GPU refused {what}: {reason}")]
-    Refused {
-        /// Which kernel or buffer.
-        what: String,
-        /// The driver's words.
-        reason: String,
-    },
-    /// The device went away.
-    #[error("the GPU was lost: {0}")]
-    Lost(String),
-    /// A tensor does not fit.
-    #[error("{what} needs {needed} MB in one buffer; this GPU allows {allowed} MB")]
-    TooLarge {
-        /// Which tensor.
-        what: String,
-        /// Megabytes needed.
-        needed: usize,
-        /// Megabytes allowed.
-        allowed: usize,
-    },
 }
 
 /// A switch that stops a run between two of its slices.

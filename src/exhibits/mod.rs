@@ -18,76 +18,15 @@ pub mod three_masks;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use egui::{Rect, Ui};
+use serde::{Serialize, de::DeserializeOwned};
 
-use crate::data::Picture;
-use crate::focus::Focus;
+use crate::data::Inputs;
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Zoo};
-use crate::page::{Knobs, Minus, Page, Panel, Touch};
+use crate::page::{self, Knobs, Minus, Page, Panel, Scene, Touch, View};
 use crate::trace::Trace;
-use crate::ui::Figure;
-
-/// The label on the wall.
-#[derive(Debug)]
-pub struct Card {
-    /// Kebab-case name, stable: links and the command line use it.
-    pub id: &'static str,
-    /// What it is called.
-    pub title: &'static str,
-    /// One sentence that a student understands.
-    pub claim: &'static str,
-    /// The formula in TeX; its typeset picture is `assets/formulas/{id}.png`.
-    pub formula: &'static str,
-    /// Authors, title, year.
-    pub paper: &'static str,
-    /// Year of the paper.
-    pub year: u16,
-    /// arXiv id or DOI.
-    pub reference: &'static str,
-    /// Family of mechanisms, for the gallery.
-    pub family: &'static str,
-    /// A few more paragraphs, folded away: how to read the picture, what differs from the paper.
-    pub more: &'static str,
-}
-
-/// What all tiles look at.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Inputs {
-    /// The sentence.
-    pub text: String,
-    /// Id of the model that reads it as a whole.
-    pub model: String,
-    /// What models of images look at.
-    pub picture: Picture,
-}
-
-impl Default for Inputs {
-    fn default() -> Self {
-        Self {
-            text: "The animal didn't cross the street because it was too tired.".to_owned(),
-            model: "minilm".to_owned(),
-            picture: Picture::default(),
-        }
-    }
-}
-
-/// What an exhibit shows in one frame.
-pub struct Scene<'a> {
-    /// The latest trace of this tile (or its recorded one).
-    pub trace: &'a Trace,
-    /// The shared cursor.
-    pub focus: &'a mut Focus,
-    /// Colours and sizes.
-    pub style: &'a crate::ui::Style,
-    /// What all tiles look at. A picture may be drawn on, or exchanged.
-    pub inputs: &'a mut Inputs,
-    /// The models.
-    pub zoo: &'a Zoo,
-    /// Set to ask the person for files: a photograph, or a model's.
-    pub pick: &'a mut bool,
-}
+use crate::ui::{Card, Figure};
 
 /// A live picture of one mechanism. Its state is the struct that implements it: serde, with defaults.
 pub trait Exhibit {
@@ -160,6 +99,26 @@ pub trait Exhibit {
 
     /// The non-default state, for links and undo.
     fn state(&self) -> serde_json::Value;
+}
+
+/// Shows an exhibit in `rect`; whether there was a page: the numbers may still be on their way.
+pub fn show(
+    exhibit: &mut dyn Exhibit,
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    rect: Rect,
+    view: &mut View,
+) -> bool {
+    if exhibit.go_on(scene.trace) {
+        ui.ctx().request_repaint();
+    }
+    exhibit.heed(ui, scene);
+    let Some(page) = exhibit.page(scene) else { return false };
+    let mut own = |panel: &str, ui: &mut Ui, scene: &mut Scene<'_>| exhibit.draw(panel, ui, scene);
+    for (panel, touch) in page::show(&page, ui, scene, rect, view, &mut own) {
+        exhibit.touched(panel, touch, scene);
+    }
+    true
 }
 
 /// A panel as a figure for papers; `None` while its numbers are not at hand.

@@ -21,9 +21,9 @@ pub use edit::{Edit, How};
 pub use op::{Binary, F32, Node, Op, Reduce, Unary, View};
 pub use var::Var;
 
-use crate::engine::Weights;
 use crate::tensor::Tensor;
 use crate::trace::Kept;
+use crate::weights::Weights;
 
 /// A recording in progress. Interior mutability lets variables carry operators: `(q.matmul(k.t()) * s).softmax()`.
 ///

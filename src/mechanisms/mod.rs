@@ -2,9 +2,8 @@
 //! exhibits and models, which both use them. What saliency methods do stands in [`crate::saliency`].
 //!
 //! Each has a [`Mechanism`] that declares what it takes and gives: names, axes, parameters with defaults, the source. By it
-//! [`all`] mechanisms can be called on anybody's tensors (`vitrine run`), and what does not fit is told in one line.
-//!
-//! [`registry`] is the only file here that looks up: it lists the methods of the layers above beside the mechanisms of this.
+//! all mechanisms can be called on anybody's tensors (`vitrine run`), and what does not fit is told in one line.
+//! [`crate::registry`] lists them.
 
 pub mod adamw;
 pub mod attention;
@@ -20,15 +19,12 @@ pub mod linear_attention;
 pub mod linear_optimum;
 mod real;
 pub mod recurrence;
-pub mod registry;
 pub mod retention;
 pub mod ridge;
 pub mod rmt;
-mod saliency;
 mod signature;
 pub mod solve;
 
 pub use call::{Fault, Given, fits};
 pub use real::Real;
-pub use registry::{all, find};
 pub use signature::{Kind, Mechanism, Parameter, Port, Presence, Unset, Within};

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::checkpoint::{LoadError, expect_rows};
 use super::config::{ConfigError, EXACT, Fields, memory};
 use crate::data::Tokenizer;
-use crate::engine::Weights;
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::Attention;
 use crate::nn::{Params, join_heads, l2_normalise, layer, layer_norm, linear, split_heads};
 use crate::tensor::Tensor;
+use crate::weights::Weights;
 
 /// A model that can be recorded: its weights were checked against its configuration.
 pub struct Bert {

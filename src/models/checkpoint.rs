@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::config::{ConfigError, Fields};
 use super::{Bert, Cnn, EfficientNet, Gpt, Kind, Pixels, Vit, bert, cnn, efficientnet, gpt, vit};
 use crate::data::{Tokenizer, TokenizerError};
-use crate::engine::{Weights, WeightsError};
 use crate::tensor::Tensor;
+use crate::weights::{Weights, WeightsError};
 
 /// Why a model cannot be loaded.
 #[derive(Debug, thiserror::Error)]

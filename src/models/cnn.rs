@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::Pixels;
 use super::checkpoint::{LoadError, collect};
 use super::config::{ConfigError, Fields, id2label, memory};
-use crate::engine::Weights;
 use crate::graph::{Graph, Var};
 use crate::nn::{Params, classify, conv, global_avg_pool, init, layer, max_pool, relu, tap};
+use crate::weights::Weights;
 
 /// What its `config.json` calls it.
 pub const MODEL_TYPE: &str = "vitrine-cnn";

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::Pixels;
 use super::checkpoint::{LoadError, collect};
 use super::config::{ConfigError, Fields, memory};
-use crate::engine::Weights;
 use crate::graph::{Graph, Var};
 use crate::nn::{Params, classify, conv, depthwise_conv, global_avg_pool, layer, relu6, tap};
+use crate::weights::Weights;
 
 /// What its `config.json` calls it.
 pub const MODEL_TYPE: &str = "efficientnet-lite0";

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::checkpoint::{LoadError, Source, collect, expect_rows};
 use super::config::{ConfigError, EXACT, Fields, memory};
 use crate::data::Tokenizer;
-use crate::engine::Weights;
 use crate::graph::{Graph, Var};
 use crate::mechanisms::field::{Places, causal};
 use crate::nn::{Activation, Block, Params, block_parameters, init, layer, layer_norm, tap};
 use crate::tensor::Tensor;
+use crate::weights::Weights;
 
 /// A model that can be recorded: its weights were checked against its configuration.
 pub struct Gpt {

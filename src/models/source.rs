@@ -6,8 +6,8 @@ use super::Kind;
 use super::checkpoint::{AnyConfig, AnyModel, LoadError};
 use super::config::Fields;
 use super::fetch::{FetchError, Progress, fetch};
-use crate::engine::Weights;
 use crate::platform;
+use crate::weights::Weights;
 
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";

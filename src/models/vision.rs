@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{AnyModel, Cnn, EfficientNet, Pixels, Vit, cnn, efficientnet, vit};
 use crate::data::Picture;
-use crate::engine::Weights;
 use crate::graph::Var;
 use crate::nn::Params;
 use crate::tensor::Tensor;
+use crate::weights::Weights;
 
 /// A model that looks at images.
 #[derive(Clone, Copy)]

@@ -11,9 +11,9 @@ use std::sync::Arc;
 pub use config::{Config, Pool};
 
 use super::checkpoint::{LoadError, Source, collect};
-use crate::engine::Weights;
 use crate::graph::{Graph, Var};
 use crate::nn::{Block, Params, classify, layer_norm, patch_embed, tap};
+use crate::weights::Weights;
 
 /// A model that can be recorded: its weights were checked against its configuration.
 pub struct Vit {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::data::Random;
-use crate::engine::Weights;
 use crate::tensor::{Tensor, size};
+use crate::weights::Weights;
 
 /// Weights in which `parameter` decides what each name and shape begins with.
 pub fn weights(

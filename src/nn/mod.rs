@@ -18,11 +18,11 @@ pub use conv::{
 };
 pub use patch::patch_embed;
 
-use crate::engine::Weights;
 use crate::graph::{Graph, Var};
 pub use crate::mechanisms::attention::l2_normalise;
 pub use crate::mechanisms::gelu::gelu_tanh;
 use crate::tensor::size;
+use crate::weights::Weights;
 
 /// Parameters under a dotted path, by the names that `torch.nn` gives them: of a weight file, or in training.
 pub struct Params<'w, 'g> {

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use egui::emath::Numeric;
 use egui::{ComboBox, RichText, Role, TextEdit, Ui, WidgetInfo};
 
-use crate::exhibits::Scene;
+use super::Scene;
 use crate::models::Kind;
 
 /// One knob in words.

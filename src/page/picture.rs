@@ -9,7 +9,7 @@ use crate::ui::{Bars, Body, Chart, Divided, Maps, Mark, Peak, Range, Scale, Tabl
 /// What a panel shows.
 #[derive(Clone, Default)]
 pub enum Picture {
-    /// What the exhibit draws itself, see [`crate::exhibits::Exhibit::draw`].
+    /// What the exhibit draws itself.
     #[default]
     Own,
     /// One map, large, with words on both axes.

@@ -3,8 +3,7 @@
 use egui::{Rect, RichText, Ui, UiBuilder, pos2, vec2};
 
 use super::arrange::{arrange, content};
-use super::{Map, Minus, Page, Panel};
-use crate::exhibits::{Exhibit, Scene};
+use super::{Map, Minus, Page, Panel, Picture, Scene, Touch};
 use crate::ui::Style;
 
 /// How a page is looked at, and what was on it.
@@ -20,31 +19,31 @@ pub struct View {
     pub panels: Vec<(&'static str, Option<Map>)>,
 }
 
-/// Shows the page of an exhibit in `rect`; whether there was one: the numbers may still be on their way.
+/// Draws a panel whose picture is the exhibit's own ([`Picture::Own`]) into the room that is available.
+type DrawOwn<'a> = &'a mut dyn FnMut(&str, &mut Ui, &mut Scene<'_>);
+
+/// Shows a page in `rect`; what somebody did to its panels.
 pub fn show(
-    exhibit: &mut dyn Exhibit,
+    page: &Page,
     ui: &mut Ui,
     scene: &mut Scene<'_>,
     rect: Rect,
     view: &mut View,
-) -> bool {
-    if exhibit.go_on(scene.trace) {
-        ui.ctx().request_repaint();
-    }
-    exhibit.heed(ui, scene);
-    let Some(page) = exhibit.page(scene) else { return false };
+    own: DrawOwn<'_>,
+) -> Vec<(&'static str, Touch)> {
     let (style, alone) = (scene.style, view.alone);
     view.panels = page.panels().iter().map(|it| (it.name, it.picture.map().cloned())).collect();
     let front = &mut view.front;
     *front = front.filter(|it| view.panels.iter().any(|panel| panel.0 == *it));
-    let mut arranged = arrange(&page, style, rect, *front, alone);
+    let mut arranged = arrange(page, style, rect, *front, alone);
     if !arranged.hidden.is_empty() && !alone {
         let bar = 2.6 * style.caption;
         let above = Rect::from_min_max(rect.min, pos2(rect.right(), rect.bottom() - bar));
-        arranged = arrange(&page, style, above, *front, false);
+        arranged = arrange(page, style, above, *front, false);
         let below = Rect::from_min_max(pos2(rect.left(), above.bottom()), rect.max);
-        tabs(ui, style, &page, &arranged.hidden, front, below);
+        tabs(ui, style, page, &arranged.hidden, front, below);
     }
+    let mut touches = vec![];
     for (mut panel, mut place) in arranged.placed {
         if let Some(minus) = &view.minus {
             panel = minus.from(panel);
@@ -54,20 +53,20 @@ pub fn show(
             panel.note = None;
             place = rect;
         }
-        one(exhibit, ui, scene, &panel, place, alone);
+        touches.extend(one(ui, scene, &panel, place, alone, own).map(|it| (panel.name, it)));
     }
-    true
+    touches
 }
 
-/// One panel: its title, its note and the picture.
+/// One panel: its title, its note and the picture; what was done to that.
 fn one(
-    exhibit: &mut dyn Exhibit,
     ui: &mut Ui,
     scene: &mut Scene<'_>,
     panel: &Panel,
     place: Rect,
     bare: bool,
-) {
+    own: DrawOwn<'_>,
+) -> Option<Touch> {
     let style = scene.style;
     let inside = if bare { place } else { content(panel, style, place) };
     let above = Rect::from_min_max(place.min, pos2(place.right(), inside.top()));
@@ -87,11 +86,11 @@ fn one(
     let inside = used(panel, style, inside);
     let mut room = ui.new_child(UiBuilder::new().max_rect(inside).id_salt(panel.name));
     room.shrink_clip_rect(inside.expand(style.grid(0.5)));
-    if matches!(panel.picture, super::Picture::Own) {
-        exhibit.draw(panel.name, &mut room, scene);
-    } else if let Some(touch) = panel.picture.draw(&panel.title, &mut room, style, scene.focus) {
-        exhibit.touched(panel.name, touch, scene);
+    if matches!(panel.picture, Picture::Own) {
+        own(panel.name, &mut room, scene);
+        return None;
     }
+    panel.picture.draw(&panel.title, &mut room, style, scene.focus)
 }
 
 /// Writes the words below a picture; the room above them. They have four lines where there are fewer, so that pictures beside

@@ -11,6 +11,7 @@ pub mod pointing;
 pub mod probe;
 pub mod relevance;
 pub mod rollout;
+pub(crate) mod signature;
 
 use crate::graph::{Graph, Var};
 use crate::tensor::Tensor;

@@ -7,8 +7,9 @@ use half::f16;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, serialize};
 
 use super::Trainer;
-use crate::engine::{EngineError, Weights, WeightsError};
+use crate::engine::EngineError;
 use crate::trace::Kept;
+use crate::weights::{Weights, WeightsError};
 
 /// Where weights come from; it goes into the header of their file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::{Course, Entry, Loss, Opened, Recipe};
 use crate::data::fashion::{self, CLASSES, Part, SIDE};
 use crate::data::{Batches, Collage, Dataset, Random, collage};
-use crate::engine::Weights;
 use crate::graph::Var;
 use crate::models::{Pixels, cnn, vit};
 use crate::nn::loss::{accuracy, cross_entropy, log_softmax, total};
 use crate::nn::optim::{AdamW, Rule, Schedule};
 use crate::nn::{Activation, Params};
 use crate::tensor::Tensor;
+use crate::weights::Weights;
 
 /// The recipes, by name.
 pub const ENTRIES: [Entry; 5] = [

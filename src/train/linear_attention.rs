@@ -3,7 +3,6 @@
 
 use super::{Course, Entry, Loss, Recipe};
 use crate::data::Random;
-use crate::engine::Weights;
 use crate::graph::Var;
 use crate::mechanisms::gradient_descent::descend;
 use crate::mechanisms::linear_attention::{LinearAttention, asked, examples, prediction};
@@ -13,6 +12,7 @@ use crate::nn::optim::{AdamW, Rule, Schedule};
 use crate::nn::{Params, init};
 use crate::regression::{Tasks, one_step};
 use crate::tensor::Tensor;
+use crate::weights::Weights;
 
 /// The recipe, by name.
 pub const ENTRY: Entry = Entry {

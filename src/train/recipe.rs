@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::engine::Weights;
 use crate::graph::Var;
 use crate::nn::Params;
 use crate::nn::optim::{Rule, Schedule};
 use crate::tensor::Tensor;
+use crate::weights::Weights;
 
 /// A model and its task: everything that a training run depends on, but for the seed and the device.
 ///

@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use super::{Course, Entry, Loss, Recipe};
 use crate::data::text::{self, Text, windows, windows_at};
-use crate::engine::Weights;
 use crate::graph::Var;
 use crate::models::gpt;
 use crate::nn::loss::{accuracy, cross_entropy};
 use crate::nn::optim::{AdamW, Rule, Schedule};
 use crate::nn::{Activation, Params};
 use crate::tensor::Tensor;
+use crate::weights::Weights;
 
 /// The recipe, by name.
 pub const ENTRY: Entry = Entry {

@@ -3,12 +3,12 @@
 
 use super::{Course, Entry, Loss, Recipe};
 use crate::data::Random;
-use crate::engine::Weights;
 use crate::graph::Var;
 use crate::nn::loss::{accuracy, cross_entropy};
 use crate::nn::optim::{AdamW, Rule, Schedule};
 use crate::nn::{Params, init, layer, linear, tap};
 use crate::tensor::Tensor;
+use crate::weights::Weights;
 
 /// The recipe, by name.
 pub const ENTRY: Entry = Entry {

@@ -7,7 +7,29 @@ use egui::{
 };
 
 use super::{Style, bound, number};
-use crate::exhibits::Card;
+
+/// The label on the wall.
+#[derive(Debug)]
+pub struct Card {
+    /// Kebab-case name, stable: links and the command line use it.
+    pub id: &'static str,
+    /// What it is called.
+    pub title: &'static str,
+    /// One sentence that a student understands.
+    pub claim: &'static str,
+    /// The formula in TeX; its typeset picture is `assets/formulas/{id}.png`.
+    pub formula: &'static str,
+    /// Authors, title, year.
+    pub paper: &'static str,
+    /// Year of the paper.
+    pub year: u16,
+    /// arXiv id or DOI.
+    pub reference: &'static str,
+    /// Family of mechanisms, for the gallery.
+    pub family: &'static str,
+    /// A few more paragraphs, folded away: how to read the picture, what differs from the paper.
+    pub more: &'static str,
+}
 
 /// How much of a label there is room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]

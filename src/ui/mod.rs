@@ -27,7 +27,7 @@ mod tokens;
 
 pub use axes::Axes;
 pub use bars::{Bar, Bars};
-pub use card::{Measured, Size, badge, card, formula};
+pub use card::{Card, Measured, Size, badge, card, formula};
 pub use chart::{Axis, Chart, Form, Handle, Series, Touched};
 pub use choice::choice;
 pub use easel::Easel;

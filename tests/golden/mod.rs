@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use vitrine::engine::{Cancel, Device, Weights, cpu::Cpu, gpu::Gpu};
+use vitrine::engine::{Cancel, Device, cpu::Cpu, gpu::Gpu};
 use vitrine::graph::Graph;
 use vitrine::models::{AnyConfig, AnyModel};
 use vitrine::platform::block_on;
 use vitrine::tensor::Tensor;
+use vitrine::weights::Weights;
 
 /// A file or folder of `tests/golden`.
 pub(crate) fn path(name: &str) -> PathBuf {

@@ -139,7 +139,7 @@ impl Gpu {
         context.healthy()?;
         let tensors = program.keeps.iter().zip(kept).map(|((name, it), lease)| {
             let tensor = DeviceTensor::new(lease, it.shape.iter().product());
-            (name.clone(), Kept::new(&it.shape, Storage::Device(tensor)))
+            (name.clone(), Kept::new(&it.shape, Storage::Device(Arc::new(tensor))))
         });
         let seconds = start.elapsed().as_secs_f64();
         let stats = Stats { device: self.name.clone(), dispatches: program.len(), seconds };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
+use super::DeviceTensor;
 use super::context::{Checks, Context, Lease};
 use super::launch::{Launch, describe};
 use super::pipelines::Pipelines;
@@ -136,6 +137,7 @@ impl Program {
     pub(super) fn encode_states(&self, encoder: &mut wgpu::CommandEncoder, recording: &Recording) {
         for (state, slot) in &self.states {
             if let Storage::Device(tensor) = &recording.states[*state].storage
+                && let Some(tensor) = DeviceTensor::of(tensor)
                 && !tensor.is_empty()
             {
                 let to = &self.slots[*slot].buffer;

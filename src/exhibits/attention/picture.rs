@@ -1,9 +1,8 @@
 //! How the attention exhibit looks: one map large, and all heads as thumbnails.
 
 use super::{Attention, Picture as As, What};
-use crate::exhibits::Scene;
 use crate::focus::Spot;
-use crate::page::{Cells, Heads, Label as Named, Map, Page, Panel, Picture, Room, panel, row};
+use crate::page::{Cells, Heads, Label as Named, Map, Page, Panel, Picture, Room, Scene, panel, row};
 use crate::saliency::heads::{self, Kind, Label};
 use crate::trace::Trace;
 use crate::ui::{Divided, Mark, Range, Scale, Style, number};

@@ -1,11 +1,10 @@
 //! How mixture masks look: the curve of one head, and for a patch what it is multiplied by, step by step.
 
 use super::{COMPONENTS, GaussianMasks, HEADS, SIDE};
-use crate::exhibits::Scene;
 use crate::exhibits::looking::Looking;
 use crate::focus::Spot;
 use crate::mechanisms::field;
-use crate::page::{Field, Fields, Map, Page, Picture, Room, column, panel, row};
+use crate::page::{Field, Fields, Map, Page, Picture, Room, Scene, column, panel, row};
 use crate::tensor::Tensor;
 use crate::trace::{Kept, Trace};
 use crate::ui::{Axis, Bar, Bars, Chart, Form, Range, Scale, number};

@@ -2,8 +2,7 @@
 
 use super::{EDGE, Learning, NEURONS, STEPS};
 use crate::data::Random;
-use crate::exhibits::Scene;
-use crate::page::{Field, Fields, Knobs, Map, Page, Picture, Room, column, panel, row};
+use crate::page::{Field, Fields, Knobs, Map, Page, Picture, Room, Scene, column, panel, row};
 use crate::trace::Kept;
 use crate::train::spirals::points;
 use crate::ui::{Axis, Chart, Form, Range, number};

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::data::Random;
-use crate::engine::Weights;
 use crate::graph::{Graph, Var};
 use crate::nn::Params;
 use crate::tensor::Tensor;
+use crate::weights::Weights;
 
 /// What the parameters are drawn from.
 const SEED: u64 = 1;

@@ -4,14 +4,13 @@ use egui::{Align2, Rect, RichText, Role, ScrollArea, Sense, Stroke, StrokeKind, 
 
 use super::words::{Wall, over};
 use super::{MethodWall, forget, keep_sanity};
-use crate::exhibits::Scene;
 use crate::exhibits::next_character::visible;
 use crate::focus::Spot;
 use crate::graph::{Graph, Var};
 use crate::models::{Gpt, gpt};
 use crate::nn::Params;
 use crate::nn::loss::total;
-use crate::page::{Page, Room, column, panel};
+use crate::page::{Page, Room, Scene, column, panel};
 use crate::saliency::method::Method;
 use crate::saliency::probe::Wanted;
 use crate::saliency::relevance::{attention_gradient, relevance};

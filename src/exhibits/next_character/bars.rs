@@ -2,9 +2,8 @@
 
 use super::NextCharacter;
 use super::reading::{Reading, visible};
-use crate::exhibits::Scene;
 use crate::models::sampling::{divergence, likeliest};
-use crate::page::{Panel, Picture, Room, panel};
+use crate::page::{Panel, Picture, Room, Scene, panel};
 use crate::ui::{Bar, Bars, number};
 
 /// How many characters have a bar.

@@ -2,9 +2,8 @@
 
 use super::NextCharacter;
 use super::reading::visible;
-use crate::exhibits::Scene;
 use crate::focus::Spot;
-use crate::page::{Cells, Heads, Map, Page, Picture, Room, panel};
+use crate::page::{Cells, Heads, Map, Page, Picture, Room, Scene, panel};
 use crate::trace::{Kept, Trace};
 use crate::ui::Mark;
 

@@ -4,9 +4,8 @@ use egui::{Align2, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, WidgetInfo
 
 use super::reading::{Reading, light, visible};
 use super::{NextCharacter, heads, table};
-use crate::exhibits::Scene;
 use crate::models::sampling::{likeliest, probabilities};
-use crate::page::{Panel, Room, panel};
+use crate::page::{Panel, Room, Scene, panel};
 use crate::ui::{Divided, Legend, Range, Scale, Table, number, readable_on, scale::colour};
 
 /// What the colours say.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::NextCharacter;
-use crate::exhibits::Scene;
 use crate::focus::{Focus, Spot};
 use crate::models::sampling::first;
+use crate::page::Scene;
 use crate::trace::{Kept, Trace};
 
 /// The numbers of a trace, at hand.

@@ -4,9 +4,8 @@ use egui::{Align2, Pos2, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Widg
 
 use super::reading::{Reading, light, visible};
 use super::table;
-use crate::exhibits::Scene;
 use crate::models::sampling::probabilities;
-use crate::page::{Panel, Room, panel};
+use crate::page::{Panel, Room, Scene, panel};
 use crate::ui::{Divided, Legend, Range, Scale, Table, number, readable_on, scale::colour};
 
 /// Nats at the end of the scale: as surprising as one of 150 that are equally likely.

@@ -3,9 +3,8 @@
 use egui::{Sense, Ui, Vec2, vec2};
 
 use super::{NOISE, NormGrad, glyph};
-use crate::exhibits::Scene;
 use crate::exhibits::looking::{self, Looking, value};
-use crate::page::{Field, Fields, Map, Page, Picture, Room, column, panel, row};
+use crate::page::{Field, Fields, Map, Page, Picture, Room, Scene, column, panel, row};
 use crate::saliency::normgrad::Identity;
 use crate::trace::Trace;
 use crate::ui::{Body, Divided, Legend, Range, Scale, Square, Style, number};

@@ -1,9 +1,8 @@
 //! How retention looks: what is left with distance, the three factors of one head, the state, and what it all costs.
 
 use super::{D_HEAD, HEADS, LONGEST, RetnetDecay};
-use crate::exhibits::Scene;
 use crate::focus::Spot;
-use crate::page::{Cells, Field, Fields, Map, Page, Picture, Room, column, panel, row};
+use crate::page::{Cells, Field, Fields, Map, Page, Picture, Room, Scene, column, panel, row};
 use crate::trace::Trace;
 use crate::ui::{Axis, Bar, Bars, Chart, Form, Range, Scale, number};
 

@@ -1,8 +1,7 @@
 //! How Manhattan decay looks: the diamonds around a patch, what it looks at, rows then columns, and what they cost.
 
 use super::{Form, HEADS, RmtDecay};
-use crate::exhibits::Scene;
-use crate::page::{Field, Fields, Knobs, Map, Page, Picture, Room, column, panel, row};
+use crate::page::{Field, Fields, Knobs, Map, Page, Picture, Room, Scene, column, panel, row};
 use crate::ui::{Axis, Chart, Form as Line, Range, number};
 
 /// The knobs.

@@ -1,9 +1,8 @@
 //! How the three masks look: one row of attention under every mechanism, its numbers, and the maps.
 
 use super::{REPEAT, TOKENS, ThreeMasks, Words};
-use crate::exhibits::Scene;
 use crate::focus::Spot;
-use crate::page::{Cells, Field, Fields, Knobs, Map, Page, Picture, Room, column, panel, row};
+use crate::page::{Cells, Field, Fields, Knobs, Map, Page, Picture, Room, Scene, column, panel, row};
 use crate::ui::{Axis, Bar, Bars, Chart, Form, Range};
 
 /// The mechanisms: what they are called, and their hues.

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::engine::Weights;
 use crate::models::Pixels;
 use crate::models::config::{ConfigError, EXACT, Fields, id2label, memory};
 use crate::nn::{Activation, block_parameters, init, layer};
 use crate::tensor::size;
+use crate::weights::Weights;
 
 /// What the class is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

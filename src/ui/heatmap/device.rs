@@ -8,7 +8,7 @@ use wgpu::util::DeviceExt;
 
 use super::{Cell, Maps, Scale, Style};
 use crate::engine::gpu::DeviceTensor;
-use crate::trace::Storage;
+use crate::trace::{OnDevice, Storage};
 use crate::ui::scale::{grey, table};
 
 /// Compiles the heat map's shader for the window, once, before the first frame. An error is the driver's words: then
@@ -22,10 +22,17 @@ pub fn install_heatmaps(state: &RenderState) -> impl Future<Output = Result<(), 
 }
 
 /// Hands the maps to the painter: the rest happens while the frame is rendered.
-pub(super) fn paint(maps: &Maps<'_>, values: &DeviceTensor, ui: &egui::Ui, style: &Style, cells: Vec<Cell>) {
-    let peaks = maps.peak.map(|peak| match &peak.tensor.storage {
-        Storage::Device(tensor) => Peaks::Device(tensor.clone()),
-        Storage::Host(values) => Peaks::Host(values.clone()),
+pub(super) fn paint(
+    maps: &Maps<'_>,
+    values: &Arc<dyn OnDevice>,
+    ui: &egui::Ui,
+    style: &Style,
+    cells: Vec<Cell>,
+) {
+    let Some(values) = DeviceTensor::of(values) else { return };
+    let peaks = maps.peak.and_then(|peak| match &peak.tensor.storage {
+        Storage::Device(tensor) => DeviceTensor::of(tensor).map(Peaks::Device),
+        Storage::Host(values) => Some(Peaks::Host(values.clone())),
     });
     let uniforms = Uniforms {
         screen: [0.0; 2],
@@ -39,7 +46,7 @@ pub(super) fn paint(maps: &Maps<'_>, values: &DeviceTensor, ui: &egui::Ui, style
         opacity: ui.painter().opacity(),
         grey: grey(style.dark).to_normalized_gamma_f32(),
     };
-    let drawing = Drawing { values: values.clone(), peaks, uniforms, cells, bound: OnceLock::new() };
+    let drawing = Drawing { values, peaks, uniforms, cells, bound: OnceLock::new() };
     // The whole window is the viewport, so that pixels are counted from its corner; the clip rectangle still holds.
     ui.painter().add(Callback::new_paint_callback(ui.ctx().viewport_rect(), drawing));
 }
@@ -75,14 +82,14 @@ struct Uniforms {
 
 /// Where the peaks are.
 enum Peaks {
-    Device(DeviceTensor),
+    Device(Arc<DeviceTensor>),
     Host(Arc<[f32]>),
 }
 
 /// Some maps of one tensor in one frame. It holds the tensors, so that their buffers are not used for something else
 /// before they are drawn.
 struct Drawing {
-    values: DeviceTensor,
+    values: Arc<DeviceTensor>,
     peaks: Option<Peaks>,
     uniforms: Uniforms,
     cells: Vec<Cell>,

@@ -1,10 +1,10 @@
 //! All mechanisms that can be called by name.
 
-use super::signature::Mechanism;
-use super::{
-    Fault, adamw, attention, bayes_mixture, gaussian_mask, gelu, gradient_descent, layer_norm,
-    linear_attention, linear_optimum, retention, ridge, rmt, saliency,
+use crate::mechanisms::{
+    Fault, Mechanism, adamw, attention, bayes_mixture, gaussian_mask, gelu, gradient_descent, layer_norm,
+    linear_attention, linear_optimum, retention, ridge, rmt,
 };
+use crate::saliency::signature as saliency;
 
 /// All mechanisms, in the order of a model: how it attends, what stands between, what explains it, how it learns, and what
 /// it learns in its context.

@@ -1,14 +1,14 @@
-//! The signatures of the methods in [`crate::saliency`] that need nothing but tensors.
+//! The signatures of the methods that need nothing but tensors.
 
-use super::signature::{Mechanism, Parameter, Port};
+use super::gradient::{grad_cam, linear_approximation};
+use super::normgrad::{Aggregate, Identity, normgrad};
+use super::relevance::relevance;
+use super::rollout::rollout;
 use crate::graph::Var;
-use crate::saliency::gradient::{grad_cam, linear_approximation};
-use crate::saliency::normgrad::{Aggregate, Identity, normgrad};
-use crate::saliency::relevance::relevance;
-use crate::saliency::rollout::rollout;
+use crate::mechanisms::{Mechanism, Parameter, Port};
 
 /// Attention followed through the layers.
-pub(super) const ROLLOUT: Mechanism = Mechanism {
+pub(crate) const ROLLOUT: Mechanism = Mechanism {
     id: "rollout",
     formula: "R[l] = (mean_h A[l,h] + I)/2 R[l-1]",
     inputs: &[Port::new("patterns", LAYERS)],
@@ -23,7 +23,7 @@ pub(super) const ROLLOUT: Mechanism = Mechanism {
 };
 
 /// Attention with its gradient, followed through the layers.
-pub(super) const RELEVANCE: Mechanism = Mechanism {
+pub(crate) const RELEVANCE: Mechanism = Mechanism {
     id: "relevance",
     formula: "R[l] = R[l-1] + mean_h max(0, A o dz/dA) R[l-1], from R = I",
     inputs: &[Port::new("patterns", LAYERS), Port::new("gradients", LAYERS)],
@@ -40,7 +40,7 @@ pub(super) const RELEVANCE: Mechanism = Mechanism {
 };
 
 /// What an identity layer put at each place would learn.
-pub(super) const NORMGRAD: Mechanism = Mechanism {
+pub(crate) const NORMGRAD: Mechanism = Mechanism {
     id: "normgrad",
     formula: "|x_u g_u^T| = |x_u| |g_u|",
     inputs: &[Port::new("x", PLACES), Port::new("g", PLACES)],
@@ -75,7 +75,7 @@ pub(super) const NORMGRAD: Mechanism = Mechanism {
 };
 
 /// Channels weighted by their mean gradient.
-pub(super) const GRAD_CAM: Mechanism = Mechanism {
+pub(crate) const GRAD_CAM: Mechanism = Mechanism {
     id: "grad-cam",
     formula: "max(0, sum_c x_uc mean_v g_vc)",
     inputs: &[Port::new("x", PLACES), Port::new("g", PLACES)],
@@ -90,7 +90,7 @@ pub(super) const GRAD_CAM: Mechanism = Mechanism {
 };
 
 /// What removing a place would cost, to first order.
-pub(super) const LINEAR_APPROXIMATION: Mechanism = Mechanism {
+pub(crate) const LINEAR_APPROXIMATION: Mechanism = Mechanism {
     id: "linear-approximation",
     formula: "sum_c x_uc g_uc",
     inputs: &[Port::new("x", PLACES), Port::new("g", PLACES)],

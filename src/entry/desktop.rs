@@ -13,6 +13,7 @@ use crate::engine::Device;
 use crate::engine::gpu::{Gpu, device_descriptor};
 use crate::exhibits;
 use crate::models::Zoo;
+use crate::platform::block_on;
 use crate::ui::install_heatmaps;
 
 /// A picture that takes longer is not waited for.
@@ -78,7 +79,7 @@ pub fn frame_times(link: &str, width: u32, height: u32, count: usize) -> Result<
 
 /// The app without a window, in the state that `link` stands for, once everything has been computed.
 fn settled(link: &str, width: u32, height: u32) -> Result<Harness<'static, Option<App>>, String> {
-    let state = create_render_state(super::block_on(graphics())?, RendererOptions::PREDICTABLE);
+    let state = create_render_state(block_on(graphics())?, RendererOptions::PREDICTABLE);
     let mut setup = Some(setup(&state, Some(link.to_owned())));
     let mut harness = Harness::builder()
         .with_size([width as f32, height as f32])
@@ -114,7 +115,7 @@ fn setup(state: &RenderState, link: Option<String>) -> Setup {
     let RenderState { adapter, device, queue, .. } = state.clone();
     // A processor that pretends to be a GPU computes slower than it does as a processor.
     let real = adapter.get_info().device_type != wgpu::DeviceType::Cpu;
-    let drawn = super::block_on(install_heatmaps(state));
+    let drawn = block_on(install_heatmaps(state));
     let open = move || {
         let gpu = Gpu::shared(&adapter, device.clone(), queue.clone());
         Box::pin(ready(Ok(Device::Gpu(gpu)))) as Opening
