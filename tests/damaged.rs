@@ -148,6 +148,20 @@ fn hostile() -> impl Strategy<Value = Value> {
     ])
 }
 
+/// Where the values of a JSON text are, but for the words of a vocabulary, which are many and alike.
+fn places(json: &Value, here: String, found: &mut Vec<String>) {
+    let within = |name: &str| format!("{here}/{}", name.replace('~', "~0").replace('/', "~1"));
+    match json {
+        _ if here.ends_with("/vocab") || here.ends_with("/merges") => {}
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, it)| places(it, within(&i.to_string()), found))
+        }
+        Value::Object(fields) => fields.iter().for_each(|(name, it)| places(it, within(name), found)),
+        _ => {}
+    }
+    found.push(here);
+}
+
 /// What is done to bytes.
 #[derive(Clone, Debug)]
 enum Damage {
@@ -246,15 +260,44 @@ proptest! {
     }
 
     #[test]
-    fn damaged_tokenizers_are_models_or_an_error(damage in vec((damage(), any::<bool>()), 1..4)) {
+    fn damaged_tokenizers_are_models_or_an_error(
+        values in vec((any::<Index>(), hostile()), 0..3),
+        damage in vec((damage(), any::<bool>()), 0..3),
+    ) {
         let mut files = tiny::files(&tiny::checkpoint());
-        files[1].1 = damaged(files[1].1.clone(), &damage);
+        let mut json: Value = serde_json::from_slice(&files[1].1).unwrap();
+        for (at, value) in values {
+            let mut paths = vec![];
+            places(&json, String::new(), &mut paths);
+            *json.pointer_mut(&paths[at.index(paths.len())]).unwrap() = value;
+        }
+        files[1].1 = damaged(json.to_string().into_bytes(), &damage);
         model_is_read(files)?;
     }
 }
 
 thread_local! {
     static MODELS: Vec<Vec<(String, Vec<u8>)>> = models();
+}
+
+/// The library that reads tokenizers panics where a template names what it does not define.
+#[test]
+fn templates_define_their_tokens() {
+    let fault = |spoil: fn(&mut Value)| {
+        let mut it = tiny::checkpoint();
+        spoil(&mut it.tokenizer["post_processor"]);
+        block_on(Files::pick(tiny::files(&it)).unwrap().load()).err().unwrap().to_string()
+    };
+    for words in [
+        fault(|it| it["special_tokens"] = json!({})),
+        fault(|it| it["special_tokens"]["[SEP]"]["tokens"] = json!([])),
+        fault(|it| it["single"][1] = json!({ "Sequence": { "id": "B", "type_id": 0 } })),
+        fault(
+            |it| *it = json!({ "type": "Sequence", "processors": [{ "type": "TemplateProcessing", "single": [{ "SpecialToken": { "id": "x", "type_id": 0 } }], "pair": [], "special_tokens": {} }] }),
+        ),
+    ] {
+        assert!(words.starts_with("tokenizer.json: this is not a tokenizer: "), "{words}");
+    }
 }
 
 /// A header that claims more than there is on earth.

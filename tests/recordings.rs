@@ -335,11 +335,7 @@ fn try_all<P: std::fmt::Debug>(
     holds: impl Fn(Option<&Pair>, &P) -> Result<(), TestCaseError>,
 ) {
     let pair = Pair::new();
-    let config = ProptestConfig {
-        cases: 1500,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
+    let config = ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() };
     let result = TestRunner::new(config).run(programs, |it| holds(pair.as_ref(), &it));
     result.unwrap_or_else(|fault| panic!("{fault}"));
 }
