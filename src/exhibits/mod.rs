@@ -238,12 +238,12 @@ pub fn all() -> Vec<Entry> {
     vec![
         attention::entry(),
         normgrad::entry(),
+        gaussian_masks::entry(),
+        retnet_decay::entry(),
+        icl_descent::entry(),
         method_wall::entry(),
         next_character::entry(),
         learning::entry(),
-        icl_descent::entry(),
-        gaussian_masks::entry(),
-        retnet_decay::entry(),
         three_masks::entry(),
         rmt_decay::entry(),
     ]
