@@ -105,7 +105,7 @@ impl App {
 
     /// The model, once it is loaded.
     pub fn model(&self) -> Option<Arc<Bert>> {
-        self.zoo.bert(&self.inputs.model).cloned()
+        self.zoo.ready(&self.inputs.model)?.clone().share()
     }
 
     /// How to open the GPU, if that is what computes.

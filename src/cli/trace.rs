@@ -93,7 +93,7 @@ fn patterns<'a>(options: &'a Options, model: &AnyModel) -> Vec<&'a str> {
     if !options.keep.is_empty() {
         return options.keep.iter().map(String::as_str).collect();
     }
-    match model.kind() {
+    match model.sizes().kind() {
         Kind::Encoder => vec!["blocks.*.attn.pattern", "final"],
         Kind::Decoder => vec!["blocks.*.attn.pattern", "logits"],
         Kind::Vision => vec!["logits"],
@@ -102,23 +102,15 @@ fn patterns<'a>(options: &'a Options, model: &AnyModel) -> Vec<&'a str> {
 
 /// Records a model on a text; returns the ids of its tokens.
 fn sentence(name: &str, text: &str, model: &AnyModel, g: &Graph) -> Result<Vec<u32>, String> {
-    let tokenizer = match model {
-        AnyModel::Bert(bert) => &bert.tokenizer,
-        AnyModel::Gpt(gpt) => &gpt.tokenizer,
-        _ => return Err(format!("{name} reads no text: give it an --image")),
-    };
-    let tokens = tokenizer.encode(text);
+    let model = model.text().ok_or_else(|| format!("{name} reads no text: give it an --image"))?;
+    let tokens = model.tokenizer().encode(text);
     if tokens.ids.is_empty() {
         return Err(format!("{name} knows nothing of this text"));
     }
     if tokens.truncated() {
         eprintln!("vitrine: the first {} of {} tokens are used", tokens.ids.len(), tokens.total);
     }
-    match model {
-        AnyModel::Bert(bert) => drop(bert.record(g, &tokens.ids)),
-        AnyModel::Gpt(gpt) => drop(gpt.record(g, &tokens.ids)),
-        _ => {}
-    }
+    model.record(g, &tokens.ids);
     Ok(tokens.ids.clone())
 }
 

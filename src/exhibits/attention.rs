@@ -224,7 +224,7 @@ impl Exhibit for Attention {
     }
 
     fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
-        let bert = zoo.bert(&inputs.model)?;
+        let bert = zoo.model::<Bert>(&inputs.model)?;
         let edits = [self.edits("", bert), self.edits("second/", bert)].concat();
         let keeps = ["blocks.*.attn.pattern", "blocks.*.attn.scores"];
         let g = Graph::new(

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Kind;
-use super::checkpoint::{AnyConfig, AnyModel, LoadError};
+use super::any::{AnyModel, Kind};
+use super::checkpoint::LoadError;
 use super::config::Fields;
+use super::families::AnyConfig;
 use super::fetch::{FetchError, Progress, fetch};
 use crate::platform;
 use crate::weights::Weights;

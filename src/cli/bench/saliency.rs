@@ -39,7 +39,7 @@ pub(super) fn measure(device: &mut Device, repeats: usize) -> Result<Value, Stri
 }
 
 /// The model on a picture, with the maps of all layers or without.
-fn recording(model: Vision<'_>, maps: bool) -> Result<Recording, String> {
+fn recording(model: &dyn Vision, maps: bool) -> Result<Recording, String> {
     let image = model.image(&Picture::default()).ok_or("the picture is not here")?;
     let g = Graph::new(&["logits"], &[]);
     let p = Params::new(&g, model.weights());

@@ -63,7 +63,7 @@ const OFFERED: [Picture; 6] = [
 
 impl Looking {
     /// The model and the picture as it takes it. `None` if one of them is not there.
-    pub fn sees<'z>(&self, inputs: &Inputs, zoo: &'z Zoo) -> Option<(Vision<'z>, Tensor)> {
+    pub fn sees<'z>(&self, inputs: &Inputs, zoo: &'z Zoo) -> Option<(&'z dyn Vision, Tensor)> {
         let model = zoo.vision(&self.model)?;
         Some((model, model.image(&inputs.picture)?))
     }
@@ -81,13 +81,13 @@ impl Looking {
     }
 
     /// The class that is asked for. One that the model lacks, since a link may have been made with another, is none.
-    pub fn wanted(&self, model: Vision<'_>) -> Wanted {
+    pub fn wanted(&self, model: &dyn Vision) -> Wanted {
         let there = self.class.filter(|it| *it < model.classes().len());
         there.map_or(Wanted::Likeliest, Wanted::Class)
     }
 
     /// Labels what the column needs besides the logits.
-    pub fn label(g: &Graph, model: Vision<'_>) {
+    pub fn label(g: &Graph, model: &dyn Vision) {
         g.label("classes", model.classes().to_vec());
         g.label("layers", model.layers().iter().map(crate::models::Layer::name).collect());
         g.label("image", vec![model.side().to_string(), model.channels().to_string()]);

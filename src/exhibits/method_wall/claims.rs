@@ -81,7 +81,7 @@ pub(super) fn checks() -> Vec<Check> {
 }
 
 /// A model and a picture as it takes it.
-fn begin<'z>(zoo: &'z Zoo, model: &str, picture: Picture) -> Option<(Vision<'z>, Tensor)> {
+fn begin<'z>(zoo: &'z Zoo, model: &str, picture: Picture) -> Option<(&'z dyn Vision, Tensor)> {
     let looking = Looking { model: model.to_owned(), ..Looking::default() };
     looking.sees(&Inputs { picture, ..Inputs::default() }, zoo)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::models::Pixels;
-use crate::models::config::{ConfigError, EXACT, Fields, id2label, memory};
+use crate::models::config::{ConfigError, EXACT, Fields, id2label};
 use crate::nn::{Activation, block_parameters, init, layer};
 use crate::tensor::size;
 use crate::weights::Weights;
@@ -171,11 +171,6 @@ impl Config {
             _ if name.contains("qkv") => init::xavier_uniform(shape, 2 * self.d_model, random),
             _ => init::xavier_uniform(shape, shape[0] + size(&shape[1..]), random),
         })
-    }
-
-    /// Memory that the weights take, in bytes.
-    pub fn memory(&self) -> u64 {
-        memory(self.parameters())
     }
 
     /// Name and shape of every tensor that the model needs.
