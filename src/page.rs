@@ -1,7 +1,7 @@
 //! The page of an exhibit: panels in rows and columns, described once and arranged for every size.
 //!
 //! A [`Panel`] says what it shows, how much room it needs and how important it is ([`Panel::rank`]). From this follow the
-//! picture at full, half and card size ([`arrange`]), and the tabs for what does not fit. [`Knobs`] are visited: one visitor
+//! picture at full, half and card size ([`arrange()`]), and the tabs for what does not fit. [`Knobs`] are visited: one visitor
 //! draws them, another lists them, another turns them.
 
 mod arrange;
@@ -14,7 +14,7 @@ mod show;
 
 pub use arrange::{Arranged, arrange};
 pub use knobs::{Knob, Knobs};
-pub use minus::Minus;
+pub use minus::Difference;
 pub use picture::{Cells, Field, Fields, Heads, Label, Map, Picture, Touch};
 pub use scene::Scene;
 pub use show::{View, show};

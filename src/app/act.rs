@@ -10,7 +10,7 @@ use super::action::{Action, Compute, Format, OnModel, OnTile, Preset};
 use super::layout::{self, Place};
 use super::model::{Weights, weights};
 use super::{App, News, bar};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::engine::EngineError;
 use crate::focus::{Focus, Spot};
 use crate::lab;
@@ -313,7 +313,7 @@ impl App {
             match news {
                 News::Files(files) => self.add_files(ctx, files),
                 News::Photo(name, Ok(photo)) => {
-                    self.inputs.picture = Picture::Photo { name, photo: Some(Arc::new(photo)) };
+                    self.inputs.picture = Image::Photo { name, photo: Some(Arc::new(photo)) };
                     self.show_photo();
                 }
                 News::Photo(name, Err(reason)) => {

@@ -37,7 +37,7 @@ use self::checks::Checks;
 use self::gallery::{Gallery, Hall};
 use self::notice::Notices;
 pub use self::report::{ModelReport, Report};
-pub use self::stage::Seen;
+pub use self::stage::TileReport;
 use self::stage::{Pane, Stage};
 use crate::data::{Inputs, Photo};
 use crate::engine::{Device, EngineError};

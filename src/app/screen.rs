@@ -10,7 +10,7 @@ use super::{App, layout, phone};
 use crate::exhibits::Exhibit;
 use crate::link::Layout;
 use crate::models::{Kind, Status};
-use crate::page::{Map, Minus, View};
+use crate::page::{Difference, Map, View};
 
 /// Models that only a claim needs are loaded without being asked for if they take less memory than this, in bytes.
 const SMALL: u64 = 8_000_000;
@@ -95,7 +95,7 @@ impl App {
                 let (other, there) = found.iter().find(|it| it.0.number == wish.tile)?;
                 let words = [format!("tile {}", other.number), format!("{} of {}", wish.of, other.title)];
                 let (own, other) = (map(view, &wish.panel)?, map(there, &wish.of)?);
-                Minus::of(&wish.panel, words, &own, &other, view.minus.clone())
+                Difference::of(&wish.panel, words, &own, &other, view.minus.clone())
             };
             pane.view.minus = pane.minus.as_ref().and_then(minus);
         }

@@ -22,7 +22,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::data::Inputs;
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Zoo};
-use crate::page::{self, Knobs, Minus, Page, Panel, Scene, Touch, View};
+use crate::page::{self, Difference, Knobs, Page, Panel, Scene, Touch, View};
 use crate::trace::Trace;
 use crate::ui::{Card, Figure};
 
@@ -125,7 +125,7 @@ pub fn figure(
     exhibit: &dyn Exhibit,
     panel: &str,
     scene: &Scene<'_>,
-    minus: Option<&Minus>,
+    minus: Option<&Difference>,
 ) -> Option<Figure> {
     let (page, card) = (exhibit.page(scene)?, exhibit.card());
     let panel: Panel = page.panels().into_iter().find(|it| it.name == panel)?.clone();

@@ -2,7 +2,7 @@
 //!
 //! [`Style`] holds all colours and sizes. [`Maps`] paints heat maps straight from a trace's tensor, [`Axes`] one of them
 //! large with its tokens, [`Tokens`] a sentence, [`Lines`] who looks at whom,
-//! [`Easel`] a picture to draw on, [`Square`] a map of it, [`Legend`] what the colours say, [`card`]
+//! [`Easel`] a picture to draw on, [`Square`] a map of it, [`Legend`] what the colours say, [`card()`]
 //! the label on the wall, and [`Figure`] the same picture for a paper. Whatever the pointer is on comes back as a
 //! [`Hit`].
 
