@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod new_exhibit;
 mod run;
 mod tiles;
 mod trace;
@@ -40,7 +41,7 @@ enum Command {
         /// The link, or its part from `#v1;` on
         link: String,
     },
-    /// List all exhibits: id, title, paper and year, separated by tabs
+    /// List all exhibits: id, title, paper, year and formula (TeX), separated by tabs
     List,
     /// Measure the claims of one exhibit, or of all; exit code 1 if one fails
     Check {
@@ -56,6 +57,11 @@ enum Command {
     Run(run::Options),
     /// Train a model by its recipe, and write its weights to a safetensors file
     Train(train::Options),
+    /// Begin an exhibit, in the folder of Vitrine's source: one that works, to be changed into yours
+    NewExhibit {
+        /// Its id: words in small letters, as in rank-collapse
+        id: String,
+    },
     /// Draw a permalink into a picture, without a window
     Shot {
         /// The link, or its part from `#v1;` on
@@ -112,6 +118,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
         Some(Command::Trace(options)) => trace::run(&options)?,
         Some(Command::Run(options)) => run::run(&options)?,
         Some(Command::Train(options)) => train::run(&options)?,
+        Some(Command::NewExhibit { id }) => new_exhibit::run(&id)?,
         Some(Command::Shot { link, out, size: (width, height) }) => {
             write(&out, &entry::shot(&link, width, height)?)?;
         }
@@ -124,7 +131,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
 
 fn list() {
     for exhibits::Entry { card, .. } in exhibits::all() {
-        say(format!("{}\t{}\t{}\t{}", card.id, card.title, card.paper, card.year));
+        say(format!("{}\t{}\t{}\t{}\t{}", card.id, card.title, card.paper, card.year, card.formula));
     }
 }
 

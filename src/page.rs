@@ -3,6 +3,26 @@
 //! A [`Panel`] says what it shows, how much room it needs and how important it is ([`Panel::rank`]). From this follow the
 //! picture at full, half and card size ([`arrange()`]), and the tabs for what does not fit. [`Knobs`] are visited: one visitor
 //! draws them, another lists them, another turns them.
+//!
+//! ```
+//! use egui::{Pos2, Rect, vec2};
+//! use vitrine::page::{Room, arrange, panel, row};
+//! use vitrine::ui::Style;
+//!
+//! let page = row([
+//!     panel("map", 0, Room::shaped(1.0, [160.0, 160.0], [0.0, 0.0])).into(),
+//!     panel("curve", 1, Room::fill(200.0, 120.0)).into(),
+//! ]);
+//! let placed = |width, height| {
+//!     let room = Rect::from_min_size(Pos2::ZERO, vec2(width, height));
+//!     arrange(&page, &Style::new(true, 1.0), room, None, false).placed
+//! };
+//! let [(_, map), (_, curve)] = &placed(900.0, 400.0)[..] else { panic!("both find room") };
+//! assert!(map.right() < curve.left(), "beside each other, as described");
+//! let [(_, map), (_, curve)] = &placed(300.0, 600.0)[..] else { panic!("both find room") };
+//! assert!(map.bottom() < curve.top(), "below each other where it is narrow");
+//! assert_eq!(placed(200.0, 200.0)[0].0.name, "map", "the essential one where there is little");
+//! ```
 
 mod arrange;
 mod draw;

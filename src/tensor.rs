@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+pub use vitrine_loops::advance;
+
 /// A row-major tensor of f32 in host memory.
 ///
 /// Token ids are whole numbers stored as f32, exact below 2^24: one element type serves the whole engine.
@@ -68,15 +70,4 @@ pub fn contiguous(shape: &[usize]) -> Vec<usize> {
         strides[axis - 1] = strides[axis] * shape[axis];
     }
     strides
-}
-
-/// Moves `index` to the next element of `shape` in row-major order, wrapping to zero at the end.
-pub fn advance(index: &mut [usize], shape: &[usize]) {
-    for axis in (0..shape.len()).rev() {
-        index[axis] += 1;
-        if index[axis] < shape[axis] {
-            return;
-        }
-        index[axis] = 0;
-    }
 }

@@ -51,8 +51,40 @@ fn list_names_every_exhibit() {
     for (line, entry) in lines.iter().zip(entries) {
         let card = entry.card;
         let columns: Vec<&str> = line.split('\t').collect();
-        assert_eq!(columns, [card.id, card.title, card.paper, &card.year.to_string()]);
+        assert_eq!(columns, [card.id, card.title, card.paper, &card.year.to_string(), card.formula]);
     }
+}
+
+#[test]
+fn a_new_exhibit_is_written_and_registered_once() {
+    let folder = std::env::temp_dir().join(format!("vitrine-new-{}", std::process::id()));
+    let exhibits = folder.join("src/exhibits");
+    std::fs::create_dir_all(&exhibits).unwrap();
+    let begin = |id: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vitrine"));
+        command.args(["new-exhibit", id]).current_dir(&folder).output().unwrap()
+    };
+    assert!(err(&begin("rank-collapse")).contains("works in the folder of Vitrine's source"));
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/src/exhibits/mod.rs");
+    std::fs::copy(list, exhibits.join("mod.rs")).unwrap();
+    for id in ["Rank", "rank--collapse", "rank_collapse", "2-ranks", "", "../rank"] {
+        assert!(err(&begin(id)).contains("small letters"), "{id}");
+    }
+    assert!(err(&begin("rmt-decay")).contains("there already"));
+    let output = begin("rank-collapse");
+    assert!(output.status.success(), "{}", err(&output));
+    assert!(out(&output).contains("./run update"), "{}", out(&output));
+    let text = std::fs::read_to_string(exhibits.join("rank_collapse.rs")).unwrap();
+    for name in ["id: \"rank-collapse\"", "title: \"Rank collapse\"", "impl Exhibit for RankCollapse"] {
+        assert!(text.contains(name), "{name}");
+    }
+    assert!(!text.to_lowercase().contains("template"));
+    let list = std::fs::read_to_string(exhibits.join("mod.rs")).unwrap();
+    assert!(
+        list.contains("pub mod rank_collapse;") && list.contains("        rank_collapse::entry(),\n    ]")
+    );
+    assert!(err(&begin("rank-collapse")).contains("there already"));
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

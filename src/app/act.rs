@@ -40,6 +40,11 @@ impl App {
                 let screen = self.screen;
                 self.edit(|layout| Some(arrange(&layout, preset, screen)));
             }
+            Action::Headlines => {
+                if let Err(reason) = self.restore(self.headlines(self.screen, self.snapshot())) {
+                    self.notices.warn(reason);
+                }
+            }
             Action::Minus(id, minus) => self.take_away(id, minus),
             Action::Compute(compute) => self.switch(compute),
             Action::Theme(theme) => self.theme = theme,

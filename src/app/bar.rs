@@ -251,6 +251,13 @@ fn arrangements(ui: &mut Ui, actions: &mut Vec<Action>) {
         }
     }
     ui.separator();
+    if ui
+        .button("The headline exhibits")
+        .on_hover_text("Five exhibits on a wall, as the page began.")
+        .clicked()
+    {
+        actions.push(Action::Headlines);
+    }
     if ui.button("Add an exhibit").clicked() {
         actions.push(Action::Gallery);
     }

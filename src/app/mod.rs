@@ -8,6 +8,7 @@ mod act;
 mod action;
 mod bar;
 mod checks;
+mod first;
 mod gallery;
 mod icon;
 mod keys;
@@ -117,6 +118,8 @@ pub struct App {
     checks: Checks,
     notices: Notices,
     history: Undoer<State>,
+    /// Whether nothing was asked for yet: the first frame, which knows the screen, decides what is on it.
+    unasked: bool,
     style: Style,
     /// What the cursor was on in the last frame, in words.
     said: String,
@@ -189,6 +192,7 @@ impl App {
             said: String::new(),
             written: (State::default(), None),
             news: mpsc::channel(),
+            unasked: false,
             calm: platform::reduced_motion(),
             screen: egui::vec2(1280.0, 720.0),
             frames: 0,
@@ -201,8 +205,9 @@ impl App {
         app
     }
 
-    /// Opens a link; one that cannot be opened shows the default and says so.
+    /// Opens a link; one that cannot be opened shows the default and says so, an empty one the first page.
     fn open(&mut self, link: &str) {
+        self.unasked = link.trim_start_matches('#').is_empty();
         let opened = link::decode(link).map_err(|error| error.to_string());
         if let Err(reason) = opened.and_then(|state| self.restore(self.wishes.fill(state))) {
             self.notices.warn(format!("The default is shown: {reason}."));
@@ -215,6 +220,10 @@ impl App {
 
     /// Takes what has arrived, and asks for what is missing. Also called while the window is hidden.
     pub fn tick(&mut self, ctx: &Context) {
+        if std::mem::take(&mut self.unasked) {
+            self.begin(ctx);
+            self.written = (self.snapshot(), platform::hash());
+        }
         self.take_news(ctx);
         if self.zoo.poll() {
             ctx.request_repaint_after(Duration::from_millis(100));

@@ -12,6 +12,8 @@ pub mod normgrad;
 mod recorded;
 pub mod retnet_decay;
 pub mod rmt_decay;
+#[cfg(test)]
+pub mod template;
 pub mod three_masks;
 
 use std::sync::Arc;
@@ -236,13 +238,40 @@ pub fn all() -> Vec<Entry> {
     vec![
         attention::entry(),
         normgrad::entry(),
+        gaussian_masks::entry(),
+        retnet_decay::entry(),
+        icl_descent::entry(),
         method_wall::entry(),
         next_character::entry(),
         learning::entry(),
-        icl_descent::entry(),
-        gaussian_masks::entry(),
-        retnet_decay::entry(),
         three_masks::entry(),
         rmt_decay::entry(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Cancel, cpu::Cpu};
+    use crate::focus::Focus;
+    use crate::platform::block_on;
+    use crate::ui::Style;
+
+    /// What `vitrine new-exhibit` copies holds what it claims, and shows it.
+    #[test]
+    fn the_template_is_an_exhibit() {
+        let (exhibit, zoo) = ((template::entry().open)(serde_json::Value::Null).unwrap(), Zoo::default());
+        for check in exhibit.checks() {
+            let graph = check.measure.recording().0(&zoo).unwrap();
+            let trace = block_on(Cpu::new().run(&graph.finish(), &Cancel::default())).unwrap();
+            if let Measure::Shown(name, _) = check.measure {
+                let error = block_on(trace.get(name).unwrap().read()).unwrap().data[0];
+                assert!(error > 0.0 && error <= check.tolerance, "{}: {error}", check.name);
+            }
+            let (focus, style) = (&mut Focus::default(), &Style::new(true, 1.0));
+            let (inputs, pick) = (&mut Inputs::default(), &mut false);
+            let scene = Scene { trace: &trace, focus, style, inputs, zoo: &zoo, pick };
+            assert!(figure(&*exhibit, "pattern", &scene, None).is_some());
+        }
+    }
 }

@@ -26,6 +26,26 @@ use crate::trace::Kept;
 use crate::weights::Weights;
 
 /// A recording in progress. Interior mutability lets variables carry operators: `(q.matmul(k.t()) * s).softmax()`.
+///
+/// What is named can be asked for and changed from outside: here the pattern is kept and head 0 switched off.
+///
+/// ```
+/// use vitrine::engine::{Cancel, cpu::Cpu};
+/// use vitrine::graph::{Edit, Graph, How};
+/// use vitrine::platform::block_on;
+/// use vitrine::tensor::Tensor;
+///
+/// let off = Edit { at: "pattern".into(), select: vec![("head".into(), 0)], how: How::Zero };
+/// let g = Graph::new(&["pattern"], &[off]);
+/// let scores = g.input(&Tensor::new(&[2, 1, 2], [0.0, 0.0, 0.0, 3.0_f32.ln()]));
+/// scores.softmax().tap("pattern", "head query key");
+///
+/// let trace = block_on(Cpu::new().run(&g.finish(), &Cancel::default()))?;
+/// let pattern = block_on(trace.tensors["pattern"].read())?;
+/// let expected = Tensor::new(&[2, 1, 2], [0.0, 0.0, 0.25, 0.75]);
+/// assert!(pattern.max_abs_diff(&expected) < 1e-6);
+/// # Ok::<(), vitrine::engine::EngineError>(())
+/// ```
 #[derive(Default)]
 pub struct Graph {
     inner: RefCell<Recording>,

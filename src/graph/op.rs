@@ -1,5 +1,7 @@
 //! The primitive operations. Everything else is a definition in these.
 
+pub use vitrine_loops::{Binary, Reduce, Unary};
+
 use super::Def;
 
 /// One recorded operation: its output is the tensor of `shape` that later nodes refer to by position.
@@ -59,47 +61,6 @@ pub enum Op {
     View(View),
     /// A named definition in primitives, which an engine may replace by a kernel.
     Def(Def),
-}
-
-/// Elementwise functions of one tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is the function of its name")]
-pub enum Unary {
-    Abs,
-    Cos,
-    Erf,
-    Exp,
-    Log,
-    Neg,
-    Recip,
-    Sign,
-    Sin,
-    Sqrt,
-    Tanh,
-}
-
-/// Elementwise functions of two tensors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is the function of its name")]
-pub enum Binary {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Max,
-    Min,
-    /// 1 where the first is less than the second, else 0.
-    Less,
-    /// The larger of two like [`Self::Max`], but where they are equal the derivative is all the first's.
-    OrLarger,
-}
-
-/// Reductions over an axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is the reduction of its name")]
-pub enum Reduce {
-    Sum,
-    Max,
 }
 
 /// Ways to see the same elements.

@@ -6,6 +6,27 @@ use super::{Binary, Def, F32, Graph, Op, Reduce, Unary, View};
 use crate::tensor::size;
 
 /// A tensor of a recording. Cheap to copy; lives as long as its graph.
+///
+/// Shapes broadcast and are known while it is recorded, and so are derivatives:
+///
+/// ```
+/// # use vitrine::engine::{Cancel, cpu::Cpu};
+/// # use vitrine::graph::Graph;
+/// # use vitrine::platform::block_on;
+/// # use vitrine::tensor::Tensor;
+/// let g = Graph::default();
+/// let x = g.input(&Tensor::new(&[2, 1], [1.0, 2.0]));
+/// let w = g.input(&Tensor::new(&[3], [1.0, 2.0, 3.0]));
+/// let y = x * w;
+/// assert_eq!(y.shape(), [2, 3]);
+///
+/// let z = (y * y).flat().sum(0); // d/dx of x^2 (w . w) is 2 x (w . w), and w . w is 14
+/// let [dx] = g.grad(z, &[x])[..] else { unreachable!() };
+/// dx.keep("dx");
+/// let trace = block_on(Cpu::new().run(&g.finish(), &Cancel::default()))?;
+/// assert_eq!(*block_on(trace.tensors["dx"].read())?.data, [28.0, 56.0]);
+/// # Ok::<(), vitrine::engine::EngineError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Var<'g> {
     pub(super) graph: &'g Graph,

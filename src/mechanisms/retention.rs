@@ -25,6 +25,27 @@ pub enum Form {
 }
 
 /// What a layer of heads retains.
+///
+/// ```
+/// # use vitrine::engine::{Cancel, cpu::Cpu};
+/// # use vitrine::graph::Graph;
+/// # use vitrine::platform::block_on;
+/// # use vitrine::tensor::Tensor;
+/// use vitrine::mechanisms::retention::{Form, Retention};
+///
+/// let g = Graph::default();
+/// let ones = g.input(&Tensor::new(&[1, 3, 1], [1.0; 3])); // [head, pos, d]: every token is worth 1
+/// let gamma = g.input(&Tensor::new(&[1], [0.5])); // half of it is left a token later
+/// for form in [Form::Parallel, Form::Recurrent, Form::Chunkwise(2)] {
+///     Retention { gamma, form }.record(ones, ones, ones, None).z.keep(&format!("{form:?}"));
+/// }
+/// let trace = block_on(Cpu::new().run(&g.finish(), &Cancel::default()))?;
+/// for z in trace.tensors.values() {
+///     let expected = Tensor::new(&[1, 3, 1], [1.0, 1.5, 1.75]);
+///     assert!(block_on(z.read())?.max_abs_diff(&expected) < 1e-6);
+/// }
+/// # Ok::<(), vitrine::engine::EngineError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Retention<'g> {
     /// What a step away is worth, `[head]`, from 0 to 1. 1 is causal linear attention.

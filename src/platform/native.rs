@@ -32,21 +32,10 @@ pub fn reduced_motion() -> bool {
     false
 }
 
-/// The recorded trace of an exhibit.
+/// The recorded trace of an exhibit: every file of `assets/traces`, as `build.rs` lists them.
 pub fn embedded(id: &str) -> Option<&'static [u8]> {
-    Some(match id {
-        "attention" => include_bytes!("../../assets/traces/attention.safetensors"),
-        "icl-descent" => include_bytes!("../../assets/traces/icl-descent.safetensors"),
-        "learning" => include_bytes!("../../assets/traces/learning.safetensors"),
-        "gaussian-masks" => include_bytes!("../../assets/traces/gaussian-masks.safetensors"),
-        "retnet-decay" => include_bytes!("../../assets/traces/retnet-decay.safetensors"),
-        "method-wall" => include_bytes!("../../assets/traces/method-wall.safetensors"),
-        "next-character" => include_bytes!("../../assets/traces/next-character.safetensors"),
-        "normgrad" => include_bytes!("../../assets/traces/normgrad.safetensors"),
-        "rmt-decay" => include_bytes!("../../assets/traces/rmt-decay.safetensors"),
-        "three-masks" => include_bytes!("../../assets/traces/three-masks.safetensors"),
-        _ => return None,
-    })
+    const TRACES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/traces.rs"));
+    Some(TRACES.iter().find(|(name, _)| *name == id)?.1)
 }
 
 /// Tells the page of an event.
@@ -100,16 +89,4 @@ fn decode(bytes: &[u8]) -> image::ImageResult<Photo> {
 
 fn name(file: &DroppedFileHandle) -> String {
     file.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// A loop to be compiled for several widths of vectors. A closure that is called once would not be inlined; this is.
-pub(super) struct Loop<F>(pub(super) F);
-
-impl<F: FnMut()> pulp::WithSimd for Loop<F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(mut self, _: S) {
-        (self.0)();
-    }
 }

@@ -1,7 +1,7 @@
 // Every exhibit in a real browser: it computes, draws and survives what people do to it.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { hues, launch, open, picture, state, until } from "./browser.mjs";
 import { serve } from "./server.mjs";
@@ -47,6 +47,19 @@ for (const [exhibit, { inputs, tensor, at, native }] of Object.entries(EXHIBITS)
     const found = (await read(page, tensor))[at];
     // f32 sums in another order.
     assert.ok(Math.abs(found - native) < 1e-3 * native, `${tensor} is ${found}, natively ${native}`);
+    await shows(page, exhibit);
+  });
+}
+
+/// Every exhibit has a first picture in this folder; those above and below are looked at more closely.
+const others = readdirSync(new URL("../../assets/traces/", import.meta.url))
+  .map((file) => file.replace(/\.safetensors$/, ""))
+  .filter((id) => !(id in EXHIBITS) && id !== "learning");
+
+for (const exhibit of others) {
+  test(`${exhibit} opens in the page`, bounded, async (t) => {
+    const page = await session(t, `#v1;tiles=(exhibit:${exhibit})`);
+    await until(page, (it) => it.live && it.error === null && it.tiles[0]?.exhibit === exhibit, "the numbers computed", 120);
     await shows(page, exhibit);
   });
 }

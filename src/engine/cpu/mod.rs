@@ -1,13 +1,8 @@
 //! The CPU device: the judge of every GPU number, and what computes where there is no GPU.
 
-mod matmul;
-mod panels;
-mod places;
-mod pointwise;
-mod rows;
-
 use std::sync::Arc;
 
+use vitrine_loops::{Strided, matmul, panels, places, pointwise, rows, spread};
 use web_time::{Duration, Instant};
 
 use super::plan::{Fill, Kernel, Plan, Slot, Step};
@@ -164,45 +159,13 @@ fn arrange_weights(plan: &mut Plan, buffers: &mut [Arc<[f32]>]) -> Vec<bool> {
             continue;
         }
         let seen = Strided { data: &buffers[slot], shape: &matrix.shape, strides: &matrix.strides };
-        packed[slot] = platform::NARROW_VECTORS;
-        buffers[slot] = if packed[slot] { panels::pack(seen).into() } else { rows_of(seen).into() };
+        packed[slot] = spread::NARROW_VECTORS;
+        buffers[slot] = if packed[slot] { panels::pack(seen).into() } else { seen.to_rows().into() };
         for &(s, _) in readers {
             plan.steps[s].inputs[1] = Operand::rows(slot, &matrix.shape);
         }
     }
     packed
-}
-
-/// The elements in row-major order.
-fn rows_of(x: Strided<'_>) -> Vec<f32> {
-    let mut rows = vec![0.0; size(x.shape)];
-    pointwise::map(&mut rows, x, |x| x);
-    rows
-}
-
-/// An operand with its data.
-#[derive(Clone, Copy)]
-struct Strided<'a> {
-    data: &'a [f32],
-    shape: &'a [usize],
-    strides: &'a [usize],
-}
-
-impl<'a> Strided<'a> {
-    /// The elements as a slice, for operands that lie row-major.
-    fn rows(self) -> &'a [f32] {
-        &self.data[..size(self.shape)]
-    }
-
-    /// Position of the `i`-th element in row-major order.
-    fn position(self, mut i: usize) -> usize {
-        let mut position = 0;
-        for (len, stride) in self.shape.iter().zip(self.strides).rev() {
-            position += i % len.max(&1) * stride;
-            i /= len.max(&1);
-        }
-        position
-    }
 }
 
 /// Runs one step. Its output never shares a slot with its inputs.
@@ -218,9 +181,9 @@ fn run(step: &Step, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
         Strided { data: &buffers[*slot][*offset..], shape, strides }
     };
     match &step.kernel {
-        Kernel::Copy => pointwise::map(out, input(0), |x| x),
+        Kernel::Copy => pointwise::copy(out, input(0)),
         Kernel::Unary(f) => pointwise::unary(*f, out, input(0)),
-        Kernel::Gelu => pointwise::map(out, input(0), pointwise::gelu),
+        Kernel::Gelu => pointwise::gelu(out, input(0)),
         Kernel::Binary(f) => pointwise::binary(*f, out, input(0), input(1)),
         Kernel::Reduce(f) => rows::reduce(*f, out, input(0)),
         Kernel::Softmax => rows::softmax(out, input(0)),
@@ -232,21 +195,21 @@ fn run(step: &Step, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
             let bias = (step.inputs.len() == 3).then(|| input(2).rows());
             if packed[step.inputs[1].slot] {
                 let (a, b) = (input(0), input(1));
-                let copy = if step.inputs[0].is_rows() { vec![] } else { rows_of(a) };
+                let copy = if step.inputs[0].is_rows() { vec![] } else { a.to_rows() };
                 let rows = if copy.is_empty() { a.rows() } else { &copy };
                 panels::multiply(out, rows, b.data, [b.shape[2], b.shape[3]], bias, *alpha);
             } else {
                 matmul::matmul(out, input(0), input(1), bias, *alpha);
             }
             if *gelu {
-                pointwise::in_place(out, pointwise::gelu);
+                pointwise::gelu_in_place(out);
             }
         }
         Kernel::SoftmaxGrad => rows::softmax_grad(out, input(0), input(1)),
         Kernel::LayerNormGrad { eps } => {
             rows::layer_norm_grad(out, input(0), input(1).rows(), input(2), *eps);
         }
-        Kernel::GeluGrad => pointwise::zip(out, input(0), input(1), pointwise::gelu_grad),
+        Kernel::GeluGrad => pointwise::gelu_grad(out, input(0), input(1)),
         Kernel::ScatterAdd => places::scatter_add(out, input(0), input(1).rows()),
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),

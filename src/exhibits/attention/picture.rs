@@ -122,9 +122,9 @@ fn map_panel(
     let room = match state.picture {
         Drawing::Map => {
             let longest = tokens.iter().map(|it| it.chars().count()).max().unwrap_or(0).min(14) as f32;
-            Room::shaped(1.0, [wide(state), 120.0], [40.0 + 9.0 * longest, 40.0])
+            Room::shaped(1.0, [LEAST, 120.0], [40.0 + 9.0 * longest, 40.0])
         }
-        Drawing::Lines => Room::fill(wide(state), 120.0).at_most_wide(640.0),
+        Drawing::Lines => Room::fill(LEAST, 120.0).at_most_wide(640.0),
     };
     let label = label(trace, scope, (l, h)).filter(|_| state.what == What::Head);
     let label = label.map_or_else(String::new, |it| format!(" · {} {}", it.kind.name(), number(it.score)));
@@ -139,10 +139,8 @@ fn map_panel(
     Some(panel.shows(Picture::Cells(Box::new(cells))))
 }
 
-/// The least width of a map: two beside each other get along with less.
-fn wide(state: &Attention) -> f32 {
-    if state.compare.is_some() { 240.0 } else { 300.0 }
-}
+/// The least width of a map, which leaves room for all heads beside it in a third of a laptop's screen.
+const LEAST: f32 = 240.0;
 
 fn heads_panel(
     state: &Attention,

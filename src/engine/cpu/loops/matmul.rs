@@ -1,7 +1,7 @@
 //! Batched matrix products through the crate `gemm`.
 
-use super::Strided;
-use crate::platform::{cores, for_each_chunk, for_each_part};
+use crate::Strided;
+use crate::spread::{cores, for_each_chunk, for_each_part};
 
 /// Multiplications below which a product stays on one core: waking another would cost more.
 const SMALL: usize = 1 << 18;
@@ -10,7 +10,7 @@ const SMALL: usize = 1 << 18;
 const LINE: usize = 16;
 
 /// `out[i, j] = alpha * a[i, j] x b[i, j] + bias`, shapes `[.., m, k] x [.., k, n] -> [.., m, n]`, any strides.
-pub(super) fn matmul<'a>(out: &mut [f32], a: Strided<'a>, b: Strided<'a>, bias: Option<&[f32]>, alpha: f32) {
+pub fn matmul<'a>(out: &mut [f32], a: Strided<'a>, b: Strided<'a>, bias: Option<&[f32]>, alpha: f32) {
     let (&[outer, inner, m, k], &[_, _, _, n]) = (a.shape, b.shape) else {
         unreachable!("products have four axes")
     };

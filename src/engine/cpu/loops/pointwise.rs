@@ -1,11 +1,43 @@
 //! Elementwise kernels over strided operands.
 
-use super::Strided;
-use crate::graph::{Binary, Unary};
-use crate::platform::{for_each_chunk, vectorised};
+use crate::Strided;
+use crate::spread::{for_each_chunk, vectorised};
+
+/// Elementwise functions of one tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the function of its name")]
+pub enum Unary {
+    Abs,
+    Cos,
+    Erf,
+    Exp,
+    Log,
+    Neg,
+    Recip,
+    Sign,
+    Sin,
+    Sqrt,
+    Tanh,
+}
+
+/// Elementwise functions of two tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the function of its name")]
+pub enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Max,
+    Min,
+    /// 1 where the first is less than the second, else 0.
+    Less,
+    /// The larger of two like [`Self::Max`], but where they are equal the derivative is all the first's.
+    OrLarger,
+}
 
 /// `out = f(x)` by the function that `f` names.
-pub(super) fn unary(f: Unary, out: &mut [f32], x: Strided<'_>) {
+pub fn unary(f: Unary, out: &mut [f32], x: Strided<'_>) {
     match f {
         Unary::Abs => map(out, x, f32::abs),
         Unary::Cos => map(out, x, f32::cos),
@@ -22,7 +54,7 @@ pub(super) fn unary(f: Unary, out: &mut [f32], x: Strided<'_>) {
 }
 
 /// `out = f(a, b)` by the function that `f` names.
-pub(super) fn binary(f: Binary, out: &mut [f32], a: Strided<'_>, b: Strided<'_>) {
+pub fn binary(f: Binary, out: &mut [f32], a: Strided<'_>, b: Strided<'_>) {
     match f {
         Binary::Add => zip(out, a, b, |a, b| a + b),
         Binary::Sub => zip(out, a, b, |a, b| a - b),
@@ -37,8 +69,33 @@ pub(super) fn binary(f: Binary, out: &mut [f32], a: Strided<'_>, b: Strided<'_>)
 /// Elements that a task takes: enough to be worth handing out, and few enough to stay in the fastest cache.
 const TASK: usize = 4096;
 
+/// `out = x`
+pub fn copy(out: &mut [f32], x: Strided<'_>) {
+    map(out, x, |x| x);
+}
+
+/// `out = gelu(x)`
+pub fn gelu(out: &mut [f32], x: Strided<'_>) {
+    map(out, x, gelu_of);
+}
+
+/// `out = dy` times the derivative of GELU at `x`.
+pub fn gelu_grad(out: &mut [f32], x: Strided<'_>, dy: Strided<'_>) {
+    zip(out, x, dy, gelu_slope);
+}
+
+/// `x = gelu(x)`
+pub fn gelu_in_place(out: &mut [f32]) {
+    for_each_chunk(out, TASK, COST, |_, out| {
+        vectorised(
+            #[inline(always)]
+            || out.iter_mut().for_each(|y| *y = gelu_of(*y)),
+        );
+    });
+}
+
 /// `out = f(x)`
-pub(super) fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync) {
+fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync) {
     let step = step(x);
     runs(
         out,
@@ -56,7 +113,7 @@ pub(super) fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync
 }
 
 /// `out = f(a, b)`
-pub(super) fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> f32 + Sync) {
+fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> f32 + Sync) {
     let (step_a, step_b) = (step(a), step(b));
     runs(
         out,
@@ -72,16 +129,6 @@ pub(super) fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f3
             }
         },
     );
-}
-
-/// `x = f(x)`
-pub(super) fn in_place(out: &mut [f32], f: impl Fn(f32) -> f32 + Sync) {
-    for_each_chunk(out, TASK, COST, |_, out| {
-        vectorised(
-            #[inline(always)]
-            || out.iter_mut().for_each(|y| *y = f(*y)),
-        );
-    });
 }
 
 /// Operations that an element takes, roughly.
@@ -132,7 +179,7 @@ fn runs<const N: usize>(
 }
 
 /// The index of element `i` of `shape` in row-major order.
-pub(super) fn indices(shape: &[usize], mut i: usize) -> Vec<usize> {
+pub(crate) fn indices(shape: &[usize], mut i: usize) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (axis, n) in shape.iter().enumerate().rev() {
         index[axis] = i % n;
@@ -148,13 +195,13 @@ fn step(x: Strided<'_>) -> usize {
 
 /// `x/2 (1 + erf(x / sqrt 2))`
 #[inline(always)]
-pub(super) fn gelu(x: f32) -> f32 {
+fn gelu_of(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
 /// `dy` times the derivative of GELU, `Phi(x) + x phi(x)`, where both take the same exponential.
 #[inline(always)]
-pub(super) fn gelu_grad(x: f32, dy: f32) -> f32 {
+fn gelu_slope(x: f32, dy: f32) -> f32 {
     /// `1 / sqrt(2 pi)`
     const SCALE: f32 = std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2 * 0.5;
     let e = exp(-0.5 * x * x);
@@ -180,7 +227,7 @@ fn erfc_factor(x: f32) -> f32 {
 /// `e^x` for `x <= 88` to 2 units in the last place, free of branches and calls, so that rows are vectorised: `2^n` by the
 /// exponent bits times a polynomial on the remainder (Cody & Waite reduction, minimax polynomial of Cephes' expf).
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     /// Adding and subtracting this rounds to a whole number.
     const ROUND: f32 = 12_582_912.0;
     const P: [f32; 6] = [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];

@@ -1,14 +1,21 @@
 //! Kernels over the last axis: reductions, softmax, layer norm and their derivatives.
 
-use super::{Strided, pointwise::exp};
-use crate::graph::Reduce;
-use crate::platform::{for_each_chunk, vectorised};
+use crate::spread::{for_each_chunk, vectorised};
+use crate::{Strided, pointwise::exp};
+
+/// Reductions over an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the reduction of its name")]
+pub enum Reduce {
+    Sum,
+    Max,
+}
 
 /// Elements that a task reads at least.
 const TASK: usize = 4096;
 
 /// Reduces the last axis of `x`.
-pub(super) fn reduce(f: Reduce, out: &mut [f32], x: Strided<'_>) {
+pub fn reduce(f: Reduce, out: &mut [f32], x: Strided<'_>) {
     match f {
         Reduce::Sum => by(out, x, 0.0, |a, b| a + b),
         Reduce::Max => by(out, x, f32::NEG_INFINITY, f32::max),
@@ -68,7 +75,7 @@ fn by(out: &mut [f32], x: Strided<'_>, start: f32, f: impl Fn(f32, f32) -> f32 +
 }
 
 /// Softmax of every row.
-pub(super) fn softmax(out: &mut [f32], x: Strided<'_>) {
+pub fn softmax(out: &mut [f32], x: Strided<'_>) {
     let n = x.shape[x.shape.len() - 1];
     let x = x.rows();
     each_row(
@@ -89,7 +96,7 @@ pub(super) fn softmax(out: &mut [f32], x: Strided<'_>) {
 }
 
 /// `y (dy - sum y dy)` of every row.
-pub(super) fn softmax_grad(out: &mut [f32], y: Strided<'_>, dy: Strided<'_>) {
+pub fn softmax_grad(out: &mut [f32], y: Strided<'_>, dy: Strided<'_>) {
     let n = y.shape[y.shape.len() - 1];
     let (y, dy) = (y.rows(), dy.rows());
     each_row(
@@ -107,7 +114,7 @@ pub(super) fn softmax_grad(out: &mut [f32], y: Strided<'_>, dy: Strided<'_>) {
 }
 
 /// `(x + residual - mean) / sqrt(var + eps) * gamma + beta` of every row.
-pub(super) fn layer_norm(
+pub fn layer_norm(
     out: &mut [f32],
     x: Strided<'_>,
     gamma: &[f32],
@@ -136,7 +143,7 @@ pub(super) fn layer_norm(
 }
 
 /// `r (dy gamma - mean(dy gamma) - u mean(u dy gamma))` of every row, with `u = r (x - mean x)`.
-pub(super) fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy: Strided<'_>, eps: f32) {
+pub fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy: Strided<'_>, eps: f32) {
     let n = gamma.len();
     let (x, dy) = (x.rows(), dy.rows());
     each_row(

@@ -5,7 +5,7 @@
 
 use wide::f32x4;
 
-use super::Strided;
+use crate::Strided;
 
 /// Columns of a panel: two vectors.
 const WIDTH: usize = 8;
@@ -14,7 +14,7 @@ const WIDTH: usize = 8;
 const ROWS: usize = 4;
 
 /// `[1, 1, k, n]` as panels of 8 columns, `[n / 8, k, 8]`; what is missing in the last is 0.
-pub(super) fn pack(b: Strided<'_>) -> Vec<f32> {
+pub fn pack(b: Strided<'_>) -> Vec<f32> {
     let [_, _, k, n] = b.shape[..] else { unreachable!("products have four axes") };
     let element = |j: usize, p: usize| if j < n { b.data[p * b.strides[2] + j * b.strides[3]] } else { 0.0 };
     let panel = |j: usize| (0..k * WIDTH).map(move |i| element(j + i % WIDTH, i / WIDTH));
@@ -23,14 +23,7 @@ pub(super) fn pack(b: Strided<'_>) -> Vec<f32> {
 
 /// `out = alpha * a x b + bias`, shapes `[m, k] x [k, n] -> [m, n]`: `a` row-major, `b` packed.
 #[inline(never)] // alone, V8 keeps the sums in registers
-pub(super) fn multiply(
-    out: &mut [f32],
-    a: &[f32],
-    b: &[f32],
-    [k, n]: [usize; 2],
-    bias: Option<&[f32]>,
-    alpha: f32,
-) {
+pub fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], bias: Option<&[f32]>, alpha: f32) {
     for (rows, out) in a.chunks(ROWS * k).zip(out.chunks_mut(ROWS * n)) {
         // Below the last row the tile repeats it.
         let tile = std::array::from_fn(|i| &rows[(i * k).min(rows.len() - k)..][..k]);

@@ -1,11 +1,10 @@
 //! Kernels that choose where elements go: gather and scatter, pad and fold.
 
-use super::{Strided, pointwise::indices};
-use crate::platform::for_each_chunk;
-use crate::tensor::advance;
+use crate::spread::for_each_chunk;
+use crate::{Strided, advance, pointwise::indices};
 
 /// Rows of a table `[v, d]`; ids outside it are clamped to it.
-pub(super) fn gather(out: &mut [f32], table: Strided<'_>, ids: &[f32]) {
+pub fn gather(out: &mut [f32], table: Strided<'_>, ids: &[f32]) {
     let (&[v, d], &[row, column]) = (table.shape, table.strides) else {
         unreachable!("a table has two axes")
     };
@@ -18,7 +17,7 @@ pub(super) fn gather(out: &mut [f32], table: Strided<'_>, ids: &[f32]) {
 }
 
 /// Rows added up into a table by ids, in their order, so that sums are the same at every run.
-pub(super) fn scatter_add(out: &mut [f32], rows: Strided<'_>, ids: &[f32]) {
+pub fn scatter_add(out: &mut [f32], rows: Strided<'_>, ids: &[f32]) {
     let d = rows.shape[rows.shape.len() - 1];
     let last = (out.len() / d - 1) * d;
     out.fill(0.0);
@@ -29,7 +28,7 @@ pub(super) fn scatter_add(out: &mut [f32], rows: Strided<'_>, ids: &[f32]) {
 }
 
 /// `value` around `x` along `axis`.
-pub(super) fn pad(out: &mut [f32], shape: &[usize], x: Strided<'_>, axis: usize, before: usize, value: f32) {
+pub fn pad(out: &mut [f32], shape: &[usize], x: Strided<'_>, axis: usize, before: usize, value: f32) {
     let (rows, step) = lines(shape, x.strides);
     let last = shape.len() - 1;
     for_each_line(out, rows, shape, |index, out| {
@@ -50,7 +49,7 @@ pub(super) fn pad(out: &mut [f32], shape: &[usize], x: Strided<'_>, axis: usize,
 }
 
 /// Windows `[.., windows, .., size]` of `x` added up where they overlap: `axis` counts them, `stride` apart.
-pub(super) fn fold(out: &mut [f32], shape: &[usize], x: Strided<'_>, axis: usize, stride: usize) {
+pub fn fold(out: &mut [f32], shape: &[usize], x: Strided<'_>, axis: usize, stride: usize) {
     let [strides @ .., within] = x.strides else { unreachable!("windows have a last axis") };
     let (windows, window, size) = (x.shape[axis], strides[axis], x.shape[x.shape.len() - 1]);
     // Element i of the axis is element j of window w wherever w * stride + j = i.
