@@ -8,7 +8,7 @@ use egui::accesskit::Role;
 use egui::{Rect, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use vitrine::app::{App, Compute, Report, Seen, Setup, Wishes};
+use vitrine::app::{App, Compute, Report, Setup, TileReport, Wishes};
 use vitrine::exhibits::{Entry, all};
 use vitrine::link::Theme;
 use vitrine::models::Zoo;
@@ -87,7 +87,7 @@ fn controls(window: &Window) -> Vec<(Role, String, Rect)> {
 fn faults(window: &Window, screen: Rect, scale: f32) -> Vec<String> {
     let mut faults = vec![];
     let report = report(window);
-    for Seen { exhibit, size, tile, picture, knobs } in &report.tiles {
+    for TileReport { exhibit, size, tile, picture, knobs } in &report.tiles {
         let share = picture.area() / tile.area();
         let least = if *size == Size::Card { 0.3 } else { 0.4 };
         // A page of a phone with large type has no room for 40 %.
@@ -180,7 +180,7 @@ fn five_exhibits_share_a_screen() {
         settle(&mut window);
         let report = report(&window);
         assert_eq!(report.tiles.len(), 5);
-        for Seen { exhibit, tile, picture, knobs, .. } in report.tiles {
+        for TileReport { exhibit, tile, picture, knobs, .. } in report.tiles {
             assert!(picture.area() > 0.4 * tile.area(), "{exhibit}: {picture:?} of {tile:?}");
             assert!(tile.expand(1.0).contains_rect(picture), "{exhibit} is cut: {picture:?} of {tile:?}");
             assert!(knobs.bottom() <= tile.bottom() + 1.0, "{exhibit}: knobs at {knobs:?} of {tile:?}");

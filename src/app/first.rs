@@ -2,7 +2,7 @@
 
 use egui::Context;
 
-use super::{App, layout};
+use super::{App, Filling, layout};
 use crate::link::{Layout, State, Tile};
 
 /// How many exhibits open the gallery as its headlines, and share the first wall.
@@ -14,6 +14,7 @@ const WALL: f32 = 1200.0;
 impl App {
     /// The first page: a wall of the headline exhibits, or the gallery where the screen is too narrow for one.
     pub(super) fn begin(&mut self, ctx: &Context) {
+        self.fill(false);
         let screen = ctx.content_rect().size() / self.style.scale;
         let first = State { gallery: screen.x < WALL, ..self.headlines(screen, State::default()) };
         if let Err(reason) = self.restore(self.wishes.fill(first)) {
@@ -26,5 +27,10 @@ impl App {
         let tile = |id: &str| Layout::Tile(Tile { exhibit: id.to_owned(), ..Tile::default() });
         let tiles = self.entries.iter().take(HEADLINES).map(|it| tile(it.card.id)).collect();
         State { tiles: Some(layout::wall(tiles, screen)), gallery: false, ..state }
+    }
+
+    /// Shows the gallery, or the tiles.
+    pub(super) fn fill(&mut self, gallery: bool) {
+        self.filling = if gallery { Filling::Gallery } else { Filling::Tiles };
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView, serialize};
 use serde_json::json;
-use vitrine::data::Picture;
+use vitrine::data::Image;
 use vitrine::engine::Cancel;
 use vitrine::graph::{Graph, Recording, matches};
 use vitrine::models::{AnyModel, Kind, Zoo};
@@ -102,7 +102,7 @@ fn patterns<'a>(options: &'a Options, model: &AnyModel) -> Vec<&'a str> {
 
 /// Records a model on a text; returns the ids of its tokens.
 fn sentence(name: &str, text: &str, model: &AnyModel, g: &Graph) -> Result<Vec<u32>, String> {
-    let model = model.text().ok_or_else(|| format!("{name} reads no text: give it an --image"))?;
+    let model = model.language().ok_or_else(|| format!("{name} reads no text: give it an --image"))?;
     let tokens = model.tokenizer().encode(text);
     if tokens.ids.is_empty() {
         return Err(format!("{name} knows nothing of this text"));
@@ -115,15 +115,15 @@ fn sentence(name: &str, text: &str, model: &AnyModel, g: &Graph) -> Result<Vec<u
 }
 
 /// The photograph in a file.
-pub(super) fn picture(path: &Path) -> Result<Picture, String> {
+pub(super) fn picture(path: &Path) -> Result<Image, String> {
     let fault = |it: &dyn std::fmt::Display| format!("{}: {it}", path.display());
     let bytes = std::fs::read(path).map_err(|it| fault(&it))?;
     let photo = block_on(decode_photo(bytes)).map_err(|it| fault(&it))?;
-    Ok(Picture::Photo { name: path.display().to_string(), photo: Some(Arc::new(photo)) })
+    Ok(Image::Photo { name: path.display().to_string(), photo: Some(Arc::new(photo)) })
 }
 
 /// Records a model of images on a photograph.
-fn image(name: &str, picture: &Picture, model: &AnyModel, g: &Graph) -> Result<(), String> {
+fn image(name: &str, picture: &Image, model: &AnyModel, g: &Graph) -> Result<(), String> {
     let model = model.vision().ok_or_else(|| format!("{name} looks at no image"))?;
     let image = model.image(picture).ok_or_else(|| format!("{}: it is empty", picture.name()))?;
     model.record(g.input(&image), &Params::new(g, model.weights()));

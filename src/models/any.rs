@@ -33,7 +33,7 @@ pub trait Loaded: Any + Send + Sync {
     fn weights(&self) -> &Arc<Weights>;
 
     /// The model, if it reads text.
-    fn text(&self) -> Option<&dyn Text> {
+    fn language(&self) -> Option<&dyn Language> {
         None
     }
 
@@ -80,7 +80,7 @@ pub trait Sizes: Send + Sync {
 }
 
 /// A model that reads text.
-pub trait Text {
+pub trait Language {
     /// From text to tokens.
     fn tokenizer(&self) -> &Tokenizer;
 

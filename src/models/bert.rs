@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use super::any::{AnyModel, Kind, Loaded, Sizes, Text};
+use super::any::{AnyModel, Kind, Language, Loaded, Sizes};
 use super::checkpoint::{LoadError, expect_rows, tokens};
-use super::config::{ConfigError, EXACT, Fields};
+use super::config::{ConfigError, ConfigFile, EXACT};
 use crate::data::Tokenizer;
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::Attention;
@@ -137,7 +137,7 @@ fn mlp<'g>(l: usize, x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
 impl Config {
     /// Reads a `config.json`, and insists on what this module computes: BERT, GELU with erf, learned positions.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let it = Fields::parse(json)?;
+        let it = ConfigFile::parse(json)?;
         it.expect("model_type", "bert")?;
         it.expect("hidden_act", "gelu")?;
         it.expect("position_embedding_type", "absolute")?;
@@ -200,12 +200,12 @@ impl Loaded for Bert {
         &self.weights
     }
 
-    fn text(&self) -> Option<&dyn Text> {
+    fn language(&self) -> Option<&dyn Language> {
         Some(self)
     }
 }
 
-impl Text for Bert {
+impl Language for Bert {
     fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }

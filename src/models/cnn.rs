@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::any::{AnyModel, Kind, Loaded, Sizes};
 use super::checkpoint::{LoadError, collect};
-use super::config::{ConfigError, Fields, id2label};
+use super::config::{ConfigError, ConfigFile, id2label};
 use super::{Layer, Pixels, Vision};
 use crate::graph::{Graph, Var};
 use crate::nn::{Params, classify, conv, global_avg_pool, init, layer, max_pool, relu, tap};
@@ -76,7 +76,7 @@ pub fn record<'g>(config: &Config, images: Var<'g>, p: &Params<'_, 'g>) -> Var<'
 impl Config {
     /// Reads a `config.json`.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let it = Fields::parse(json)?;
+        let it = ConfigFile::parse(json)?;
         it.expect("model_type", MODEL_TYPE)?;
         let image = it.count("image_size", 1 << 12)?;
         let channels = it.count("num_channels", 1 << 10)?;

@@ -29,9 +29,9 @@ pub enum ConfigError {
 }
 
 /// The fields of a `config.json`.
-pub struct Fields(Map<String, Value>);
+pub struct ConfigFile(Map<String, Value>);
 
-impl Fields {
+impl ConfigFile {
     /// Reads the file.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
         Ok(Self(serde_json::from_slice(json)?))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::any::{AnyModel, Kind, Loaded, Sizes};
 use super::checkpoint::{LoadError, collect};
-use super::config::{ConfigError, Fields};
+use super::config::{ConfigError, ConfigFile};
 use super::{Layer, Pixels, Vision};
 use crate::graph::{Graph, Var};
 use crate::nn::{Params, classify, conv, depthwise_conv, global_avg_pool, layer, relu6, tap};
@@ -141,7 +141,7 @@ fn kernel_of(name: &str, shape: Vec<usize>) -> [(String, Vec<usize>); 2] {
 impl Config {
     /// Reads a `config.json`.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let it = Fields::parse(json)?;
+        let it = ConfigFile::parse(json)?;
         it.expect("model_type", MODEL_TYPE)?;
         Ok(Self {
             image: it.count("image_size", 1 << 12)?,

@@ -3,7 +3,7 @@
 
 use super::any::{AnyModel, Kind, Sizes};
 use super::checkpoint::LoadError;
-use super::config::{ConfigError, Fields};
+use super::config::{ConfigError, ConfigFile};
 use super::{Pixels, bert, cnn, efficientnet, gpt, vit};
 
 /// By which `model_type` a `config.json` is known, and what reads it.
@@ -23,7 +23,7 @@ pub struct AnyConfig(Box<dyn Sizes>);
 impl AnyConfig {
     /// Reads a `config.json` by its `model_type`; timm's have an `architecture` instead, and old BERTs neither.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let it = Fields::parse(json)?;
+        let it = ConfigFile::parse(json)?;
         let timm = !it.word_or("architecture", "")?.is_empty();
         let found = it.word_or("model_type", if timm { "vit" } else { "bert" })?;
         let Some((_, parse)) = FAMILIES.iter().find(|(types, _)| types.contains(&found)) else {
@@ -50,7 +50,7 @@ impl AnyConfig {
 
     /// Lets a model of images make of pixels what its `preprocessor_config.json` says.
     pub fn set_pixels(&mut self, json: &[u8]) -> Result<(), ConfigError> {
-        let it = Fields::parse(json)?;
+        let it = ConfigFile::parse(json)?;
         if let Some((pixels, channels)) = self.0.pixels()
             && !it.absent("image_mean")
         {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::any::{AnyModel, Kind, Loaded, Sizes, Text};
+use super::any::{AnyModel, Kind, Language, Loaded, Sizes};
 use super::checkpoint::{LoadError, Source, collect, expect_rows, tokens};
-use super::config::{ConfigError, EXACT, Fields};
+use super::config::{ConfigError, ConfigFile, EXACT};
 use crate::data::Tokenizer;
 use crate::graph::{Graph, Var};
 use crate::mechanisms::field::{Places, causal};
@@ -112,7 +112,7 @@ fn unembed<'g>(config: &Config, x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
 impl Config {
     /// Reads a `config.json`, and insists on what this module computes.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let it = Fields::parse(json)?;
+        let it = ConfigFile::parse(json)?;
         it.expect("model_type", "gpt2")?;
         it.expect("scale_attn_weights", true)?;
         it.expect("scale_attn_by_inverse_layer_idx", false)?;
@@ -200,12 +200,12 @@ impl Loaded for Gpt {
         &self.weights
     }
 
-    fn text(&self) -> Option<&dyn Text> {
+    fn language(&self) -> Option<&dyn Language> {
         Some(self)
     }
 }
 
-impl Text for Gpt {
+impl Language for Gpt {
     fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }

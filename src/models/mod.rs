@@ -16,7 +16,7 @@ mod vision;
 pub mod vit;
 pub mod zoo;
 
-pub use any::{AnyModel, Kind, Loaded, Sizes, Text};
+pub use any::{AnyModel, Kind, Language, Loaded, Sizes};
 pub use bert::Bert;
 pub use checkpoint::LoadError;
 pub use cnn::Cnn;

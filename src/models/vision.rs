@@ -1,7 +1,7 @@
 //! Models that look at images, whatever their kind: what saliency needs to know of them.
 
 use super::{Loaded, Pixels};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::graph::Var;
 use crate::nn::Params;
 use crate::tensor::Tensor;
@@ -38,7 +38,7 @@ pub trait Vision: Loaded {
     }
 
     /// The picture as it takes it, `[row, col, channel]`; `None` if the picture is not here.
-    fn image(&self, picture: &Picture) -> Option<Tensor> {
+    fn image(&self, picture: &Image) -> Option<Tensor> {
         let pixels = picture.pixels(self.side(), self.channels())?;
         Some(self.preprocessing().tensor(&pixels, self.side()))
     }

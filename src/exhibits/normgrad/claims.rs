@@ -1,7 +1,7 @@
 //! The claims of NormGrad as measurements.
 
 use super::{NormGrad, measure};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::exhibits::looking::Looking;
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest};
 use crate::graph::{Edit, Graph, How, Var};
@@ -93,7 +93,7 @@ fn devices() -> Check {
 /// The model of the claims and the first collage as it takes it.
 fn begin(zoo: &Zoo) -> Option<(&dyn Vision, Tensor)> {
     let looking = Looking { model: MODEL.to_owned(), ..Looking::default() };
-    looking.sees(&Inputs { picture: Picture::Collage(0), ..Inputs::default() }, zoo)
+    looking.sees(&Inputs { picture: Image::Collage(0), ..Inputs::default() }, zoo)
 }
 
 /// Activation and gradient of the last layer, `[place, channel]` each.

@@ -2,7 +2,7 @@
 //! over many collages, beside what was published.
 
 use crate::data::fashion::CLASSES;
-use crate::data::{Collage, collage, picture};
+use crate::data::{Collage, collage, image};
 use crate::graph::{Graph, Var};
 use crate::models::Vision;
 use crate::nn::Params;
@@ -51,7 +51,7 @@ const PUBLISHED: [[f32; 5]; 4] = [
 
 /// The collages that are measured on.
 pub(super) fn collages(n: usize) -> Vec<Collage> {
-    let clothes = picture::clothes();
+    let clothes = image::clothes();
     (0..n).map(|i| Collage::new(&clothes, SEED, i as u64)).collect()
 }
 
