@@ -102,6 +102,13 @@ enum Choice {
 
 /// Runs what the arguments say.
 pub(crate) fn main() -> ExitCode {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // Without a desktop Mesa's layer that prefers the GPU of the screen has nobody to ask, and prints that it is so.
+        #[expect(unsafe_code, reason = "no other thread runs yet that could read the environment")]
+        unsafe {
+            std::env::set_var("NODEVICE_SELECT", "1");
+        }
+    }
     env_logger::init();
     run(Arguments::parse().command).unwrap_or_else(|fault| {
         eprintln!("vitrine: {fault}");

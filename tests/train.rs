@@ -307,8 +307,12 @@ fn a_killed_run_resumes_with_nothing_lost() {
     for name in whole.names() {
         assert_eq!(whole.read(name), killed.read(name), "{name}, to the last bit");
     }
-    assert!(!folder.join("killed.safetensors.partial").exists(), "nothing is left lying about");
+    let mut left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|it| it.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["killed.safetensors", "whole.safetensors"], "nothing else is left lying about");
 
+    let checkpoint = block_on(trainer(400, 9).checkpoint(&provenance())).unwrap();
+    std::fs::write(folder.join("killed.safetensors.checkpoint"), checkpoint).unwrap();
     let longer =
         ["train", "spirals", "--steps", "500", "--seed", "9", "--out", "killed.safetensors", "--resume"];
     let other = vitrine(&folder, &longer).output().unwrap();

@@ -29,9 +29,20 @@ need_packages() {
 	[ "$missing" ] || return 0
 	can_install || die "$why: install what Debian calls$missing, then try again"
 	say "$why: installing$missing"
-	apt-get -qq update
+	update_lists
 	# shellcheck disable=SC2086 # a list
-	DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $missing >/dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends $missing >/dev/null
+}
+
+# Another apt may be at work: for the lock of installing apt waits if it is told to, for that of its lists it does not.
+update_lists() {
+	tries=60
+	until fault=$(LC_ALL=C apt-get -qq update 2>&1); do
+		case $fault in *"Could not get lock"*) ;; *) die "$fault" ;; esac
+		[ $((tries -= 1)) -gt 0 ] || die "$fault"
+		[ $tries -lt 59 ] || say "another apt is at work: waiting for it, up to five minutes"
+		sleep 5
+	done
 }
 
 can_install() { have apt-get && [ "$(id -u)" = 0 ]; }

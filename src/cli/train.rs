@@ -83,7 +83,10 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
     for (file, value) in trainer.files().into_iter().filter(|_| out.ends_with(MODEL)) {
         write(&out.with_file_name(file), format!("{value:#}").as_bytes())?;
     }
-    Ok(())
+    match std::fs::remove_file(&checkpoint) {
+        Err(it) if checkpoint.exists() => Err(format!("{} cannot be removed: {it}", checkpoint.display())),
+        _ => Ok(()), // A run of no steps had none.
+    }
 }
 
 /// Takes all steps that are left, and keeps the run in `checkpoint`.

@@ -10,7 +10,7 @@ use egui_wgpu::{RenderState, RendererOptions, WgpuSetup, WgpuSetupCreateNew, Wgp
 
 use crate::app::{App, Compute, Open, Opening, Setup, Wishes};
 use crate::engine::Device;
-use crate::engine::gpu::{Gpu, device_descriptor};
+use crate::engine::gpu::{Gpu, device_descriptor, instance};
 use crate::exhibits;
 use crate::models::Zoo;
 use crate::platform::block_on;
@@ -132,7 +132,7 @@ fn setup(state: &RenderState, link: Option<String>) -> Setup {
 }
 
 async fn graphics() -> Result<WgpuSetup, String> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let instance = instance();
     let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await;
     let adapter = adapter.map_err(|error| format!("nothing can draw here: {error}"))?;
     let device = adapter.request_device(&device_descriptor(&adapter)).await;

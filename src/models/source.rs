@@ -21,6 +21,8 @@ const PIXELS: &str = "preprocessor_config.json";
 pub enum Place {
     /// A folder. A browser has none: reading one fails there at once.
     Folder(PathBuf),
+    /// The program itself, which has the model of this id in it. A page has none.
+    Program(String),
     /// An address that ends in `/`. It may be relative to the page; without a page that fails at once.
     Url(String),
 }
@@ -42,6 +44,9 @@ pub enum SourceError {
     /// What the files hold.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// A file of the program.
+    #[error("{0} does not come along with the program")]
+    Program(String),
     /// Files that were not given.
     #[error(
         "{missing} is missing: a model is config.json, model.safetensors and, if it reads text, tokenizer.json together"
@@ -176,6 +181,11 @@ impl Place {
     async fn read(&self, file: &str, progress: &Progress) -> Result<Vec<u8>, SourceError> {
         match self {
             Self::Url(base) => Ok(fetch(&format!("{base}{file}"), progress).await?),
+            Self::Program(id) => {
+                let name = format!("models/{id}/{file}");
+                let bytes = platform::embedded(&name).ok_or(SourceError::Program(name))?;
+                Ok(bytes.to_vec())
+            }
             Self::Folder(folder) => {
                 let path = folder.join(file);
                 let fault = |reason| SourceError::File { path: path.display().to_string(), reason };

@@ -92,14 +92,17 @@ impl Default for Zoo {
 
 const MINILM: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main/";
 
-/// Where a model of the zoo may lie, best first: folders of this machine, beside the page, at an address.
+/// Where a model of the zoo may lie, best first: beside the page; or in folders of this machine, in the program, at an address.
 fn places(id: &str, url: Option<&str>) -> Vec<Place> {
+    let url = url.map(|it| Place::Url(it.to_owned()));
+    if platform::PAGE {
+        return [Place::Url(format!("models/{id}/"))].into_iter().chain(url).collect();
+    }
     let own = std::env::var_os("VITRINE_MODELS").map(PathBuf::from);
-    let here = ["models", "assets/models"].map(PathBuf::from);
-    let folders = own.into_iter().chain(here).chain(source::cache_folder());
+    let folders = own.into_iter().chain([PathBuf::from("models")]).chain(source::cache_folder());
     let folders = folders.map(|it| Place::Folder(it.join(id)));
-    let urls = [Some(format!("models/{id}/")), url.map(str::to_owned)].into_iter().flatten();
-    folders.chain(urls.map(Place::Url)).collect()
+    let program = OWN.iter().any(|it| it.0 == id).then(|| Place::Program(id.to_owned()));
+    folders.chain(program).chain(url).collect()
 }
 
 impl Zoo {

@@ -9,6 +9,9 @@ use crate::data::Photo;
 /// A file with its contents, or why it could not be read.
 pub type File = (String, Result<Vec<u8>, String>);
 
+/// Whether there is a page, beside which files may lie; otherwise there are folders.
+pub const PAGE: bool = false;
+
 /// Runs a long task beside the interface. It is made where it runs, so it need not be able to move between threads.
 pub fn work<F: Future<Output = ()>>(make: impl FnOnce() -> F + Send + 'static) {
     std::thread::spawn(move || super::block_on(make()));
@@ -32,10 +35,10 @@ pub fn reduced_motion() -> bool {
     false
 }
 
-/// The recorded trace of an exhibit: every file of `assets/traces`, as `build.rs` lists them.
-pub fn embedded(id: &str) -> Option<&'static [u8]> {
-    const TRACES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/traces.rs"));
-    Some(TRACES.iter().find(|(name, _)| *name == id)?.1)
+/// What of `assets` the program has in it: recorded traces and small models, as `build.rs` lists them.
+pub fn embedded(file: &str) -> Option<&'static [u8]> {
+    const ASSETS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+    Some(ASSETS.iter().find(|(name, _)| *name == file)?.1)
 }
 
 /// Tells the page of an event.

@@ -12,6 +12,9 @@ use crate::data::Photo;
 /// A file with its contents, or why it could not be read.
 pub type File = (String, Result<Vec<u8>, String>);
 
+/// Whether there is a page, beside which files may lie; otherwise there are folders.
+pub const PAGE: bool = true;
+
 /// Runs a long task beside the interface.
 pub fn work<F: Future<Output = ()> + 'static>(make: impl FnOnce() -> F + Send + 'static) {
     super::spawn(make());
@@ -50,9 +53,10 @@ pub fn reduced_motion() -> bool {
     web_sys::window().and_then(asks).unwrap_or(false)
 }
 
-/// The recorded trace of an exhibit, if the page has it in its program: the first picture waits for nothing.
-pub fn embedded(id: &str) -> Option<&'static [u8]> {
-    (id == "attention").then_some(include_bytes!("../../assets/traces/attention.safetensors"))
+/// What of `assets` the page has in its program: the recorded trace of the first picture, which waits for nothing.
+pub fn embedded(file: &str) -> Option<&'static [u8]> {
+    let first = file == "traces/attention.safetensors";
+    first.then_some(include_bytes!("../../assets/traces/attention.safetensors"))
 }
 
 /// Tells the page of an event.

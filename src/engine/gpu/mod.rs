@@ -60,10 +60,18 @@ pub fn device_descriptor(adapter: &wgpu::Adapter) -> wgpu::DeviceDescriptor<'sta
     wgpu::DeviceDescriptor { label: Some("vitrine"), required_limits, ..Default::default() }
 }
 
+/// What finds GPUs without a window. OpenGL is not asked, unless `WGPU_BACKEND` says so: it has no compute here, and complains
+/// where there is no screen.
+pub fn instance() -> wgpu::Instance {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = wgpu::Backends::PRIMARY;
+    wgpu::Instance::new(descriptor.with_env())
+}
+
 impl Gpu {
     /// A device of its own, without a window. Natively `WGPU_BACKEND` and `WGPU_POWER_PREF` choose among several.
     pub async fn new() -> Result<Self, EngineError> {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let instance = instance();
         let power_preference =
             wgpu::PowerPreference::from_env().unwrap_or(wgpu::PowerPreference::HighPerformance);
         let options = wgpu::RequestAdapterOptions { power_preference, ..Default::default() };

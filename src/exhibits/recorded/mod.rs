@@ -18,7 +18,7 @@ pub(super) fn recorded(id: &'static str) -> Option<Arc<Trace>> {
     if let Some(it) = known.get(id) {
         return it.clone();
     }
-    let trace = platform::embedded(id).and_then(|it| Trace::parse(it).ok()).map(Arc::new);
+    let trace = platform::embedded(&file(id)).and_then(|it| Trace::parse(it).ok()).map(Arc::new);
     known.insert(id, trace.clone());
     if trace.is_none() {
         platform::spawn(arrive(id));
@@ -28,7 +28,11 @@ pub(super) fn recorded(id: &'static str) -> Option<Arc<Trace>> {
 
 /// Fetches a trace from beside the page.
 async fn arrive(id: &'static str) {
-    let bytes = fetch(&format!("traces/{id}.safetensors"), &Progress::default()).await;
+    let bytes = fetch(&file(id), &Progress::default()).await;
     let trace = bytes.ok().and_then(|it| Trace::parse(&it).ok());
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(id, trace.map(Arc::new));
+}
+
+fn file(id: &str) -> String {
+    format!("traces/{id}.safetensors")
 }
