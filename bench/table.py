@@ -61,6 +61,7 @@ def main(folder):
         row("dispatches a layer, all patterns kept", " and ".join(f"{it:.0f}" for it in sorted(layers)), "12")
         row("plans compiled when a word changes", max(run["compiles_when_typing"] for run in vitrine["runs"]), "0")
         row("CPU of a frame, 72 thumbnails and a map, T=128, native", f"{vitrine['frame']:.2f} ms", "4 ms")
+        row("CPU of a frame, five live tiles at 1920 x 1080, native", f"{vitrine['wall']:.2f} ms", "6 ms")
     if web:
         size = web["payload"]
         row("payload before weights, brotli", f"{size['brotli'] / MB:.2f} MB", "2.0 MB")

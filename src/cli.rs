@@ -177,10 +177,7 @@ fn device(choice: Choice) -> Result<Device, String> {
 
 /// Loads a BERT.
 fn load_bert(zoo: &mut Zoo, name: &str) -> Result<Arc<Bert>, String> {
-    match load(zoo, name)? {
-        AnyModel::Bert(bert) => Ok(bert),
-        _ => Err(format!("{name} is no BERT")),
-    }
+    load(zoo, name)?.share().ok_or_else(|| format!("{name} is no BERT"))
 }
 
 /// Loads a model of `zoo` by its id, or the one in a folder.

@@ -19,7 +19,7 @@ use crate::platform;
 use crate::trace::Trace;
 use mailbox::{Mailbox, Order};
 use worker::Report;
-pub use worker::{Compute, cpu};
+pub use worker::{Runner, cpu};
 
 /// A superseded run may finish if it is this quick: pictures then follow a dragged handle instead of waiting for its end.
 const GRACE: Duration = Duration::from_millis(120);
@@ -72,7 +72,7 @@ impl Lab {
         repaint: impl Fn() + Send + Sync + 'static,
     ) -> Self
     where
-        D: Compute,
+        D: Runner,
         F: Future<Output = Result<D, EngineError>> + 'static,
     {
         let repaint: Arc<dyn Fn() + Send + Sync> = Arc::new(repaint);
@@ -92,7 +92,7 @@ impl Lab {
     /// Goes on with another device. Traces stay until the new device has computed them again.
     pub fn switch<D, F>(&mut self, open: impl FnOnce() -> F + Send + 'static)
     where
-        D: Compute,
+        D: Runner,
         F: Future<Output = Result<D, EngineError>> + 'static,
     {
         self.mail.close();
@@ -105,7 +105,7 @@ impl Lab {
 
     /// Asks for the trace of `recording`. Call it in every frame: an equal recording is not run again.
     pub fn request(&mut self, tile: u64, recording: Recording) {
-        self.order(tile, recording, Kind::Picture);
+        self.order(tile, recording, Purpose::Picture);
     }
 
     /// Asks for a measurement, which waits until no picture is wanted.
@@ -113,10 +113,10 @@ impl Lab {
     /// With `against_cpu` the trace holds the scalar `error`: the largest difference between this device and the CPU
     /// over all tensors kept.
     pub fn check(&mut self, tile: u64, recording: Recording, against_cpu: bool) {
-        self.order(tile, recording, Kind::Check { against_cpu });
+        self.order(tile, recording, Purpose::Check { against_cpu });
     }
 
-    fn order(&mut self, key: u64, recording: Recording, kind: Kind) {
+    fn order(&mut self, key: u64, recording: Recording, kind: Purpose) {
         let identity = recording.identity();
         let tile = self.tiles.entry(key).or_default();
         if tile.wanted == Some(identity) {
@@ -192,7 +192,7 @@ impl Lab {
             Report::Opened(name) => self.device = Some(name),
             Report::Failed(error) => self.fault = Some(error),
             Report::Ran { tile, identity, kind, result, compiles } => {
-                if kind == Kind::Picture {
+                if kind == Purpose::Picture {
                     self.runs += usize::from(result.is_ok());
                     self.compiles += compiles;
                 }
@@ -230,7 +230,7 @@ impl Drop for Lab {
 
 /// What a recording is run for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Kind {
+enum Purpose {
     /// A picture that somebody waits for.
     #[default]
     Picture,
@@ -243,7 +243,7 @@ fn start<D, F>(
     repaint: Arc<dyn Fn() + Send + Sync>,
 ) -> (Arc<Mailbox>, mpsc::Receiver<Report>)
 where
-    D: Compute,
+    D: Runner,
     F: Future<Output = Result<D, EngineError>> + 'static,
 {
     let mail = Arc::new(Mailbox::default());

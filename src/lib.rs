@@ -8,6 +8,31 @@
 //! and what to show, [`page`] where it stands, [`ui`] draws it. [`lab`] runs recordings beside the interface, [`app`] is the
 //! window with its tiles, [`focus`] their one cursor, [`link`] its state in a URL. [`platform`] is where browser and desktop
 //! differ, [`entry`] how the app is started; [`mod@bench`] is what benchmarks of both measure.
+//!
+//! # One word for one thing
+//!
+//! - **recording**: what is to be computed, as data. A [`Graph`](graph::Graph) is one in progress, a
+//!   [`Recording`](graph::Recording) a finished one.
+//! - **tap**: a tensor of a recording that has a name; its axes have names, too. **keep**: asking for a tap, which then comes
+//!   back in the trace. **edit**: an intervention at a tap.
+//! - **state**: a tensor that an earlier run left on the device, and that a recording goes on from.
+//! - **plan**: a compiled recording. Its **steps** are kernel runs, its **slots** the storage that these read and write. In
+//!   training a step is one of the recipe's.
+//! - **trace**: what a run gave back, never changed. **kept**: one tensor of it.
+//! - **mechanism**: the mathematics of a paper with a declared signature; its tensors are **ports**. In mechanisms a **field**
+//!   is what two places have to do with each other.
+//! - **model**: what can be recorded on an input; of a **kind** (encoder, decoder, vision) and of certain **sizes**, which its
+//!   `config.json` gives. The **zoo** knows which there are and how far each is loaded.
+//! - **inputs**: what all tiles look at, a text and an **image** (in links and for readers: a picture).
+//! - **exhibit**: a live picture of one mechanism. Its **card** is the label on the wall; a **claim** is what it says is true,
+//!   a **check** the measurement of that.
+//! - **scene**: what an exhibit makes a page from in one frame. **page**: panels in rows and columns. **panel**: a title, the
+//!   room that it needs and a **picture**, which is data: one large **map** (`Cells`), small ones (**fields**), heads, a chart
+//!   or bars.
+//! - **knob**: what a reader turns. **focus**: the cursor that all tiles share; it is on a **spot**.
+//! - **tile**: a place on the screen with one exhibit; a **pane** is what the window holds for it. **link**: the state of all
+//!   of them as text.
+//! - **lab**: runs recordings beside the interface.
 
 pub mod app;
 pub mod bench;

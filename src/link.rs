@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::data::{Inputs, Picture};
+use crate::data::{Image, Inputs};
 use crate::focus::Spot;
 
 /// The state as it can be shared, restored and undone. A default state is what one sees first.
@@ -21,7 +21,7 @@ pub struct State {
     /// Id of the model that reads it.
     pub model: String,
     /// The picture.
-    pub picture: Picture,
+    pub picture: Image,
     /// What stands side by side; `None` if all tiles are closed.
     pub tiles: Option<Layout>,
     /// Whether the gallery covers the tiles.

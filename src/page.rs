@@ -34,7 +34,7 @@ mod show;
 
 pub use arrange::{Arranged, arrange};
 pub use knobs::{Knob, Knobs};
-pub use minus::Minus;
+pub use minus::Difference;
 pub use picture::{Cells, Field, Fields, Heads, Label, Map, Picture, Touch};
 pub use scene::Scene;
 pub use show::{View, show};

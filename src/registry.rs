@@ -1,7 +1,7 @@
 //! All mechanisms that can be called by name.
 
 use crate::mechanisms::{
-    Fault, Mechanism, adamw, attention, bayes_mixture, gaussian_mask, gelu, gradient_descent, layer_norm,
+    CallError, Mechanism, adamw, attention, bayes_mixture, gaussian_mask, gelu, gradient_descent, layer_norm,
     linear_attention, linear_optimum, retention, ridge, rmt,
 };
 use crate::saliency::signature as saliency;
@@ -32,9 +32,9 @@ pub fn all() -> Vec<&'static Mechanism> {
 }
 
 /// The mechanism of this id.
-pub fn find(id: &str) -> Result<&'static Mechanism, Fault> {
+pub fn find(id: &str) -> Result<&'static Mechanism, CallError> {
     all().into_iter().find(|it| it.id == id).ok_or_else(|| {
         let known: Vec<&str> = all().iter().map(|it| it.id).collect();
-        Fault::Mechanism { id: id.to_owned(), known: known.join(", ") }
+        CallError::Mechanism { id: id.to_owned(), known: known.join(", ") }
     })
 }

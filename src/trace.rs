@@ -60,11 +60,11 @@ pub trait OnDevice: Any + Send + Sync {
     fn window(&self, range: Range<usize>) -> Option<Arc<[f32]>>;
 
     /// All elements, waited for.
-    fn read(&self) -> Reading<'_>;
+    fn read(&self) -> Pending<'_>;
 }
 
 /// Elements on their way to the host.
-pub type Reading<'a> = Pin<Box<dyn Future<Output = Result<Vec<f32>, EngineError>> + Send + 'a>>;
+pub type Pending<'a> = Pin<Box<dyn Future<Output = Result<Vec<f32>, EngineError>> + Send + 'a>>;
 
 /// Why a run gave no trace.
 #[derive(Clone, Debug, thiserror::Error)]

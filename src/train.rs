@@ -18,7 +18,7 @@ use std::sync::Arc;
 use web_time::{Duration, Instant};
 
 pub use checkpoint::{CheckpointError, Provenance};
-pub use recipe::{Course, Entry, Loss, Opened, Recipe, all};
+pub use recipe::{Course, Loss, NamedRecipe, Opened, Recipe, all};
 
 use crate::engine::{Cancel, Device, EngineError};
 use crate::graph::{Graph, Recording, Var};

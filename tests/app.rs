@@ -111,7 +111,7 @@ fn entry() -> Entry {
 
 fn setup(link: &str) -> Setup {
     Setup {
-        link: Some(link.to_owned()),
+        link: Some(if link.is_empty() { "#v1" } else { link }.to_owned()),
         compute: Compute::Cpu,
         gpu: Err("none in this test".to_owned()),
         renderer: "native",
@@ -612,4 +612,16 @@ fn a_map_can_be_taken_away_from_another_tiles() {
     settle(&mut window);
     window.get_by_label("layer 3, head 1 · first-token sink 0.517 − tile 1");
     window.get_by_label("tile 1: head map of Attention maps");
+}
+
+/// Nothing asked for: a wall of five where there is room, the gallery where there is not.
+#[test]
+fn the_first_page_suits_the_screen() {
+    for (width, gallery) in [(1280.0, false), (1100.0, true)] {
+        let first = Setup { link: None, entries: vitrine::exhibits::all(), ..setup("") };
+        let link = report(&window_with(first, [width, 800.0])).link;
+        assert_eq!(link.contains("gallery"), gallery, "at {width}: {link}");
+        let exhibits = ["attention", "normgrad", "gaussian-masks", "retnet-decay", "icl-descent"];
+        assert!(exhibits.iter().all(|it| link.contains(it)), "{link}");
+    }
 }

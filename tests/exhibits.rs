@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use vitrine::data::{Inputs, Picture};
+use vitrine::data::{Image, Inputs};
 use vitrine::engine::{Cancel, cpu::Cpu, gpu::Gpu};
 use vitrine::exhibits::{Exhibit, Measure, all, show};
 use vitrine::focus::Focus;
@@ -331,7 +331,7 @@ fn what_is_shown_is_measured() {
 fn integrated_gradients_go_on_until_they_add_up() {
     let zoo = zoo();
     let mut exhibit = open("method-wall", serde_json::Value::Null);
-    let white = Picture::Drawn(vec![255; 56 * 56].into());
+    let white = Image::Drawn(vec![255; 56 * 56].into());
     let inputs = Inputs { picture: white, ..Inputs::default() };
     let step = |exhibit: &dyn Exhibit, inputs: &Inputs| run(&exhibit.record(inputs, &zoo).unwrap().finish());
     let mut trace = step(exhibit.as_ref(), &inputs);

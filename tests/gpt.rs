@@ -13,7 +13,7 @@ use vitrine::data::{Tokenizer, text::Vocabulary};
 use vitrine::engine::Device;
 use vitrine::graph::{Edit, Graph, How};
 use vitrine::models::gpt::{self, Config};
-use vitrine::models::{AnyConfig, AnyModel, Gpt, LoadError};
+use vitrine::models::{AnyConfig, Gpt, LoadError};
 use vitrine::nn::{Activation, Params};
 use vitrine::tensor::Tensor;
 use vitrine::weights::Weights;
@@ -25,8 +25,7 @@ fn golden_gpt(name: &str) -> Arc<Gpt> {
     // The vocabulary of the second is too small for the tokenizer of the first.
     let few = Vocabulary::of("abc").tokenizer().to_string().into_bytes();
     let tokenizer = if name == "gpt2" { golden::read("gpt2/tokenizer.json") } else { few };
-    let AnyModel::Gpt(it) = checkpoint(name, Some(&tokenizer)) else { panic!("{name} is a GPT") };
-    it
+    checkpoint(name, Some(&tokenizer)).share().unwrap_or_else(|| panic!("{name} is a GPT"))
 }
 
 /// Every tap on tokens `[pos]` or `[batch, pos]`, and the logit lens on every residual stream.

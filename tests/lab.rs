@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use vitrine::engine::{Cancel, EngineError};
 use vitrine::graph::{Graph, Recording};
-use vitrine::lab::{Compute, Lab};
+use vitrine::lab::{Lab, Runner};
 use vitrine::tensor::Tensor;
 use vitrine::trace::Trace;
 
@@ -21,7 +21,7 @@ struct Fake {
     gate: Arc<AtomicBool>,
 }
 
-impl Compute for Fake {
+impl Runner for Fake {
     fn name(&self) -> String {
         "fake".to_owned()
     }

@@ -3,7 +3,7 @@
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::Value;
-use vitrine::data::Picture;
+use vitrine::data::Image;
 use vitrine::focus::Spot;
 use vitrine::link::{Direction, Layout, LinkError, Split, State, Tabs, Theme, Tile, decode, encode};
 
@@ -50,17 +50,12 @@ fn spot() -> impl Strategy<Value = Spot> {
     })
 }
 
-fn picture() -> impl Strategy<Value = Picture> {
+fn picture() -> impl Strategy<Value = Image> {
     let drawn = (1usize..40, any::<u8>()).prop_map(|(side, grey)| {
-        Picture::Drawn((0..side * side).map(|i| grey.wrapping_add((i * i) as u8)).collect())
+        Image::Drawn((0..side * side).map(|i| grey.wrapping_add((i * i) as u8)).collect())
     });
-    let photo = any::<String>().prop_map(|name| Picture::Photo { name, photo: None });
-    prop_oneof![
-        any::<u32>().prop_map(Picture::Collage),
-        any::<u32>().prop_map(Picture::Clothes),
-        drawn,
-        photo
-    ]
+    let photo = any::<String>().prop_map(|name| Image::Photo { name, photo: None });
+    prop_oneof![any::<u32>().prop_map(Image::Collage), any::<u32>().prop_map(Image::Clothes), drawn, photo]
 }
 
 fn state() -> impl Strategy<Value = State> {

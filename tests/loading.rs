@@ -11,7 +11,7 @@ use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::{Value, json};
 use vitrine::engine::{Cancel, cpu::Cpu};
 use vitrine::graph::Graph;
-use vitrine::models::Bert;
+use vitrine::models::{Bert, Sizes};
 use vitrine::platform::block_on;
 use vitrine::tensor::Tensor;
 use vitrine::weights::Weights;

@@ -137,7 +137,7 @@ fn maps_on_flat_ground_are_pytorchs() {
     let file = |name: &str| read(&format!("assets/models/collage-cnn/{name}"));
     let model =
         AnyConfig::parse(&file("config.json")).unwrap().load(None, file("model.safetensors")).unwrap();
-    let model: Vision<'_> = model.vision().unwrap();
+    let model: &dyn Vision = model.vision().unwrap();
     let of = |what: &str| golden.read(&format!("flat.{what}")).unwrap();
     let pixels: Vec<u8> = of("picture").data.iter().map(|it| *it as u8).collect();
     let image = model.preprocessing().tensor(&pixels, 56);

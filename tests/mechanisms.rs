@@ -15,7 +15,7 @@ use vitrine::data::Random;
 use vitrine::engine::Device;
 use vitrine::graph::Graph;
 use vitrine::mechanisms::attention::{Attention, untapped};
-use vitrine::mechanisms::{Fault, Kind, Mechanism, Port, Presence, Unset};
+use vitrine::mechanisms::{CallError, Domain, Mechanism, Port, Presence, Unset};
 use vitrine::registry::{all, find};
 use vitrine::tensor::{Tensor, size};
 
@@ -123,17 +123,17 @@ impl Call {
         let mut chance = Random::new(seed + 1);
         for it in mechanism.parameters {
             let text = match (it.kind, it.unset) {
-                (Kind::Choice(words), _) => words[chance.below(words.len())].to_owned(),
-                (Kind::Switch, _) => ["true", "false"][chance.below(2)].to_owned(),
-                (Kind::Count, Unset::Refused) => {
+                (Domain::Choice(words), _) => words[chance.below(words.len())].to_owned(),
+                (Domain::Switch, _) => ["true", "false"][chance.below(2)].to_owned(),
+                (Domain::Count, Unset::Refused) => {
                     lengths.insert(it.name, [1, 2, 3, 5][chance.below(4)]);
                     lengths[it.name].to_string()
                 }
-                (Kind::Count, _) => {
+                (Domain::Count, _) => {
                     lengths.insert(it.name, ODD[chance.below(ODD.len())]);
                     lengths[it.name].to_string()
                 }
-                (Kind::Number(_), _) => continue,
+                (Domain::Number(_), _) => continue,
             };
             settings.push((it.name, text));
         }
@@ -197,7 +197,7 @@ impl Call {
     /// Whether it is told that the call does not fit, such as channels in pairs of an odd number.
     fn misfits(&self, mechanism: &Mechanism) -> bool {
         let fault = mechanism.call(&Graph::default(), &self.tensors, &self.settings()).err();
-        matches!(fault, Some(Fault::Misfit(_)))
+        matches!(fault, Some(CallError::Misfit(_)))
     }
 }
 
@@ -266,7 +266,7 @@ fn signatures_are_whole() {
             let known = match port.presence {
                 Presence::With(other) => it.inputs.iter().any(|it| it.name == other),
                 Presence::If(switch) => {
-                    it.parameters.iter().any(|it| it.name == switch && it.kind == Kind::Switch)
+                    it.parameters.iter().any(|it| it.name == switch && it.kind == Domain::Switch)
                 }
                 Presence::Always | Presence::Maybe => true,
             };

@@ -128,7 +128,7 @@ fn a_layers_own_contribution_is_that_of_its_weights() {
 #[test]
 fn masking_begins_and_ends_with_the_picture_and_with_black() {
     let model = convolutions();
-    let model = Vision::Cnn(&model);
+    let model: &dyn Vision = &model;
     let (image, map) = (random(&[8, 8, 1], 1, 1e6), random(&[4, 4], 2, 1e6));
     let black = model.preprocessing().tensor(&[0; 64], 8);
     let [del, ins, whole, none] = run(|g| {
@@ -154,7 +154,7 @@ fn masking_begins_and_ends_with_the_picture_and_with_black() {
 fn every_method_draws_a_map_of_every_model_that_has_what_it_needs() {
     let (cnn, token, mean) = (convolutions(), transformer(vit::Pool::Token), transformer(vit::Pool::Mean));
     let image = random(&[8, 8, 1], 4, 1e6);
-    for model in [Vision::Cnn(&cnn), Vision::Vit(&token), Vision::Vit(&mean)] {
+    for model in [&cnn as &dyn Vision, &token, &mean] {
         for method in Method::ALL {
             let g = Graph::default();
             let p = Params::new(&g, model.weights());
@@ -183,7 +183,7 @@ fn every_method_draws_a_map_of_every_model_that_has_what_it_needs() {
 #[test]
 fn a_batch_has_each_pictures_own_gradient() {
     let model = convolutions();
-    let model = Vision::Cnn(&model);
+    let model: &dyn Vision = &model;
     let images = random(&[3, 8, 8, 1], 6, 1e6);
     let [all, one] = run(|g| {
         let p = Params::new(g, model.weights());

@@ -10,7 +10,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use vitrine::engine::{Cancel, Device, cpu::Cpu, gpu::Gpu};
 use vitrine::graph::{Edit, Graph, How};
-use vitrine::models::Bert;
+use vitrine::models::{Bert, Sizes};
 use vitrine::platform::block_on;
 use vitrine::tensor::Tensor;
 use vitrine::weights::Weights;

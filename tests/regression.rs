@@ -14,7 +14,7 @@ use vitrine::mechanisms::linear_attention::{LinearAttention, Step, asked, exampl
 use vitrine::mechanisms::{self, solve};
 use vitrine::registry;
 use vitrine::regression::{
-    Component, Examples, Inputs, Posterior, Prior, Prompt, Tasks, descent, descent_plus_plus, floor,
+    Component, Covariates, Examples, Posterior, Prior, Prompt, Tasks, descent, descent_plus_plus, floor,
     gaussian, least_squares, mixture, nearest, one_pass, one_step, ridge,
 };
 use vitrine::tensor::Tensor;
@@ -147,7 +147,7 @@ fn gamma_inverse_is_the_optimum() {
     assert!((rate - 0.476_190).abs() < 1e-6 && f64::abs(error - 5.238_095) < 1e-6);
     let covariance = DMatrix::from_row_slice(2, 2, &[1.0, 0.6, 0.6, 0.5]);
     let inverse = optimum(&covariance, 5);
-    let tasks = Tasks { inputs: Inputs::Normal(covariance), ..Tasks::uniform(2, 5, 1.0) };
+    let tasks = Tasks { inputs: Covariates::Normal(covariance), ..Tasks::uniform(2, 5, 1.0) };
     let mut random = Random::new(5);
     let prompts: Vec<Prompt> = (0..20_000).map(|_| tasks.draw(&mut random)).collect();
     let error = |matrix: &DMatrix<f64>| -> f64 {
@@ -226,7 +226,7 @@ fn tasks_are_as_asked_and_simple_learners_learn() {
     let covariance = DMatrix::from_row_slice(2, 2, &[2.0, 1.2, 1.2, 1.0]);
     let far = Component { mean: DVector::from_vec(vec![3.0, 0.0]), weight: 3.0, ..component(2, 0.1) };
     let prior = Prior::Mixture(vec![component(2, 0.1), far]);
-    let tasks = Tasks { d: 2, n: 40, inputs: Inputs::Normal(covariance.clone()), prior, noise: 0.1 };
+    let tasks = Tasks { d: 2, n: 40, inputs: Covariates::Normal(covariance.clone()), prior, noise: 0.1 };
     let mut random = Random::new(9);
     let prompts: Vec<Prompt> = (0..500).map(|_| tasks.draw(&mut random)).collect();
     let mean = |f: &dyn Fn(&Prompt) -> f64| prompts.iter().map(f).sum::<f64>() / 500.0;

@@ -12,7 +12,7 @@ use safetensors::SafeTensors;
 use vitrine::engine::{Cancel, Device, cpu::Cpu, gpu::Gpu};
 use vitrine::graph::Graph;
 use vitrine::models::vit::Pool;
-use vitrine::nn::optim::{AdamW, Rule, Schedule, clip_by_global_norm};
+use vitrine::nn::optim::{AdamW, Optimizer, Schedule, clip_by_global_norm};
 use vitrine::nn::{Params, loss};
 use vitrine::platform::block_on;
 use vitrine::tensor::Tensor;
@@ -35,7 +35,7 @@ fn run(device: &mut Device, record: impl FnOnce(&Graph)) -> BTreeMap<String, Ten
 }
 
 /// Some steps of `rule` on the matrix `p` with gradient `p^2 - 1`, at a rate that changes.
-fn descend(rule: Rule, steps: u32) -> Vec<f32> {
+fn descend(rule: Optimizer, steps: u32) -> Vec<f32> {
     let shape = [2, 2];
     let mut p = Tensor::new(&shape, [0.5, -1.5, 2.0, 0.1]);
     let mut moments = vec![Tensor::new(&shape, [0.0; 4]); rule.moments()];
@@ -71,9 +71,12 @@ fn descend(rule: Rule, steps: u32) -> Vec<f32> {
 fn optimisers_equal_those_of_optax() {
     let decay = AdamW { decay: 0.01, ..AdamW::default() };
     for (rule, expected) in [
-        (Rule::Sgd, [0.656_246_382_0, -1.870_781_715_0, 1.491_560_261_3, 0.319_566_148_8]),
-        (Rule::Momentum { mu: 0.9 }, [0.802_091_229_5, -2.276_551_971_0, 1.053_370_696_4, 0.530_195_058_6]),
-        (Rule::AdamW(decay), [0.724_980_220_2, -1.725_136_963_9, 1.768_851_159_2, 0.327_610_842_1]),
+        (Optimizer::Sgd, [0.656_246_382_0, -1.870_781_715_0, 1.491_560_261_3, 0.319_566_148_8]),
+        (
+            Optimizer::Momentum { mu: 0.9 },
+            [0.802_091_229_5, -2.276_551_971_0, 1.053_370_696_4, 0.530_195_058_6],
+        ),
+        (Optimizer::AdamW(decay), [0.724_980_220_2, -1.725_136_963_9, 1.768_851_159_2, 0.327_610_842_1]),
     ] {
         for (found, expected) in descend(rule, 5).iter().zip(expected) {
             // 1e-6: five steps of f32 on numbers of size 2.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use vitrine::data::{Collage, collage, fashion};
 use vitrine::engine::{Cancel, cpu::Cpu};
 use vitrine::graph::{Graph, Var};
-use vitrine::models::{AnyConfig, AnyModel};
+use vitrine::models::AnyConfig;
 use vitrine::nn::Params;
 use vitrine::platform::block_on;
 use vitrine::weights::Weights;
@@ -36,12 +36,8 @@ fn trained_models_do_what_is_said_of_them() {
             let indices: Vec<usize> = (first..first + 250).collect();
             let g = Graph::default();
             let images = g.input(&data.images(&indices));
-            match &model {
-                AnyModel::Vit(it) => it.record(&g, images).logits,
-                AnyModel::Cnn(it) => it.record(&g, images),
-                _ => panic!("{name} looks at pictures"),
-            }
-            .keep("logits");
+            let model = model.vision().unwrap_or_else(|| panic!("{name} looks at pictures"));
+            model.record(images, &Params::new(&g, model.weights())).keep("logits");
             let trace = block_on(cpu.run(&g.finish(), &Cancel::default())).unwrap();
             let logits = block_on(trace.get("logits").unwrap().read()).unwrap();
             for (row, i) in logits.data.chunks(10).zip(indices) {

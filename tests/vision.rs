@@ -14,7 +14,7 @@ use vitrine::engine::{Device, plan::Plan};
 use vitrine::graph::{Edit, Graph, How};
 use vitrine::models::efficientnet::{self, EfficientNet};
 use vitrine::models::vit::{self, Pool};
-use vitrine::models::{AnyConfig, AnyModel, Cnn, Kind, Pixels, Vit, Zoo, cnn};
+use vitrine::models::{AnyConfig, Cnn, Kind, Pixels, Sizes, Vit, Zoo, cnn};
 use vitrine::nn::{Activation, init};
 use vitrine::tensor::Tensor;
 use vitrine::weights::Weights;
@@ -23,8 +23,7 @@ use vitrine::weights::Weights;
 const F32: f32 = 1e-5;
 
 fn golden_vit(name: &str) -> Arc<Vit> {
-    let AnyModel::Vit(it) = checkpoint(name, None) else { panic!("{name} is a ViT") };
-    it
+    checkpoint(name, None).share().unwrap_or_else(|| panic!("{name} is a ViT"))
 }
 
 fn random(shape: &[usize], seed: u64) -> Tensor {
@@ -81,9 +80,7 @@ fn deit_without_its_teacher_reads_the_class_token() {
     let rename = |name: &str| name.replace("cls_classifier", "classifier");
     let kept = file.names().filter(|it| !it.starts_with("distillation"));
     let tensors = kept.map(|name| (rename(name), file.read(name).unwrap())).collect();
-    let AnyConfig::Vit(config) = AnyConfig::parse(&golden::read("deit/config.json")).unwrap() else {
-        panic!()
-    };
+    let config = vit::Config::parse(&golden::read("deit/config.json")).unwrap();
     let bare = Vit::new(config, &Weights::from_tensors(&tensors)).unwrap();
     assert!(!bare.config.teacher, "one head");
     let images = random(&[12, 12, 3], 1);
@@ -128,9 +125,7 @@ fn timms_checkpoints_load() {
 #[test]
 fn a_checkpoint_that_lacks_something_names_it() {
     let file = golden::tensors("vit/model.safetensors");
-    let AnyConfig::Vit(config) = AnyConfig::parse(&golden::read("vit/config.json")).unwrap() else {
-        panic!()
-    };
+    let config = vit::Config::parse(&golden::read("vit/config.json")).unwrap();
     let name = "vit.encoder.layer.1.attention.attention.key.weight";
     let without = file.names().filter(|it| *it != name).map(|it| (it.to_owned(), file.read(it).unwrap()));
     let fault = Vit::new(config.clone(), &Weights::from_tensors(&without.collect())).err().unwrap();
@@ -318,7 +313,7 @@ fn lite0() -> EfficientNet {
         };
         std::fs::read(folder.join(file)).unwrap_or_else(fault)
     };
-    let AnyConfig::EfficientNet(config) = AnyConfig::parse(&read("config.json")).unwrap() else { panic!() };
+    let config = efficientnet::Config::parse(&read("config.json")).unwrap();
     EfficientNet::new(config, &Weights::parse(read("model.safetensors")).unwrap()).unwrap()
 }
 

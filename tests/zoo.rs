@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use vitrine::models::fetch::{Progress, fetch};
 use vitrine::models::source::place_of_link;
-use vitrine::models::{Place, Status, Zoo};
+use vitrine::models::{Bert, Cnn, EfficientNet, Gpt, Place, Sizes, Status, Vit, Zoo};
 use vitrine::platform::block_on;
 
 /// Polls until `id` is neither loading nor unknown.
@@ -44,8 +44,8 @@ fn dropped_files_become_a_model() {
     let id = zoo.add_files("My Model", files.clone());
     assert_eq!(id, "my-model");
     settle(&mut zoo, &id);
-    assert!(zoo.bert(&id).is_some(), "it loads");
-    assert_eq!(zoo.get(&id).unwrap().memory, Some(zoo.bert(&id).unwrap().config.memory()));
+    assert!(zoo.model::<Bert>(&id).is_some(), "it loads");
+    assert_eq!(zoo.get(&id).unwrap().memory, Some(zoo.model::<Bert>(&id).unwrap().config.memory()));
 
     let again = zoo.add_files("My Model", files.drain(1..).collect());
     assert_eq!(again, "my-model-2");
@@ -81,15 +81,19 @@ fn every_kind_of_model_loads() {
     let wrong = add("wrong", [files("deit"), vec![pixels(r#"{"image_mean": [0.1]}"#)]].concat());
     let gpt = add("gpt2", [files("gpt2"), vec![golden("gpt2", "tokenizer.json")]].concat());
     let mute = add("mute", files("gpt2"));
-    assert_eq!(zoo.vit(&vit).unwrap().config.pixels.mean, [0.5; 3]);
-    assert_eq!(zoo.vit(&deit).unwrap().config.pixels.std, [1.0, 2.0, 3.0]);
+    assert_eq!(zoo.model::<Vit>(&vit).unwrap().config.pixels.mean, [0.5; 3]);
+    assert_eq!(zoo.model::<Vit>(&deit).unwrap().config.pixels.std, [1.0, 2.0, 3.0]);
     assert!(
         failure(&zoo, &wrong).starts_with("preprocessor_config.json: field image_mean"),
         "{}",
         failure(&zoo, &wrong)
     );
-    assert_eq!(zoo.get(&gpt).unwrap().memory, Some(zoo.gpt(&gpt).unwrap().config.memory()));
-    assert!(zoo.bert(&gpt).is_none() && zoo.cnn(&vit).is_none() && zoo.efficientnet(&vit).is_none());
+    assert_eq!(zoo.get(&gpt).unwrap().memory, Some(zoo.model::<Gpt>(&gpt).unwrap().config.memory()));
+    assert!(
+        zoo.model::<Bert>(&gpt).is_none()
+            && zoo.model::<Cnn>(&vit).is_none()
+            && zoo.model::<EfficientNet>(&vit).is_none()
+    );
     assert!(failure(&zoo, &mute).starts_with("tokenizer.json is missing"), "{}", failure(&zoo, &mute));
 }
 
@@ -106,7 +110,7 @@ fn a_folder_becomes_a_model() {
     }
     zoo.load(&missing); // The retry.
     settle(&mut zoo, &missing);
-    assert!(zoo.bert(&missing).is_some(), "it loads");
+    assert!(zoo.model::<Bert>(&missing).is_some(), "it loads");
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -206,7 +210,7 @@ fn a_link_says_what_the_model_needs_and_then_loads_it() {
     let memory = zoo.get(&id).unwrap().memory;
     zoo.load(&id);
     settle(&mut zoo, &id);
-    assert_eq!(memory, Some(zoo.bert(&id).unwrap().config.memory()));
+    assert_eq!(memory, Some(zoo.model::<Bert>(&id).unwrap().config.memory()));
 
     zoo.add_url("not a link").unwrap_err();
     let absent = zoo.add_url(&format!("{url}nothing/")).unwrap();
@@ -231,5 +235,5 @@ fn a_cancelled_download_can_be_started_again() {
     assert!(!zoo.poll(), "nothing is on its way");
     zoo.load(&id);
     settle(&mut zoo, &id);
-    assert!(zoo.bert(&id).is_some(), "it loads after all");
+    assert!(zoo.model::<Bert>(&id).is_some(), "it loads after all");
 }

@@ -12,6 +12,8 @@ wasm_toolchain= # set by need_wasm where the default one cannot be used
 
 say() { printf '== %s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
+# within SECONDS COMMAND...: some tools hang where they cannot download. macOS has no such limit.
+within() { if have timeout; then timeout "$@"; else shift && "$@"; fi; }
 die() {
 	say "$*"
 	exit 1
@@ -52,8 +54,7 @@ need_cargo() {
 	pinned=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 	rustup toolchain list | grep -q "^$pinned-" && return
 	say "installing Rust $pinned"
-	# Where rustup cannot download it hangs.
-	timeout 300 rustup toolchain install "$pinned" --profile default && return
+	within 300 rustup toolchain install "$pinned" --profile default && return
 	RUSTUP_TOOLCHAIN=$(rustup default | cut -d ' ' -f 1)
 	export RUSTUP_TOOLCHAIN
 	say "Rust $pinned cannot be had: going on with $RUSTUP_TOOLCHAIN"

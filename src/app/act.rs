@@ -9,8 +9,8 @@ use egui_tiles::TileId;
 use super::action::{Action, Compute, Format, OnModel, OnTile, Preset};
 use super::layout::{self, Place};
 use super::model::{Weights, weights};
-use super::{App, News, bar};
-use crate::data::Picture;
+use super::{App, Filling, News, bar};
+use crate::data::Image;
 use crate::engine::EngineError;
 use crate::focus::{Focus, Spot};
 use crate::lab;
@@ -32,13 +32,18 @@ impl App {
             Action::Undo => self.travel(|app, now| app.history.undo(now).cloned()),
             Action::Redo => self.travel(|app, now| app.history.redo(now).cloned()),
             Action::Share => self.share(ctx),
-            Action::Gallery => self.in_gallery = !self.in_gallery,
+            Action::Gallery => self.fill(self.filling != Filling::Gallery),
             Action::Help => self.help = !self.help,
             Action::Open(exhibit) => self.add(exhibit),
             Action::Tile(id, what) => self.on_tile(ctx, id, what),
             Action::Arrange(preset) => {
                 let screen = self.screen;
                 self.edit(|layout| Some(arrange(&layout, preset, screen)));
+            }
+            Action::Headlines => {
+                if let Err(reason) = self.restore(self.headlines(self.screen, self.snapshot())) {
+                    self.notices.warn(reason);
+                }
             }
             Action::Minus(id, minus) => self.take_away(id, minus),
             Action::Compute(compute) => self.switch(compute),
@@ -86,8 +91,8 @@ impl App {
     fn release(&mut self) {
         if self.help {
             self.help = false;
-        } else if self.in_gallery {
-            self.in_gallery = false;
+        } else if self.filling == Filling::Gallery {
+            self.fill(false);
         } else if self.focus.is_locked() {
             self.focus.release();
         } else {
@@ -169,7 +174,7 @@ impl App {
 
     /// A new tile: where it has most room on a wall, and to the right of all others where a person has arranged them.
     fn add(&mut self, exhibit: &'static str) {
-        self.in_gallery = false;
+        self.fill(false);
         let new = Tile { exhibit: exhibit.to_owned(), id: self.next_id, ..Tile::default() };
         (self.front, self.maximised) = (Some(new.id), None);
         let Some(layout) = self.snapshot().tiles else { return self.put(Some(Layout::Tile(new))) };
@@ -313,7 +318,7 @@ impl App {
             match news {
                 News::Files(files) => self.add_files(ctx, files),
                 News::Photo(name, Ok(photo)) => {
-                    self.inputs.picture = Picture::Photo { name, photo: Some(Arc::new(photo)) };
+                    self.inputs.picture = Image::Photo { name, photo: Some(Arc::new(photo)) };
                     self.show_photo();
                 }
                 News::Photo(name, Err(reason)) => {

@@ -36,6 +36,8 @@ pub(super) enum Action {
     Minus(u64, Option<Minus>),
     /// Put all tiles in order.
     Arrange(Preset),
+    /// The headline exhibits instead of what is there.
+    Headlines,
     /// Compute elsewhere.
     Compute(Compute),
     /// Colours.

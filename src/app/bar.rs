@@ -165,7 +165,9 @@ impl App {
     fn count(&self) -> String {
         let panes = self.tiles().into_iter().filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(id)));
         let mut models = panes.filter_map(|it| self.zoo.ready(it.exhibit.model(&self.inputs)));
-        let Some((kind, tokenizer)) = models.find_map(|it| Some((it.kind(), it.tokenizer()?))) else {
+        let Some((kind, tokenizer)) =
+            models.find_map(|it| Some((it.sizes().kind(), it.language()?.tokenizer())))
+        else {
             let fits = self.first().is_some_and(|(_, pane)| pane.fits(&self.inputs));
             return if fits { format!("{} tokens", self.tokens().len()) } else { String::new() };
         };
@@ -249,6 +251,13 @@ fn arrangements(ui: &mut Ui, actions: &mut Vec<Action>) {
         }
     }
     ui.separator();
+    if ui
+        .button("The headline exhibits")
+        .on_hover_text("Five exhibits on a wall, as the page began.")
+        .clicked()
+    {
+        actions.push(Action::Headlines);
+    }
     if ui.button("Add an exhibit").clicked() {
         actions.push(Action::Gallery);
     }

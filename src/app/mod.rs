@@ -8,6 +8,7 @@ mod act;
 mod action;
 mod bar;
 mod checks;
+mod first;
 mod gallery;
 mod icon;
 mod keys;
@@ -37,7 +38,7 @@ use self::checks::Checks;
 use self::gallery::{Gallery, Hall};
 use self::notice::Notices;
 pub use self::report::{ModelReport, Report};
-pub use self::stage::Seen;
+pub use self::stage::TileReport;
 use self::stage::{Pane, Stage};
 use crate::data::{Inputs, Photo};
 use crate::engine::{Device, EngineError};
@@ -109,8 +110,7 @@ pub struct App {
     maximised: Option<u64>,
     /// The tile that a phone shows.
     front: Option<u64>,
-    /// Whether the gallery covers the tiles.
-    in_gallery: bool,
+    filling: Filling,
     gallery: Gallery,
     help: bool,
     address: String,
@@ -127,6 +127,17 @@ pub struct App {
     /// Room for all tiles together, as of the last frame.
     screen: egui::Vec2,
     frames: u64,
+}
+
+/// What fills the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filling {
+    /// Nothing was asked for: the next frame, which knows the screen, decides.
+    Nothing,
+    /// The tiles.
+    Tiles,
+    /// The gallery, which covers them.
+    Gallery,
 }
 
 /// What arrives from beside the interface.
@@ -178,7 +189,7 @@ impl App {
             next_id: 1,
             maximised: None,
             front: None,
-            in_gallery: false,
+            filling: Filling::Nothing,
             gallery: Gallery::default(),
             help: false,
             address: String::new(),
@@ -201,8 +212,12 @@ impl App {
         app
     }
 
-    /// Opens a link; one that cannot be opened shows the default and says so.
+    /// Opens a link; one that cannot be opened shows the default and says so, an empty one the first page.
     fn open(&mut self, link: &str) {
+        if link.trim_start_matches('#').is_empty() {
+            self.filling = Filling::Nothing;
+            return;
+        }
         let opened = link::decode(link).map_err(|error| error.to_string());
         if let Err(reason) = opened.and_then(|state| self.restore(self.wishes.fill(state))) {
             self.notices.warn(format!("The default is shown: {reason}."));
@@ -215,6 +230,10 @@ impl App {
 
     /// Takes what has arrived, and asks for what is missing. Also called while the window is hidden.
     pub fn tick(&mut self, ctx: &Context) {
+        if self.filling == Filling::Nothing {
+            self.begin(ctx);
+            self.written = (self.snapshot(), platform::hash());
+        }
         self.take_news(ctx);
         if self.zoo.poll() {
             ctx.request_repaint_after(Duration::from_millis(100));
@@ -279,7 +298,7 @@ impl App {
         let frame = egui::Frame::new().fill(self.style.background).inner_margin(margin);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
             self.screen = ui.available_size() / self.style.scale;
-            if self.in_gallery || self.tree.is_empty() {
+            if self.filling == Filling::Gallery || self.tree.is_empty() {
                 let (style, entries, zoo) = (&self.style, &self.entries, &self.zoo);
                 let hall = Hall { style, entries, zoo, checks: &self.checks, compute: self.compute };
                 self.gallery.show(ui, &hall, actions);

@@ -6,7 +6,7 @@ use egui_tiles::TileId;
 use serde::Serialize;
 
 use super::model::{Weights, weights};
-use super::stage::{Pane, Seen};
+use super::stage::{Pane, TileReport};
 use super::{App, Compute, Open};
 use crate::models::Bert;
 use crate::trace::Trace;
@@ -43,7 +43,7 @@ pub struct Report {
     /// Whether the first tile shows what was computed here, rather than recorded earlier.
     pub live: bool,
     /// Where the tiles on the screen and their parts are.
-    pub tiles: Vec<Seen>,
+    pub tiles: Vec<TileReport>,
 }
 
 /// The model in a few words and numbers.
@@ -98,14 +98,14 @@ impl App {
         }
     }
 
-    fn seen(&self) -> Vec<Seen> {
+    fn seen(&self) -> Vec<TileReport> {
         let pane = |id| self.tree.tiles.get_pane(&TileId::from_u64(id));
         self.tiles().into_iter().filter_map(|id| Some(pane(id)?.seen.clone())).collect()
     }
 
     /// The model, once it is loaded.
     pub fn model(&self) -> Option<Arc<Bert>> {
-        self.zoo.bert(&self.inputs.model).cloned()
+        self.zoo.ready(&self.inputs.model)?.clone().share()
     }
 
     /// How to open the GPU, if that is what computes.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use egui_tiles::{TileId, Tree};
 
 use super::stage::Pane;
-use super::{App, layout};
+use super::{App, Filling, layout};
 use crate::data::Inputs;
 use crate::exhibits::Exhibit;
 use crate::focus::Focus;
@@ -22,7 +22,7 @@ impl App {
             model: self.inputs.model.clone(),
             picture: self.inputs.picture.clone(),
             tiles: layout::survey(&self.tree, &|id, pane: &Pane| pane.describe(id.0)),
-            gallery: self.in_gallery,
+            gallery: self.filling == Filling::Gallery,
             focus: self.focus.locked,
             theme: self.theme,
             size: self.size,
@@ -56,7 +56,7 @@ impl App {
         self.focus.locked = state.focus;
         self.theme = state.theme;
         self.size = state.size.clamp(*SIZES.start(), *SIZES.end());
-        self.in_gallery = state.gallery;
+        self.fill(state.gallery);
         Ok(())
     }
 

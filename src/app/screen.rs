@@ -6,11 +6,11 @@ use egui::Context;
 use egui_tiles::TileId;
 
 use super::stage::{Others, Pane};
-use super::{App, layout, phone};
+use super::{App, Filling, layout, phone};
 use crate::exhibits::Exhibit;
 use crate::link::Layout;
 use crate::models::{Kind, Status};
-use crate::page::{Map, Minus, View};
+use crate::page::{Difference, Map, View};
 
 /// Models that only a claim needs are loaded without being asked for if they take less memory than this, in bytes.
 const SMALL: u64 = 8_000_000;
@@ -56,7 +56,7 @@ impl App {
 
     /// The tiles that are on the screen.
     pub(super) fn shown(&self, ctx: &Context) -> Vec<u64> {
-        if self.in_gallery {
+        if self.filling == Filling::Gallery {
             return vec![];
         }
         if let Some(id) = self.alone(ctx) {
@@ -95,7 +95,7 @@ impl App {
                 let (other, there) = found.iter().find(|it| it.0.number == wish.tile)?;
                 let words = [format!("tile {}", other.number), format!("{} of {}", wish.of, other.title)];
                 let (own, other) = (map(view, &wish.panel)?, map(there, &wish.of)?);
-                Minus::of(&wish.panel, words, &own, &other, view.minus.clone())
+                Difference::of(&wish.panel, words, &own, &other, view.minus.clone())
             };
             pane.view.minus = pane.minus.as_ref().and_then(minus);
         }

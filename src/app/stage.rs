@@ -38,7 +38,7 @@ pub(super) struct Pane {
     /// Its own cursor, if it does not share the others'.
     pub(super) own: Option<Focus>,
     /// Where it and its picture are, as of the last frame.
-    pub(super) seen: Seen,
+    pub(super) seen: TileReport,
     /// Why the exhibit has no use for the model, which is loaded.
     pub(super) refused: Option<String>,
     /// Since when the trace is older than the inputs.
@@ -59,7 +59,7 @@ pub(super) struct Others {
 
 /// Where a tile and its parts are on the screen: tests measure it.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct Seen {
+pub struct TileReport {
     /// Id of the exhibit.
     pub exhibit: &'static str,
     /// How much of the label there is room for.
@@ -72,7 +72,7 @@ pub struct Seen {
     pub knobs: Rect,
 }
 
-impl Default for Seen {
+impl Default for TileReport {
     fn default() -> Self {
         let nowhere = Rect::NOTHING;
         Self { exhibit: "", size: Size::Full, tile: nowhere, picture: nowhere, knobs: nowhere }
@@ -101,7 +101,7 @@ impl Pane {
             minus: None,
             rows: 0,
             own: None,
-            seen: Seen::default(),
+            seen: TileReport::default(),
             refused: None,
             stale: None,
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
-use vitrine::data::{Inputs, Picture};
+use vitrine::data::{Image, Inputs};
 use vitrine::engine::{Cancel, Device};
 use vitrine::exhibits::{self, Exhibit};
 use vitrine::graph::matches;
@@ -30,8 +30,7 @@ pub(super) fn run(link: &str, options: &Options) -> Result<(), String> {
     for (exhibit, i) in open.iter_mut().zip(1..) {
         let id = exhibit.card().id;
         let fault = |it: String| format!("tile {i}, {id}: {it}");
-        if let (Some(Kind::Vision), Picture::Photo { name, photo: None }) = (exhibit.kind(), &inputs.picture)
-        {
+        if let (Some(Kind::Vision), Image::Photo { name, photo: None }) = (exhibit.kind(), &inputs.picture) {
             return Err(fault(format!(
                 "the photograph {name} is not part of the link; --image FILE brings it"
             )));

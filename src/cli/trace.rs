@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView, serialize};
 use serde_json::json;
-use vitrine::data::Picture;
+use vitrine::data::Image;
 use vitrine::engine::Cancel;
 use vitrine::graph::{Graph, Recording, matches};
 use vitrine::models::{AnyModel, Kind, Zoo};
@@ -93,7 +93,7 @@ fn patterns<'a>(options: &'a Options, model: &AnyModel) -> Vec<&'a str> {
     if !options.keep.is_empty() {
         return options.keep.iter().map(String::as_str).collect();
     }
-    match model.kind() {
+    match model.sizes().kind() {
         Kind::Encoder => vec!["blocks.*.attn.pattern", "final"],
         Kind::Decoder => vec!["blocks.*.attn.pattern", "logits"],
         Kind::Vision => vec!["logits"],
@@ -102,36 +102,28 @@ fn patterns<'a>(options: &'a Options, model: &AnyModel) -> Vec<&'a str> {
 
 /// Records a model on a text; returns the ids of its tokens.
 fn sentence(name: &str, text: &str, model: &AnyModel, g: &Graph) -> Result<Vec<u32>, String> {
-    let tokenizer = match model {
-        AnyModel::Bert(bert) => &bert.tokenizer,
-        AnyModel::Gpt(gpt) => &gpt.tokenizer,
-        _ => return Err(format!("{name} reads no text: give it an --image")),
-    };
-    let tokens = tokenizer.encode(text);
+    let model = model.language().ok_or_else(|| format!("{name} reads no text: give it an --image"))?;
+    let tokens = model.tokenizer().encode(text);
     if tokens.ids.is_empty() {
         return Err(format!("{name} knows nothing of this text"));
     }
     if tokens.truncated() {
         eprintln!("vitrine: the first {} of {} tokens are used", tokens.ids.len(), tokens.total);
     }
-    match model {
-        AnyModel::Bert(bert) => drop(bert.record(g, &tokens.ids)),
-        AnyModel::Gpt(gpt) => drop(gpt.record(g, &tokens.ids)),
-        _ => {}
-    }
+    model.record(g, &tokens.ids);
     Ok(tokens.ids.clone())
 }
 
 /// The photograph in a file.
-pub(super) fn picture(path: &Path) -> Result<Picture, String> {
+pub(super) fn picture(path: &Path) -> Result<Image, String> {
     let fault = |it: &dyn std::fmt::Display| format!("{}: {it}", path.display());
     let bytes = std::fs::read(path).map_err(|it| fault(&it))?;
     let photo = block_on(decode_photo(bytes)).map_err(|it| fault(&it))?;
-    Ok(Picture::Photo { name: path.display().to_string(), photo: Some(Arc::new(photo)) })
+    Ok(Image::Photo { name: path.display().to_string(), photo: Some(Arc::new(photo)) })
 }
 
 /// Records a model of images on a photograph.
-fn image(name: &str, picture: &Picture, model: &AnyModel, g: &Graph) -> Result<(), String> {
+fn image(name: &str, picture: &Image, model: &AnyModel, g: &Graph) -> Result<(), String> {
     let model = model.vision().ok_or_else(|| format!("{name} looks at no image"))?;
     let image = model.image(picture).ok_or_else(|| format!("{}: it is empty", picture.name()))?;
     model.record(g.input(&image), &Params::new(g, model.weights()));

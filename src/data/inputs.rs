@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Picture;
+use super::Image;
 
 /// What all tiles look at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct Inputs {
     /// Id of the model that reads it as a whole.
     pub model: String,
     /// What models of images look at.
-    pub picture: Picture,
+    pub picture: Image,
 }
 
 impl Default for Inputs {
@@ -21,7 +21,7 @@ impl Default for Inputs {
         Self {
             text: "The animal didn't cross the street because it was too tired.".to_owned(),
             model: "minilm".to_owned(),
-            picture: Picture::default(),
+            picture: Image::default(),
         }
     }
 }

@@ -52,7 +52,7 @@ pub struct Attention {
     pub what: What,
     /// How it is drawn.
     #[serde(skip_serializing_if = "is_default")]
-    pub picture: Picture,
+    pub picture: Drawing,
     /// What weights are divided by before they are coloured.
     #[serde(skip_serializing_if = "is_default")]
     pub divided: Divided,
@@ -93,7 +93,7 @@ pub enum What {
 
 /// How the large picture is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Picture {
+pub enum Drawing {
     /// A map with tokens on both axes.
     #[default]
     Map,
@@ -224,7 +224,7 @@ impl Exhibit for Attention {
     }
 
     fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
-        let bert = zoo.bert(&inputs.model)?;
+        let bert = zoo.model::<Bert>(&inputs.model)?;
         let edits = [self.edits("", bert), self.edits("second/", bert)].concat();
         let keeps = ["blocks.*.attn.pattern", "blocks.*.attn.scores"];
         let g = Graph::new(
@@ -260,7 +260,7 @@ impl Exhibit for Attention {
             }
             let what = [(What::Head, "one head"), (What::Mean, "mean of heads"), (What::Rollout, "rollout")];
             k.choice("", &mut self.what, &what);
-            k.choice("", &mut self.picture, &[(Picture::Map, "map"), (Picture::Lines, "lines")]);
+            k.choice("", &mut self.picture, &[(Drawing::Map, "map"), (Drawing::Lines, "lines")]);
         });
         k.row(|k| {
             let click = [(Click::Look, "shows a head"), (Click::Switch, "switches it off")];
@@ -280,7 +280,11 @@ impl Exhibit for Attention {
                 k.choice("colours relative to", &mut self.divided, &relative);
                 k.switch("logarithmic", &mut self.log);
             });
-            k.text("find heads", &mut self.search, &heads::Kind::ALL.map(heads::Kind::name).join(", "));
+            k.text(
+                "find heads",
+                &mut self.search,
+                &heads::HeadKind::ALL.map(heads::HeadKind::name).join(", "),
+            );
         });
         k.row(|k| {
             let mut on = self.compare.is_some();
@@ -313,7 +317,7 @@ impl Exhibit for Attention {
                 None => self.off.push((l, h)),
             },
             Touch::Clicked(i) => {
-                let name = heads::Kind::ALL[i].name();
+                let name = heads::HeadKind::ALL[i].name();
                 self.search = if self.search == name { String::new() } else { name.to_owned() };
             }
             Touch::Dragged(..) => {}

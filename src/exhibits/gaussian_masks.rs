@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::looking::Looking;
 use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened};
-use crate::data::{Picture, Random};
+use crate::data::{Image, Random};
 use crate::focus::Spot;
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
@@ -100,7 +100,7 @@ fn parameters<'g>(g: &'g Graph, mixtures: &[Mixture; HEADS], what: usize) -> Var
 }
 
 /// The patches of a picture, `[1, patch, pixel]`: freed of their mean, and so long that equal ones have the score `sharp`.
-fn patches<'g>(g: &'g Graph, picture: &Picture, sharp: f32) -> Option<Var<'g>> {
+fn patches<'g>(g: &'g Graph, picture: &Image, sharp: f32) -> Option<Var<'g>> {
     let (side, area) = (SIDE * PATCH, PATCH * PATCH);
     let pixels = picture.pixels(side, 1)?;
     let mut data = vec![];

@@ -24,7 +24,7 @@ use super::looking::{self, Looking};
 use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest, opened};
 use crate::graph::{Graph, Var};
-use crate::models::{Kind, Vision, Zoo};
+use crate::models::{Gpt, Kind, Vision, Zoo};
 use crate::nn::Params;
 use crate::page::{Knobs, Map, Page, Touch};
 use crate::saliency::combine::{normalised, resized};
@@ -122,7 +122,7 @@ struct Said<'g> {
 }
 
 /// The methods that a model has.
-fn methods(model: Vision<'_>) -> Vec<Method> {
+fn methods(model: &dyn Vision) -> Vec<Method> {
     let attends = !model.patterns().is_empty();
     Method::ALL.into_iter().filter(|it| attends || !it.attends()).collect()
 }
@@ -148,7 +148,7 @@ impl MethodWall {
     /// What all methods say of the picture.
     fn said<'g>(
         &self,
-        model: Vision<'_>,
+        model: &dyn Vision,
         p: &Params<'_, 'g>,
         image: Var<'g>,
         path: Walked<'g>,
@@ -167,7 +167,7 @@ impl MethodWall {
         }
     }
 
-    fn wall(&self, g: &Graph, model: Vision<'_>, image: &Tensor, path: &Path) {
+    fn wall(&self, g: &Graph, model: &dyn Vision, image: &Tensor, path: &Path) {
         let (image, methods) = (g.input(image), methods(model));
         let trained = Params::new(g, model.weights());
         let wanted = |logits| self.looking.wanted(model).one_hot(logits);
@@ -223,8 +223,8 @@ fn keep_sanity(now: &[Var<'_>], before: &[Var<'_>]) {
 }
 
 /// The names of a model's parameters.
-fn names(model: Vision<'_>) -> Vec<String> {
-    model.parameters().into_iter().map(|(name, _)| name).collect()
+fn names(model: &dyn Vision) -> Vec<String> {
+    model.sizes().parameters().into_iter().map(|(name, _)| name).collect()
 }
 
 /// A map in the size in which maps are compared.
@@ -262,7 +262,7 @@ impl Exhibit for MethodWall {
     fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
         if self.reads {
             let g = Graph::default();
-            sentence::record(self, &g, zoo.gpt(sentence::MODEL)?, &inputs.text)?;
+            sentence::record(self, &g, zoo.model::<Gpt>(sentence::MODEL)?, &inputs.text)?;
             return Some(g);
         }
         let (model, image) = self.looking.sees(inputs, zoo)?;

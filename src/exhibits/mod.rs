@@ -24,7 +24,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::data::Inputs;
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Zoo};
-use crate::page::{self, Knobs, Minus, Page, Panel, Scene, Touch, View};
+use crate::page::{self, Difference, Knobs, Page, Panel, Scene, Touch, View};
 use crate::trace::Trace;
 use crate::ui::{Card, Figure};
 
@@ -127,7 +127,7 @@ pub fn figure(
     exhibit: &dyn Exhibit,
     panel: &str,
     scene: &Scene<'_>,
-    minus: Option<&Minus>,
+    minus: Option<&Difference>,
 ) -> Option<Figure> {
     let (page, card) = (exhibit.page(scene)?, exhibit.card());
     let panel: Panel = page.panels().into_iter().find(|it| it.name == panel)?.clone();
@@ -241,12 +241,12 @@ pub fn all() -> Vec<Entry> {
     vec![
         attention::entry(),
         normgrad::entry(),
+        gaussian_masks::entry(),
+        retnet_decay::entry(),
+        icl_descent::entry(),
         method_wall::entry(),
         next_character::entry(),
         learning::entry(),
-        icl_descent::entry(),
-        gaussian_masks::entry(),
-        retnet_decay::entry(),
         three_masks::entry(),
         rmt_decay::entry(),
     ]
@@ -256,6 +256,7 @@ pub fn all() -> Vec<Entry> {
 mod tests {
     use super::*;
     use crate::engine::{Cancel, cpu::Cpu};
+    use crate::focus::Focus;
     use crate::platform::block_on;
     use crate::ui::Style;
 

@@ -153,7 +153,7 @@ impl NextCharacter {
 
     /// Appends the next character as soon as the numbers belong to the text so far.
     fn go_on(&mut self, reading: &Reading, scene: &Scene<'_>) {
-        let Some(gpt) = scene.zoo.gpt(&self.model).filter(|_| self.left > 0) else { return };
+        let Some(gpt) = scene.zoo.model::<Gpt>(&self.model).filter(|_| self.left > 0) else { return };
         let ids = self.reads(gpt, &scene.inputs.text);
         let words = ids.iter().map(|id| gpt.tokenizer.token(*id));
         if !words.eq(reading.tokens.iter().cloned()) || reading.off != off_words(&self.off(gpt)) {
@@ -218,7 +218,7 @@ impl Exhibit for NextCharacter {
     }
 
     fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
-        let gpt = zoo.gpt(&self.model)?;
+        let gpt = zoo.model::<Gpt>(&self.model)?;
         let ids = self.reads(gpt, &inputs.text);
         if ids.is_empty() {
             return None;
@@ -368,7 +368,7 @@ impl Exhibit for NextCharacter {
                 because: "f32 sums in another order through 4 layers, logits of size 20",
                 model: MODEL,
                 measure: Measure::Devices(|zoo| {
-                    let gpt = zoo.gpt(MODEL)?;
+                    let gpt = zoo.model::<Gpt>(MODEL)?;
                     let g = Graph::new(&["blocks.*.attn.pattern"], &[]);
                     read_out(&g, gpt, &gpt.tokenizer.encode(UNSEEN).ids);
                     Some(g)
@@ -384,7 +384,7 @@ impl Exhibit for NextCharacter {
 
 /// Records, as the check's error, what `measure` makes of the read-outs of lines that the model never saw.
 fn error_of(zoo: &Zoo, measure: impl for<'g> Fn(&Gpt, &[Var<'g>], &[u32]) -> Var<'g>) -> Option<Graph> {
-    let gpt = zoo.gpt(MODEL)?;
+    let gpt = zoo.model::<Gpt>(MODEL)?;
     let ids = &gpt.tokenizer.encode(UNSEEN).ids;
     let g = Graph::default();
     let stages = read_out(&g, gpt, ids);

@@ -148,7 +148,7 @@ impl NormGrad {
     }
 
     /// Records the maps of one picture.
-    fn maps(&self, g: &Graph, model: Vision<'_>, image: &Tensor) {
+    fn maps(&self, g: &Graph, model: &dyn Vision, image: &Tensor) {
         let images = g.input(image);
         let p = Params::new(g, model.weights());
         let plain = probe(model, images, &p, |logits| self.looking.wanted(model).one_hot(logits));
@@ -195,7 +195,7 @@ impl NormGrad {
 
 /// The model after one step of learning this picture as an example of its class (section 3.5), probed for the same class.
 /// Keeps how far the parameters went, as a part of their length.
-fn stepped<'g>(model: Vision<'_>, p: &Params<'_, 'g>, plain: &Probe<'g>, epsilon: f32) -> Probe<'g> {
+fn stepped<'g>(model: &dyn Vision, p: &Params<'_, 'g>, plain: &Probe<'g>, epsilon: f32) -> Probe<'g> {
     let parameters = parameters(model, p);
     let after = learn(&parameters, plain, epsilon);
     let squares = |it: Var<'g>| total(it * it);
@@ -210,8 +210,8 @@ fn stepped<'g>(model: Vision<'_>, p: &Params<'_, 'g>, plain: &Probe<'g>, epsilon
 }
 
 /// All parameters, by name.
-fn parameters<'g>(model: Vision<'_>, p: &Params<'_, 'g>) -> BTreeMap<String, Var<'g>> {
-    let names = model.parameters().into_iter().map(|(name, _)| name);
+fn parameters<'g>(model: &dyn Vision, p: &Params<'_, 'g>) -> BTreeMap<String, Var<'g>> {
+    let names = model.sizes().parameters().into_iter().map(|(name, _)| name);
     names.map(|name| (name.clone(), p.get(&name))).collect()
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, largest, opened};
-use crate::data::{Picture, Random};
+use crate::data::{Image, Random};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
 use crate::mechanisms::field::Places;
@@ -212,7 +212,7 @@ impl Exhibit for RmtDecay {
     fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
         let computed = |it: &Self| Self { head: 0, ..it.clone() };
         let usual = computed(self) == computed(&Self::default());
-        recorded(CARD.id).filter(|_| usual && inputs.picture == Picture::default())
+        recorded(CARD.id).filter(|_| usual && inputs.picture == Image::default())
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use web_time::{Duration, Instant};
 
-use super::Kind;
+use super::Purpose;
 use crate::engine::Cancel;
 use crate::graph::Recording;
 
@@ -15,7 +15,7 @@ pub(super) struct Order {
     pub(super) tile: u64,
     pub(super) identity: u64,
     pub(super) recording: Recording,
-    pub(super) kind: Kind,
+    pub(super) kind: Purpose,
     pub(super) cancel: Cancel,
 }
 
@@ -34,7 +34,7 @@ struct Inner {
 struct Running {
     tile: u64,
     identity: u64,
-    kind: Kind,
+    kind: Purpose,
     cancel: Cancel,
     since: Instant,
 }
@@ -53,7 +53,7 @@ impl Mailbox {
                 inner.waiting.retain(|it| it.tile != order.tile);
                 return;
             }
-            if order.kind == Kind::Picture && running.kind != Kind::Picture {
+            if order.kind == Purpose::Picture && running.kind != Purpose::Picture {
                 running.cancel.cancel();
             }
         }
@@ -122,7 +122,7 @@ impl Mailbox {
             inner.waker = Some(context.waker().clone());
             return Poll::Pending;
         }
-        let first = inner.waiting.iter().position(|it| it.kind == Kind::Picture).unwrap_or(0);
+        let first = inner.waiting.iter().position(|it| it.kind == Purpose::Picture).unwrap_or(0);
         let order = inner.waiting.remove(first);
         inner.running = Some(Running {
             tile: order.tile,

@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn, ready};
 use std::sync::Arc;
 
-use super::Kind;
+use super::Purpose;
 use super::mailbox::{Mailbox, Order};
 use crate::engine::cpu::Cpu;
 use crate::engine::{Cancel, Device, EngineError};
@@ -12,7 +12,7 @@ use crate::tensor::Tensor;
 use crate::trace::Trace;
 
 /// What computes: an engine's device, or a stand-in in tests.
-pub trait Compute: 'static {
+pub trait Runner: 'static {
     /// For the badge.
     fn name(&self) -> String;
 
@@ -27,7 +27,7 @@ pub trait Compute: 'static {
     ) -> impl Future<Output = Result<Trace, EngineError>>;
 }
 
-impl Compute for Device {
+impl Runner for Device {
     fn name(&self) -> String {
         Self::name(self)
     }
@@ -50,11 +50,11 @@ pub fn cpu() -> impl Future<Output = Result<Device, EngineError>> {
 pub(super) enum Report {
     Opened(String),
     Failed(EngineError),
-    Ran { tile: u64, identity: u64, kind: Kind, result: Result<Trace, EngineError>, compiles: usize },
+    Ran { tile: u64, identity: u64, kind: Purpose, result: Result<Trace, EngineError>, compiles: usize },
 }
 
 /// Opens the device and runs orders until the mailbox is closed.
-pub(super) async fn work<D: Compute>(
+pub(super) async fn work<D: Runner>(
     open: impl Future<Output = Result<D, EngineError>>,
     mail: Arc<Mailbox>,
     send: impl Fn(Report),
@@ -80,9 +80,9 @@ pub(super) async fn work<D: Compute>(
     }
 }
 
-async fn run<D: Compute>(device: &mut D, order: &Order) -> Result<Trace, EngineError> {
+async fn run<D: Runner>(device: &mut D, order: &Order) -> Result<Trace, EngineError> {
     let trace = device.run(&order.recording, &order.cancel).await?;
-    if order.kind != (Kind::Check { against_cpu: true }) {
+    if order.kind != (Purpose::Check { against_cpu: true }) {
         return Ok(trace);
     }
     let reference = cpu().await?.run(&order.recording, &order.cancel).await?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::covariance;
-use super::signature::{Kind, Mechanism, Parameter, Port, Presence, Unset, Within};
+use super::signature::{Domain, Mechanism, Parameter, Port, Presence, Unset, Within};
 use crate::graph::{Graph, Var};
 use crate::tensor::{Tensor, size};
 
@@ -14,7 +14,7 @@ const EXACT: usize = 1 << 24;
 /// Why a mechanism cannot be called like this.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "each says in its words what came and what was expected")]
-pub enum Fault {
+pub enum CallError {
     #[error("there is no mechanism {id}; there are {known}")]
     Mechanism { id: String, known: String },
     #[error("{mechanism} takes no tensor {name}; it takes {known}")]
@@ -40,9 +40,9 @@ pub enum Fault {
     #[error("{name} is set twice")]
     Twice { name: String },
     #[error("{name}={found}: {kind} is expected")]
-    Value { name: &'static str, found: String, kind: Kind },
+    Value { name: &'static str, found: String, kind: Domain },
     #[error("{mechanism} needs {name} to be set: {kind}")]
-    Unset { mechanism: &'static str, name: &'static str, kind: Kind },
+    Unset { mechanism: &'static str, name: &'static str, kind: Domain },
     #[error("{0}")]
     Misfit(String),
     #[error("{mechanism} would give {port} of {found:?}, which is more than this machine can hold")]
@@ -130,7 +130,7 @@ impl Mechanism {
         g: &Graph,
         tensors: &BTreeMap<String, Tensor>,
         settings: &[(&str, &str)],
-    ) -> Result<(), Fault> {
+    ) -> Result<(), CallError> {
         let values = self.values(settings)?;
         self.expect_names(tensors)?;
         let lengths = self.lengths(tensors, &values)?;
@@ -140,10 +140,10 @@ impl Mechanism {
     }
 
     /// What every parameter is.
-    fn values(&self, settings: &[(&str, &str)]) -> Result<BTreeMap<&'static str, Value>, Fault> {
+    fn values(&self, settings: &[(&str, &str)]) -> Result<BTreeMap<&'static str, Value>, CallError> {
         for (i, (name, _)) in settings.iter().enumerate() {
             if settings[..i].iter().any(|it| it.0 == *name) {
-                return Err(Fault::Twice { name: (*name).to_owned() });
+                return Err(CallError::Twice { name: (*name).to_owned() });
             }
             if !self.parameters.iter().any(|it| it.name == *name) {
                 let names: Vec<&str> = self.parameters.iter().map(|it| it.name).collect();
@@ -152,7 +152,7 @@ impl Mechanism {
                 } else {
                     format!("it has {}", names.join(", "))
                 };
-                return Err(Fault::Parameter { mechanism: self.id, name: (*name).to_owned(), known });
+                return Err(CallError::Parameter { mechanism: self.id, name: (*name).to_owned(), known });
             }
         }
         let mut values = BTreeMap::new();
@@ -162,7 +162,7 @@ impl Mechanism {
                 (Some(text), _) | (None, Unset::Is(text)) => text,
                 (None, Unset::Follows(_)) => continue,
                 (None, Unset::Refused) => {
-                    return Err(Fault::Unset { mechanism: self.id, name: it.name, kind: it.kind });
+                    return Err(CallError::Unset { mechanism: self.id, name: it.name, kind: it.kind });
                 }
             };
             values.insert(it.name, it.parse(text)?);
@@ -171,24 +171,24 @@ impl Mechanism {
     }
 
     /// Whether every tensor is known, and every one that is needed is there.
-    fn expect_names(&self, tensors: &BTreeMap<String, Tensor>) -> Result<(), Fault> {
+    fn expect_names(&self, tensors: &BTreeMap<String, Tensor>) -> Result<(), CallError> {
         let mechanism = self.id;
         if let Some(name) = tensors.keys().find(|name| !self.inputs.iter().any(|it| it.name == **name)) {
             let known: Vec<String> = self.inputs.iter().map(ToString::to_string).collect();
-            return Err(Fault::Unknown { mechanism, name: name.clone(), known: known.join(", ") });
+            return Err(CallError::Unknown { mechanism, name: name.clone(), known: known.join(", ") });
         }
         let here = |name: &str| tensors.contains_key(name);
         for it in self.inputs {
             match it.presence {
                 Presence::Always if !here(it.name) => {
                     let given = tensors.keys().cloned().collect();
-                    return Err(Fault::Missing { mechanism, port: it.to_string(), given });
+                    return Err(CallError::Missing { mechanism, port: it.to_string(), given });
                 }
                 Presence::With(other) if here(it.name) != here(other) => {
                     let [missing, there] = if here(other) { [it.name, other] } else { [other, it.name] };
                     let port = self.inputs.iter().find(|it| it.name == missing);
                     let port = port.map_or_else(String::new, ToString::to_string);
-                    return Err(Fault::Alone { mechanism, port, other: there });
+                    return Err(CallError::Alone { mechanism, port, other: there });
                 }
                 _ => {}
             }
@@ -201,7 +201,7 @@ impl Mechanism {
         &self,
         tensors: &BTreeMap<String, Tensor>,
         values: &BTreeMap<&'static str, Value>,
-    ) -> Result<Lengths, Fault> {
+    ) -> Result<Lengths, CallError> {
         let count = |name: &&str| match values.get(name) {
             Some(Value::Count(it)) => *it,
             _ => panic!("{name} is no count that must be set"),
@@ -221,7 +221,13 @@ impl Mechanism {
                 let (wanted, other) = lengths.entry(counted(axis)).or_insert((*found, port.to_string()));
                 if wanted != found {
                     let (wanted, other) = (*wanted, other.clone());
-                    return Err(Fault::Length { port: port.to_string(), axis, found: *found, wanted, other });
+                    return Err(CallError::Length {
+                        port: port.to_string(),
+                        axis,
+                        found: *found,
+                        wanted,
+                        other,
+                    });
                 }
             }
             if !port.leads() {
@@ -230,7 +236,12 @@ impl Mechanism {
             let (wanted, other) = leading.get_or_insert((before, port.to_string()));
             if *wanted != before {
                 let (wanted, other) = (wanted.to_vec(), other.clone());
-                return Err(Fault::Leading { port: port.to_string(), found: before.to_vec(), wanted, other });
+                return Err(CallError::Leading {
+                    port: port.to_string(),
+                    found: before.to_vec(),
+                    wanted,
+                    other,
+                });
             }
         }
         let (before, port) = leading.unwrap_or_default();
@@ -239,21 +250,21 @@ impl Mechanism {
     }
 
     /// The lengths before the axes that `port` names, and theirs; the elements are checked on the way.
-    fn split<'t>(&self, port: &Port, tensor: &'t Tensor) -> Result<(&'t [usize], &'t [usize]), Fault> {
+    fn split<'t>(&self, port: &Port, tensor: &'t Tensor) -> Result<(&'t [usize], &'t [usize]), CallError> {
         let Port { name, within, .. } = *port;
         let (rank, found) = (tensor.shape.len(), tensor.shape.clone());
         let named = port.names().count();
         if rank < named || rank > named && !port.leads() {
-            return Err(Fault::Rank { mechanism: self.id, name, port: port.to_string(), found });
+            return Err(CallError::Rank { mechanism: self.id, name, port: port.to_string(), found });
         }
         if found.contains(&0) {
-            return Err(Fault::Empty { name, found });
+            return Err(CallError::Empty { name, found });
         }
         if let Some(found) = tensor.data.iter().find(|it| within != Within::REAL && !within.holds(**it)) {
-            return Err(Fault::Element { name, found: *found, within });
+            return Err(CallError::Element { name, found: *found, within });
         }
         if let Some(why) = Some(tensor).filter(|_| port.covariance).and_then(covariance::fault) {
-            return Err(Fault::Covariance { name, why });
+            return Err(CallError::Covariance { name, why });
         }
         Ok(tensor.shape.split_at(rank - named))
     }
@@ -264,7 +275,7 @@ impl Mechanism {
         tensors: &BTreeMap<String, Tensor>,
         values: &BTreeMap<&'static str, Value>,
         lengths: &Lengths,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), CallError> {
         for port in self.outputs {
             let comes = match port.presence {
                 Presence::With(other) => tensors.contains_key(other),
@@ -279,7 +290,7 @@ impl Mechanism {
             let found: Vec<usize> = before.into_iter().chain(port.names().map(length)).collect();
             let elements = found.iter().try_fold(1_usize, |product, n| product.checked_mul(*n));
             if !elements.is_some_and(fits) {
-                return Err(Fault::TooLarge { mechanism: self.id, port: port.to_string(), found });
+                return Err(CallError::TooLarge { mechanism: self.id, port: port.to_string(), found });
             }
         }
         Ok(())
@@ -292,16 +303,16 @@ fn counted(axis: &'static str) -> &'static str {
 }
 
 impl Parameter {
-    fn parse(&self, text: &str) -> Result<Value, Fault> {
+    fn parse(&self, text: &str) -> Result<Value, CallError> {
         let value = match self.kind {
-            Kind::Number(within) => {
+            Domain::Number(within) => {
                 let number = text.parse().ok().filter(|it: &f32| it.is_finite() && within.holds(*it));
                 number.map(Value::Number)
             }
-            Kind::Count => text.parse().ok().filter(|it| (1..=EXACT).contains(it)).map(Value::Count),
-            Kind::Switch => text.parse().ok().map(Value::Switch),
-            Kind::Choice(words) => words.iter().find(|it| **it == text).map(|it| Value::Choice(it)),
+            Domain::Count => text.parse().ok().filter(|it| (1..=EXACT).contains(it)).map(Value::Count),
+            Domain::Switch => text.parse().ok().map(Value::Switch),
+            Domain::Choice(words) => words.iter().find(|it| **it == text).map(|it| Value::Choice(it)),
         };
-        value.ok_or_else(|| Fault::Value { name: self.name, found: text.to_owned(), kind: self.kind })
+        value.ok_or_else(|| CallError::Value { name: self.name, found: text.to_owned(), kind: self.kind })
     }
 }

@@ -25,6 +25,6 @@ pub mod rmt;
 mod signature;
 pub mod solve;
 
-pub use call::{Fault, Given, fits};
+pub use call::{CallError, Given, fits};
 pub use real::Real;
-pub use signature::{Kind, Mechanism, Parameter, Port, Presence, Unset, Within};
+pub use signature::{Domain, Mechanism, Parameter, Port, Presence, Unset, Within};

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Fault, Given};
+use super::{CallError, Given};
 
 /// A mechanism that can be called on anybody's tensors.
 pub struct Mechanism {
@@ -22,7 +22,7 @@ pub struct Mechanism {
     pub source: &'static str,
     /// Records it on what it was given, and keeps every output under its name; or says what does not fit though every
     /// tensor has its axes and every parameter its kind.
-    pub record: for<'g> fn(&Given<'g>) -> Result<(), Fault>,
+    pub record: for<'g> fn(&Given<'g>) -> Result<(), CallError>,
 }
 
 /// A tensor that goes in or comes out.
@@ -75,7 +75,7 @@ pub struct Parameter {
     /// Its name.
     pub name: &'static str,
     /// What it can be.
-    pub kind: Kind,
+    pub kind: Domain,
     /// What it is unless it is set.
     pub unset: Unset,
     /// What it does.
@@ -84,7 +84,7 @@ pub struct Parameter {
 
 /// What a parameter can be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
+pub enum Domain {
     /// A number.
     Number(Within),
     /// A whole number from 1.
@@ -175,22 +175,22 @@ impl Port {
 impl Parameter {
     /// A number.
     pub const fn number(name: &'static str, unset: Unset, within: Within, about: &'static str) -> Self {
-        Self { name, kind: Kind::Number(within), unset, about }
+        Self { name, kind: Domain::Number(within), unset, about }
     }
 
     /// A whole number from 1.
     pub const fn count(name: &'static str, unset: Unset, about: &'static str) -> Self {
-        Self { name, kind: Kind::Count, unset, about }
+        Self { name, kind: Domain::Count, unset, about }
     }
 
     /// Something that is off unless it is set to `true`.
     pub const fn switch(name: &'static str, about: &'static str) -> Self {
-        Self { name, kind: Kind::Switch, unset: Unset::Is("false"), about }
+        Self { name, kind: Domain::Switch, unset: Unset::Is("false"), about }
     }
 
     /// One of these words, of which the first is the default.
     pub const fn choice(name: &'static str, words: &'static [&'static str], about: &'static str) -> Self {
-        Self { name, kind: Kind::Choice(words), unset: Unset::Is(words[0]), about }
+        Self { name, kind: Domain::Choice(words), unset: Unset::Is(words[0]), about }
     }
 }
 
@@ -209,7 +209,7 @@ impl Display for Within {
     }
 }
 
-impl Display for Kind {
+impl Display for Domain {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(within) => write!(f, "{within}"),

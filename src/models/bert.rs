@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use super::checkpoint::{LoadError, expect_rows};
-use super::config::{ConfigError, EXACT, Fields, memory};
+use super::any::{AnyModel, Kind, Language, Loaded, Sizes};
+use super::checkpoint::{LoadError, expect_rows, tokens};
+use super::config::{ConfigError, ConfigFile, EXACT};
 use crate::data::Tokenizer;
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::Attention;
@@ -56,14 +57,10 @@ pub struct Encoded<'g> {
 }
 
 impl Bert {
-    /// The most tokens that are taken, even where a model has more positions: attention maps are square.
-    pub const MAX_TOKENS: usize = 512;
-
     /// A model from the contents of its three files. Every tensor that it needs is checked here, none later.
     pub fn load(config: &[u8], tokenizer: &[u8], weights: Vec<u8>) -> Result<Self, LoadError> {
         let config = Config::parse(config)?;
-        let tokenizer =
-            Tokenizer::parse(tokenizer, config.positions.min(Self::MAX_TOKENS))?.with_specials()?;
+        let tokenizer = tokens(Some(tokenizer), config.positions)?.with_specials()?;
         Self::new(config, tokenizer, Weights::parse(weights)?)
     }
 
@@ -140,7 +137,7 @@ fn mlp<'g>(l: usize, x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
 impl Config {
     /// Reads a `config.json`, and insists on what this module computes: BERT, GELU with erf, learned positions.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let it = Fields::parse(json)?;
+        let it = ConfigFile::parse(json)?;
         it.expect("model_type", "bert")?;
         it.expect("hidden_act", "gelu")?;
         it.expect("position_embedding_type", "absolute")?;
@@ -161,11 +158,6 @@ impl Config {
             );
         }
         Ok(config)
-    }
-
-    /// Memory that the weights take, in bytes: 4 for each parameter.
-    pub fn memory(&self) -> u64 {
-        memory(self.parameters())
     }
 
     /// Name and shape of every tensor that the model needs.
@@ -197,4 +189,43 @@ fn norm(at: &str, d: usize) -> [(String, Vec<usize>); 2] {
 fn canonical(name: &str) -> String {
     let name = name.strip_prefix("bert.").unwrap_or(name);
     name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+}
+
+impl Loaded for Bert {
+    fn sizes(&self) -> &dyn Sizes {
+        &self.config
+    }
+
+    fn weights(&self) -> &Arc<Weights> {
+        &self.weights
+    }
+
+    fn language(&self) -> Option<&dyn Language> {
+        Some(self)
+    }
+}
+
+impl Language for Bert {
+    fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    fn record(&self, g: &Graph, tokens: &[u32]) {
+        self.record(g, tokens);
+    }
+}
+
+impl Sizes for Config {
+    fn kind(&self) -> Kind {
+        Kind::Encoder
+    }
+
+    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+        self.parameters().collect()
+    }
+
+    fn load(self: Box<Self>, tokenizer: Option<&[u8]>, weights: Vec<u8>) -> Result<AnyModel, LoadError> {
+        let tokenizer = tokens(tokenizer, self.positions)?.with_specials()?;
+        Ok(Arc::new(Bert::new(*self, tokenizer, Weights::parse(weights)?)?))
+    }
 }

@@ -1,10 +1,8 @@
-//! What a checkpoint's files hold: which model, of what sizes, and its tensors under one set of names.
+//! What all loaders share: a checkpoint's tensors under one set of names, its tokenizer, and what may be wrong with it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::config::{ConfigError, Fields};
-use super::{Bert, Cnn, EfficientNet, Gpt, Kind, Pixels, Vit, bert, cnn, efficientnet, gpt, vit};
+use super::config::ConfigError;
 use crate::data::{Tokenizer, TokenizerError};
 use crate::tensor::Tensor;
 use crate::weights::{Weights, WeightsError};
@@ -37,139 +35,12 @@ pub enum LoadError {
     NoTokenizer,
 }
 
-/// A model that can be recorded.
-#[derive(Clone)]
-#[expect(missing_docs, reason = "each is the model of its name")]
-pub enum AnyModel {
-    Bert(Arc<Bert>),
-    Vit(Arc<Vit>),
-    Gpt(Arc<Gpt>),
-    Cnn(Arc<Cnn>),
-    EfficientNet(Arc<EfficientNet>),
-}
+/// The most tokens that are taken, even where a model has more positions: attention maps are square.
+const MAX_TOKENS: usize = 512;
 
-impl AnyModel {
-    /// What makes tokens of a text, if it reads one.
-    pub fn tokenizer(&self) -> Option<&Tokenizer> {
-        match self {
-            Self::Bert(it) => Some(&it.tokenizer),
-            Self::Gpt(it) => Some(&it.tokenizer),
-            Self::Vit(_) | Self::Cnn(_) | Self::EfficientNet(_) => None,
-        }
-    }
-
-    /// The parameters.
-    pub fn weights(&self) -> &Arc<Weights> {
-        match self {
-            Self::Bert(it) => &it.weights,
-            Self::Vit(it) => &it.weights,
-            Self::Gpt(it) => &it.weights,
-            Self::Cnn(it) => &it.weights,
-            Self::EfficientNet(it) => &it.weights,
-        }
-    }
-}
-
-/// The sizes of a model, as its `config.json` gives them.
-#[expect(missing_docs, reason = "each is the model of its name")]
-pub enum AnyConfig {
-    Bert(bert::Config),
-    Vit(vit::Config),
-    Gpt(gpt::Config),
-    Cnn(cnn::Config),
-    EfficientNet(efficientnet::Config),
-}
-
-impl AnyConfig {
-    /// Reads a `config.json` by its `model_type`; timm's have an `architecture` instead, and old BERTs neither.
-    pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let it = Fields::parse(json)?;
-        let timm = !it.word_or("architecture", "")?.is_empty();
-        match it.word_or("model_type", if timm { "vit" } else { "bert" })? {
-            "bert" => bert::Config::parse(json).map(Self::Bert),
-            "vit" | "deit" => vit::Config::parse(json).map(Self::Vit),
-            "gpt2" => gpt::Config::parse(json).map(Self::Gpt),
-            cnn::MODEL_TYPE => cnn::Config::parse(json).map(Self::Cnn),
-            efficientnet::MODEL_TYPE => efficientnet::Config::parse(json).map(Self::EfficientNet),
-            _ => Err(it.wrong("model_type", "bert, gpt2, vit and deit are supported")),
-        }
-    }
-
-    /// Memory that the weights take, in bytes.
-    pub fn memory(&self) -> u64 {
-        match self {
-            Self::Bert(it) => it.memory(),
-            Self::Vit(it) => it.memory(),
-            Self::Gpt(it) => it.memory(),
-            Self::Cnn(it) => it.memory(),
-            Self::EfficientNet(it) => it.memory(),
-        }
-    }
-
-    /// Lets a model of images make of pixels what its `preprocessor_config.json` says.
-    pub fn set_pixels(&mut self, json: &[u8]) -> Result<(), ConfigError> {
-        let it = Fields::parse(json)?;
-        let (pixels, channels) = match self {
-            Self::Vit(config) => (&mut config.pixels, config.channels),
-            Self::Cnn(config) => (&mut config.pixels, config.channels),
-            Self::EfficientNet(config) => (&mut config.pixels, 3),
-            Self::Bert(_) | Self::Gpt(_) => return Ok(()),
-        };
-        if !it.absent("image_mean") {
-            *pixels = Pixels::of(&it, channels)?;
-        }
-        Ok(())
-    }
-
-    /// What the model is for.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Bert(_) => Kind::Encoder,
-            Self::Gpt(_) => Kind::Decoder,
-            Self::Vit(_) | Self::Cnn(_) | Self::EfficientNet(_) => Kind::Vision,
-        }
-    }
-
-    /// Whether the model reads text, and so comes with a `tokenizer.json`.
-    pub fn reads_text(&self) -> bool {
-        self.kind() != Kind::Vision
-    }
-
-    /// The model, from its other files. Every tensor that it needs is checked here, none later.
-    pub fn load(self, tokenizer: Option<&[u8]>, weights: Vec<u8>) -> Result<AnyModel, LoadError> {
-        let tokens = |positions: usize| -> Result<Tokenizer, LoadError> {
-            let json = tokenizer.ok_or(LoadError::NoTokenizer)?;
-            Ok(Tokenizer::parse(json, positions.min(Bert::MAX_TOKENS))?)
-        };
-        Ok(match self {
-            Self::Bert(it) => {
-                let tokenizer = tokens(it.positions)?.with_specials()?;
-                AnyModel::Bert(Arc::new(Bert::new(it, tokenizer, Weights::parse(weights)?)?))
-            }
-            Self::Gpt(it) => {
-                let tokenizer = tokens(it.positions)?;
-                AnyModel::Gpt(Arc::new(Gpt::new(it, tokenizer, &Weights::parse(weights)?)?))
-            }
-            Self::Vit(it) => AnyModel::Vit(Arc::new(Vit::new(it, &Weights::parse(weights)?)?)),
-            Self::Cnn(it) => AnyModel::Cnn(Arc::new(Cnn::new(it, &Weights::parse(weights)?)?)),
-            Self::EfficientNet(it) => {
-                AnyModel::EfficientNet(Arc::new(EfficientNet::new(it, &Weights::parse(weights)?)?))
-            }
-        })
-    }
-}
-
-impl AnyModel {
-    /// Memory that its weights take, in bytes.
-    pub fn memory(&self) -> u64 {
-        match self {
-            Self::Bert(it) => it.config.memory(),
-            Self::Vit(it) => it.config.memory(),
-            Self::Gpt(it) => it.config.memory(),
-            Self::Cnn(it) => it.config.memory(),
-            Self::EfficientNet(it) => it.config.memory(),
-        }
-    }
+/// The tokenizer of a model with so many positions.
+pub(super) fn tokens(json: Option<&[u8]>, positions: usize) -> Result<Tokenizer, LoadError> {
+    Ok(Tokenizer::parse(json.ok_or(LoadError::NoTokenizer)?, positions.min(MAX_TOKENS))?)
 }
 
 /// An error if `tokenizer` has ids for which a table of `vocabulary` rows has none.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Pixels;
+use super::any::{AnyModel, Kind, Loaded, Sizes};
 use super::checkpoint::{LoadError, collect};
-use super::config::{ConfigError, Fields, id2label, memory};
+use super::config::{ConfigError, ConfigFile, id2label};
+use super::{Layer, Pixels, Vision};
 use crate::graph::{Graph, Var};
 use crate::nn::{Params, classify, conv, global_avg_pool, init, layer, max_pool, relu, tap};
 use crate::weights::Weights;
@@ -75,7 +76,7 @@ pub fn record<'g>(config: &Config, images: Var<'g>, p: &Params<'_, 'g>) -> Var<'
 impl Config {
     /// Reads a `config.json`.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let it = Fields::parse(json)?;
+        let it = ConfigFile::parse(json)?;
         it.expect("model_type", MODEL_TYPE)?;
         let image = it.count("image_size", 1 << 12)?;
         let channels = it.count("num_channels", 1 << 10)?;
@@ -115,11 +116,6 @@ impl Config {
         })
     }
 
-    /// Memory that the weights take, in bytes.
-    pub fn memory(&self) -> u64 {
-        memory(self.parameters())
-    }
-
     /// Name and shape of every tensor that the model needs.
     pub fn parameters(&self) -> impl Iterator<Item = (String, Vec<usize>)> {
         let before = std::iter::once(self.channels).chain(self.widths.iter().copied());
@@ -134,5 +130,65 @@ impl Config {
         });
         let last = self.widths.last().copied().unwrap_or(self.channels);
         stages.chain(layer("head", vec![self.classes.len(), last]))
+    }
+}
+
+impl Loaded for Cnn {
+    fn sizes(&self) -> &dyn Sizes {
+        &self.config
+    }
+
+    fn weights(&self) -> &Arc<Weights> {
+        &self.weights
+    }
+
+    fn vision(&self) -> Option<&dyn Vision> {
+        Some(self)
+    }
+}
+
+impl Vision for Cnn {
+    fn side(&self) -> usize {
+        self.config.image
+    }
+
+    fn channels(&self) -> usize {
+        self.config.channels
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.config.classes
+    }
+
+    fn preprocessing(&self) -> &Pixels {
+        &self.config.pixels
+    }
+
+    fn record<'g>(&self, images: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
+        record(&self.config, images, p)
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        let Config { widths, depth, .. } = &self.config;
+        let taps = (0..widths.len()).flat_map(|s| (0..*depth).map(move |i| format!("stages.{s}.{i}.post")));
+        taps.map(Layer::map).collect()
+    }
+}
+
+impl Sizes for Config {
+    fn kind(&self) -> Kind {
+        Kind::Vision
+    }
+
+    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+        self.parameters().collect()
+    }
+
+    fn pixels(&mut self) -> Option<(&mut Pixels, usize)> {
+        Some((&mut self.pixels, self.channels))
+    }
+
+    fn load(self: Box<Self>, _tokenizer: Option<&[u8]>, weights: Vec<u8>) -> Result<AnyModel, LoadError> {
+        Ok(Arc::new(Cnn::new(*self, &Weights::parse(weights)?)?))
     }
 }

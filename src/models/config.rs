@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use crate::nn::Activation;
-use crate::tensor::size;
 
 /// Ids are f32 in the engine, which counts exactly up to here; nothing in a model is larger.
 pub const EXACT: usize = 1 << 24;
@@ -30,9 +29,9 @@ pub enum ConfigError {
 }
 
 /// The fields of a `config.json`.
-pub struct Fields(Map<String, Value>);
+pub struct ConfigFile(Map<String, Value>);
 
-impl Fields {
+impl ConfigFile {
     /// Reads the file.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
         Ok(Self(serde_json::from_slice(json)?))
@@ -132,9 +131,4 @@ impl Fields {
 /// `classes` as an `id2label`.
 pub fn id2label(classes: &[String]) -> Value {
     classes.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect::<Map<_, _>>().into()
-}
-
-/// Memory that `parameters` take, in bytes: 4 for each element.
-pub fn memory(parameters: impl Iterator<Item = (String, Vec<usize>)>) -> u64 {
-    4 * parameters.map(|(_, shape)| size(&shape) as u64).sum::<u64>()
 }

@@ -7,9 +7,10 @@
 
 use std::sync::Arc;
 
-use super::Pixels;
+use super::any::{AnyModel, Kind, Loaded, Sizes};
 use super::checkpoint::{LoadError, collect};
-use super::config::{ConfigError, Fields, memory};
+use super::config::{ConfigError, ConfigFile};
+use super::{Layer, Pixels, Vision};
 use crate::graph::{Graph, Var};
 use crate::nn::{Params, classify, conv, depthwise_conv, global_avg_pool, layer, relu6, tap};
 use crate::weights::Weights;
@@ -140,18 +141,13 @@ fn kernel_of(name: &str, shape: Vec<usize>) -> [(String, Vec<usize>); 2] {
 impl Config {
     /// Reads a `config.json`.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let it = Fields::parse(json)?;
+        let it = ConfigFile::parse(json)?;
         it.expect("model_type", MODEL_TYPE)?;
         Ok(Self {
             image: it.count("image_size", 1 << 12)?,
             classes: it.classes()?,
             pixels: Pixels::of(&it, 3)?,
         })
-    }
-
-    /// Memory that the weights take, in bytes.
-    pub fn memory(&self) -> u64 {
-        memory(self.parameters())
     }
 
     /// Name and shape of every tensor that the model needs.
@@ -162,5 +158,63 @@ impl Config {
             .chain(bottlenecks().enumerate().flat_map(|(i, it)| it.parameters(i)))
             .chain(kernel_of("head", vec![1, 1, last, HEAD]))
             .chain(layer("classifier", vec![self.classes.len(), HEAD]))
+    }
+}
+
+impl Loaded for EfficientNet {
+    fn sizes(&self) -> &dyn Sizes {
+        &self.config
+    }
+
+    fn weights(&self) -> &Arc<Weights> {
+        &self.weights
+    }
+
+    fn vision(&self) -> Option<&dyn Vision> {
+        Some(self)
+    }
+}
+
+impl Vision for EfficientNet {
+    fn side(&self) -> usize {
+        self.config.image
+    }
+
+    fn channels(&self) -> usize {
+        3
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.config.classes
+    }
+
+    fn preprocessing(&self) -> &Pixels {
+        &self.config.pixels
+    }
+
+    fn record<'g>(&self, images: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
+        record(images, p)
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        stages().into_iter().map(Layer::map).collect()
+    }
+}
+
+impl Sizes for Config {
+    fn kind(&self) -> Kind {
+        Kind::Vision
+    }
+
+    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+        self.parameters().collect()
+    }
+
+    fn pixels(&mut self) -> Option<(&mut Pixels, usize)> {
+        Some((&mut self.pixels, 3))
+    }
+
+    fn load(self: Box<Self>, _tokenizer: Option<&[u8]>, weights: Vec<u8>) -> Result<AnyModel, LoadError> {
+        Ok(Arc::new(EfficientNet::new(*self, &Weights::parse(weights)?)?))
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::checkpoint::{LoadError, Source, collect, expect_rows};
-use super::config::{ConfigError, EXACT, Fields, memory};
+use super::any::{AnyModel, Kind, Language, Loaded, Sizes};
+use super::checkpoint::{LoadError, Source, collect, expect_rows, tokens};
+use super::config::{ConfigError, ConfigFile, EXACT};
 use crate::data::Tokenizer;
 use crate::graph::{Graph, Var};
 use crate::mechanisms::field::{Places, causal};
@@ -111,7 +112,7 @@ fn unembed<'g>(config: &Config, x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
 impl Config {
     /// Reads a `config.json`, and insists on what this module computes.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let it = Fields::parse(json)?;
+        let it = ConfigFile::parse(json)?;
         it.expect("model_type", "gpt2")?;
         it.expect("scale_attn_weights", true)?;
         it.expect("scale_attn_by_inverse_layer_idx", false)?;
@@ -158,11 +159,6 @@ impl Config {
         })
     }
 
-    /// Memory that the weights take, in bytes.
-    pub fn memory(&self) -> u64 {
-        memory(self.parameters())
-    }
-
     /// Name and shape of every tensor that the model needs.
     pub fn parameters(&self) -> impl Iterator<Item = (String, Vec<usize>)> {
         let Self { d_model: d, d_mlp, vocabulary, positions, .. } = *self;
@@ -193,4 +189,43 @@ fn hugging_face(name: &str, prefix: &str) -> Source {
     let theirs = NAMES.iter().fold(name.to_owned(), |it, (own, theirs)| it.replace(own, theirs));
     let transposed = theirs.contains(".c_") && theirs.ends_with("weight");
     Source { names: vec![format!("{prefix}{theirs}")], transposed }
+}
+
+impl Loaded for Gpt {
+    fn sizes(&self) -> &dyn Sizes {
+        &self.config
+    }
+
+    fn weights(&self) -> &Arc<Weights> {
+        &self.weights
+    }
+
+    fn language(&self) -> Option<&dyn Language> {
+        Some(self)
+    }
+}
+
+impl Language for Gpt {
+    fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    fn record(&self, g: &Graph, tokens: &[u32]) {
+        self.record(g, tokens);
+    }
+}
+
+impl Sizes for Config {
+    fn kind(&self) -> Kind {
+        Kind::Decoder
+    }
+
+    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+        self.parameters().collect()
+    }
+
+    fn load(self: Box<Self>, tokenizer: Option<&[u8]>, weights: Vec<u8>) -> Result<AnyModel, LoadError> {
+        let tokenizer = tokens(tokenizer, self.positions)?;
+        Ok(Arc::new(Gpt::new(*self, tokenizer, &Weights::parse(weights)?)?))
+    }
 }

@@ -1,6 +1,6 @@
 //! What a model makes of pixels before it looks at them.
 
-use super::config::{ConfigError, Fields};
+use super::config::{ConfigError, ConfigFile};
 use crate::tensor::Tensor;
 
 /// `(x - mean) / std` of each colour, for colours from 0 to 1.
@@ -19,13 +19,13 @@ impl Pixels {
     }
 
     /// By Hugging Face's fields, in `config.json` or `preprocessor_config.json`.
-    pub fn of(it: &Fields, channels: usize) -> Result<Self, ConfigError> {
+    pub fn of(it: &ConfigFile, channels: usize) -> Result<Self, ConfigError> {
         Self::named(it, "image_mean", "image_std", channels)
     }
 
     /// By two fields; from -1 to 1 where they are not there.
     pub(super) fn named(
-        it: &Fields,
+        it: &ConfigFile,
         mean: &'static str,
         std: &'static str,
         channels: usize,

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::{AnyConfig, AnyModel, LoadError};
-use super::config::Fields;
+use super::any::{AnyModel, Kind};
+use super::checkpoint::LoadError;
+use super::config::ConfigFile;
+use super::families::AnyConfig;
 use super::fetch::{FetchError, Progress, fetch};
-use super::{Kept, Kind};
+use super::kept::Kept;
 use crate::platform;
 use crate::weights::Weights;
 
@@ -126,7 +128,7 @@ pub async fn load(places: &[Place], progress: &Progress) -> Result<AnyModel, Sou
     let (mut tokenizer, mut pixels) = (None, None);
     if parsed.reads_text() {
         tokenizer = Some(place.read(TOKENIZER, &progress.aside()).await?);
-    } else if Fields::parse(&config).is_ok_and(|it| it.absent("image_mean")) {
+    } else if ConfigFile::parse(&config).is_ok_and(|it| it.absent("image_mean")) {
         let found = place.read(PIXELS, &progress.aside()).await.ok();
         pixels = found.filter(|it| it.trim_ascii_start().starts_with(b"{")); // some servers answer with a page
     }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 pub use config::{Config, Pool};
 
+use super::any::{AnyModel, Kind, Loaded, Sizes};
 use super::checkpoint::{LoadError, Source, collect};
+use super::{Layer, Pixels, Vision};
 use crate::graph::{Graph, Var};
 use crate::nn::{Block, Params, classify, layer_norm, patch_embed, tap};
 use crate::weights::Weights;
@@ -130,5 +132,73 @@ fn hugging_face(name: &str, prefix: Option<&str>, teacher: bool) -> Source {
             transposed: false,
         },
         None => name.into(),
+    }
+}
+
+impl Loaded for Vit {
+    fn sizes(&self) -> &dyn Sizes {
+        &self.config
+    }
+
+    fn weights(&self) -> &Arc<Weights> {
+        &self.weights
+    }
+
+    fn vision(&self) -> Option<&dyn Vision> {
+        Some(self)
+    }
+}
+
+impl Vision for Vit {
+    fn side(&self) -> usize {
+        self.config.image
+    }
+
+    fn channels(&self) -> usize {
+        self.config.channels
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.config.classes
+    }
+
+    fn preprocessing(&self) -> &Pixels {
+        &self.config.pixels
+    }
+
+    fn record<'g>(&self, images: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
+        record(&self.config, images, p).logits
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        let special = Some(self.special());
+        let tap = |l| Layer { tap: format!("blocks.{l}.resid_pre"), special };
+        (0..self.config.layers).map(tap).collect()
+    }
+
+    fn patterns(&self) -> Vec<String> {
+        (0..self.config.layers).map(|l| format!("blocks.{l}.attn.pattern")).collect()
+    }
+
+    fn special(&self) -> usize {
+        self.config.special().len()
+    }
+}
+
+impl Sizes for Config {
+    fn kind(&self) -> Kind {
+        Kind::Vision
+    }
+
+    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+        self.parameters().collect()
+    }
+
+    fn pixels(&mut self) -> Option<(&mut Pixels, usize)> {
+        Some((&mut self.pixels, self.channels))
+    }
+
+    fn load(self: Box<Self>, _tokenizer: Option<&[u8]>, weights: Vec<u8>) -> Result<AnyModel, LoadError> {
+        Ok(Arc::new(Vit::new(*self, &Weights::parse(weights)?)?))
     }
 }

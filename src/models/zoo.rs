@@ -1,39 +1,17 @@
 //! The models that can be looked at, and how far each is loaded.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use super::checkpoint::AnyModel;
+use super::Vision;
+use super::any::{AnyModel, Kind, Loaded};
 use super::fetch::Progress;
+use super::kept::Kept;
 use super::source::{self, Files, Place, SourceError};
-use super::{Bert, Cnn, EfficientNet, Gpt, Kept, Vision, Vit};
 use crate::platform;
 
 /// All models, loaded or not. Loading happens beside the interface; [`Zoo::poll`] takes what arrived.
 pub struct Zoo(Vec<Model>);
-
-/// What a model is for. Every exhibit shows models of one kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It reads a text as a whole.
-    Encoder,
-    /// It goes on with a text.
-    Decoder,
-    /// It looks at images.
-    Vision,
-}
-
-impl AnyModel {
-    /// What it is for.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Bert(_) => Kind::Encoder,
-            Self::Gpt(_) => Kind::Decoder,
-            Self::Vit(_) | Self::Cnn(_) | Self::EfficientNet(_) => Kind::Vision,
-        }
-    }
-}
 
 /// One model of the zoo.
 pub struct Model {
@@ -166,33 +144,13 @@ impl Zoo {
         self.get(id).map(|it| &it.status)
     }
 
-    /// A BERT that is ready to be recorded.
-    pub fn bert(&self, id: &str) -> Option<&Arc<Bert>> {
-        if let AnyModel::Bert(it) = self.ready(id)? { Some(it) } else { None }
-    }
-
-    /// A ViT that is ready to be recorded.
-    pub fn vit(&self, id: &str) -> Option<&Arc<Vit>> {
-        if let AnyModel::Vit(it) = self.ready(id)? { Some(it) } else { None }
-    }
-
-    /// A GPT that is ready to be recorded.
-    pub fn gpt(&self, id: &str) -> Option<&Arc<Gpt>> {
-        if let AnyModel::Gpt(it) = self.ready(id)? { Some(it) } else { None }
-    }
-
-    /// A small convolutional network that is ready to be recorded.
-    pub fn cnn(&self, id: &str) -> Option<&Arc<Cnn>> {
-        if let AnyModel::Cnn(it) = self.ready(id)? { Some(it) } else { None }
-    }
-
-    /// An EfficientNet that is ready to be recorded.
-    pub fn efficientnet(&self, id: &str) -> Option<&Arc<EfficientNet>> {
-        if let AnyModel::EfficientNet(it) = self.ready(id)? { Some(it) } else { None }
+    /// A model that is ready to be recorded, if it is a `T`.
+    pub fn model<T: Loaded>(&self, id: &str) -> Option<&T> {
+        self.ready(id)?.get()
     }
 
     /// A model of images that is ready to be recorded.
-    pub fn vision(&self, id: &str) -> Option<Vision<'_>> {
+    pub fn vision(&self, id: &str) -> Option<&dyn Vision> {
         self.ready(id)?.vision()
     }
 
@@ -324,7 +282,7 @@ impl Model {
                 Status::Absent
             }
             Ok(Ok(Done::Model(model))) => {
-                (self.memory, self.kind) = (Some(model.memory()), Some(model.kind()));
+                (self.memory, self.kind) = (Some(model.sizes().memory()), Some(model.sizes().kind()));
                 Status::Ready(model)
             }
         };

@@ -6,7 +6,7 @@ pub use crate::mechanisms::adamw::AdamW;
 
 /// A rule that moves a parameter along its gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rule {
+pub enum Optimizer {
     /// `p <- p - lr g`
     Sgd,
     /// `v <- mu v + g`, `p <- p - lr v` (Polyak 1964, in the form of Sutskever et al. 2013, eq. 1 and 2).
@@ -18,7 +18,7 @@ pub enum Rule {
     AdamW(AdamW),
 }
 
-impl Rule {
+impl Optimizer {
     /// How many tensors of a parameter's shape it remembers from step to step; they begin as zeros.
     pub fn moments(self) -> usize {
         match self {

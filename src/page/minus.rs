@@ -7,7 +7,7 @@ use crate::trace::Kept;
 
 /// What is taken away from a panel.
 #[derive(Clone)]
-pub struct Minus {
+pub struct Difference {
     /// The panel.
     pub panel: String,
     /// What is taken away, in short and in full: "tile 2", "head map of Attention maps".
@@ -20,7 +20,7 @@ pub struct Minus {
     map: Option<Map>,
 }
 
-impl Minus {
+impl Difference {
     /// `own` minus `other`, if they have one shape. What `before` has computed of the same maps is taken over.
     pub fn of(panel: &str, words: [String; 2], own: &Map, other: &Map, before: Option<Self>) -> Option<Self> {
         if [own.rows, own.cols] != [other.rows, other.cols] {
@@ -95,17 +95,18 @@ mod tests {
     fn maps_of_one_shape_are_subtracted_and_others_are_not() {
         let (a, b) = (map(&[1.0, 2.0, 3.0, 4.0], 2), map(&[0.5, 2.0, 4.0, 0.0], 2));
         let minus =
-            Minus::of("map", ["tile 2", "other"].map(str::to_owned), &a, &b, None).expect("one shape");
+            Difference::of("map", ["tile 2", "other"].map(str::to_owned), &a, &b, None).expect("one shape");
         let field = Fields { fields: vec![Field::new(Some(a.clone()), "")], ..Fields::default() };
         let shown = panel("map", 0, Room::fill(1.0, 1.0)).titled("one").shows(Picture::Fields(field));
         let shown = minus.from(shown);
         let map_of = shown.picture.map().expect("one map");
         assert_eq!(map_of.values().expect("on the host")[..], [0.5, 0.0, -1.0, 4.0]);
         assert_eq!((map_of.range.max, &*shown.title), (4.0, "one − tile 2"));
-        let again = Minus::of("map", minus.words.clone(), &a, &b, Some(minus.clone())).expect("one shape");
-        let id = |it: &Minus| it.map.as_ref().map(|it| it.kept.id);
+        let again =
+            Difference::of("map", minus.words.clone(), &a, &b, Some(minus.clone())).expect("one shape");
+        let id = |it: &Difference| it.map.as_ref().map(|it| it.kept.id);
         assert_eq!(id(&again), id(&minus), "equal maps are subtracted once");
-        assert!(Minus::of("map", minus.words.clone(), &a, &map(&[1.0, 2.0], 2), None).is_none());
+        assert!(Difference::of("map", minus.words.clone(), &a, &map(&[1.0, 2.0], 2), None).is_none());
         let other = panel("else", 0, Room::fill(1.0, 1.0)).titled("else");
         assert_eq!(minus.from(other).title, "else", "other panels stay as they are");
     }

@@ -3,7 +3,7 @@
 use egui::{Rect, RichText, Ui, UiBuilder, pos2, vec2};
 
 use super::arrange::{arrange, content};
-use super::{Map, Minus, Page, Panel, Picture, Scene, Touch};
+use super::{Difference, Map, Page, Panel, Picture, Scene, Touch};
 use crate::ui::Style;
 
 /// How a page is looked at, and what was on it.
@@ -14,7 +14,7 @@ pub struct View {
     /// Whether the essential panel is all that is shown.
     pub alone: bool,
     /// What is taken away from one of the panels.
-    pub minus: Option<Minus>,
+    pub minus: Option<Difference>,
     /// The panels as of the last frame, and the map of each that shows one.
     pub panels: Vec<(&'static str, Option<Map>)>,
 }

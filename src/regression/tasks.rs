@@ -8,7 +8,7 @@ use crate::tensor::Tensor;
 
 /// Where inputs come from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Inputs {
+pub enum Covariates {
     /// Each coordinate between minus this and this. Von Oswald et al. train with 0.5: their `input_range` of 1 is the width.
     Uniform(f64),
     /// Normal with mean 0 and this covariance `[d, d]`.
@@ -32,7 +32,7 @@ pub struct Tasks {
     /// Examples of a prompt.
     pub n: usize,
     /// Where inputs come from.
-    pub inputs: Inputs,
+    pub inputs: Covariates,
     /// Where weights come from.
     pub prior: Prior,
     /// Standard deviation of what is added to every answer.
@@ -55,7 +55,7 @@ pub struct Prompt {
 impl Tasks {
     /// The tasks of von Oswald et al. 2022: uniform inputs, weights from `N(0, I)`, no noise.
     pub fn uniform(d: usize, n: usize, range: f64) -> Self {
-        Self { d, n, inputs: Inputs::Uniform(range), prior: Prior::Normal(1.0), noise: 0.0 }
+        Self { d, n, inputs: Covariates::Uniform(range), prior: Prior::Normal(1.0), noise: 0.0 }
     }
 
     /// One task.
@@ -103,8 +103,8 @@ impl Tasks {
 
     fn input(&self, random: &mut Random) -> DVector<f64> {
         match &self.inputs {
-            Inputs::Uniform(range) => DVector::from_fn(self.d, |_, _| random.between(-range, *range)),
-            Inputs::Normal(covariance) => normal(covariance, random),
+            Covariates::Uniform(range) => DVector::from_fn(self.d, |_, _| random.between(-range, *range)),
+            Covariates::Normal(covariance) => normal(covariance, random),
         }
     }
 }
@@ -130,7 +130,7 @@ pub fn one_step(d: usize, n: usize, range: f64) -> (f64, f64) {
 /// `count` drawn inputs, exact in weights and query. `w - w_k = (I - eta S)^k w`, so with the eigenvalues `l` of `S` the loss
 /// is `s/2 sum_i (1 - eta l_i)^2k`.
 pub fn floor(tasks: &Tasks, steps: i32, count: usize, random: &mut Random) -> f64 {
-    let Inputs::Uniform(range) = tasks.inputs else { panic!("floors are those of uniform inputs") };
+    let Covariates::Uniform(range) = tasks.inputs else { panic!("floors are those of uniform inputs") };
     let spectra: Vec<DVector<f64>> = (0..count)
         .map(|_| {
             let x = tasks.draw(random).examples.x;

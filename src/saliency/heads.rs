@@ -9,7 +9,7 @@ use crate::trace::Trace;
 
 /// Ways in which a head can attend, in the order of the scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum HeadKind {
     /// To the token before.
     Previous,
     /// To the token after.
@@ -26,14 +26,14 @@ pub enum Kind {
 
 /// A head with the kind that describes it best.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Label {
+pub struct HeadLabel {
     /// What it does.
-    pub kind: Kind,
-    /// How much of it: share of the attention, or relative entropy for [`Kind::Uniform`].
+    pub kind: HeadKind,
+    /// How much of it: share of the attention, or relative entropy for [`HeadKind::Uniform`].
     pub score: f32,
 }
 
-impl Kind {
+impl HeadKind {
     /// All kinds, in the order of the scores.
     pub const ALL: [Self; 6] =
         [Self::Previous, Self::Next, Self::Diagonal, Self::First, Self::Separator, Self::Uniform];
@@ -64,11 +64,11 @@ pub fn record(pattern: Var<'_>, name: &str, separators: &[usize]) {
     let g = pattern.graph();
     let rules = Tensor::from_fn(&[n * n, 5], |at| {
         let (query, key) = (at[0] / n, at[0] % n);
-        let (follows, queries) = match Kind::ALL[at[1]] {
-            Kind::Previous => (key + 1 == query, n - 1),
-            Kind::Next => (key == query + 1, n - 1),
-            Kind::Diagonal => (key == query, n),
-            Kind::First => (key == 0, n),
+        let (follows, queries) = match HeadKind::ALL[at[1]] {
+            HeadKind::Previous => (key + 1 == query, n - 1),
+            HeadKind::Next => (key == query + 1, n - 1),
+            HeadKind::Diagonal => (key == query, n),
+            HeadKind::First => (key == 0, n),
             _ => (separators.contains(&key), n),
         };
         if follows { 1.0 / queries as f32 } else { 0.0 }
@@ -82,15 +82,15 @@ pub fn record(pattern: Var<'_>, name: &str, separators: &[usize]) {
 
 /// The label of head `head`, from what [`record`] kept under `name`; `None` if no kind describes it, or if the numbers
 /// are still on their way.
-pub fn label(trace: &Trace, name: &str, head: usize) -> Option<Label> {
+pub fn label(trace: &Trace, name: &str, head: usize) -> Option<HeadLabel> {
     let kinds = trace.get(&format!("{name}.kinds"))?;
     let kinds = kinds.window(0..kinds.shape[0] * 5)?;
     let entropy = trace.get(&format!("{name}.entropy"))?;
     let entropy = entropy.window(0..entropy.shape[0])?;
     let score = |i: usize| if i < 5 { kinds[head * 5 + i] } else { entropy[head] };
-    let labels = Kind::ALL.iter().enumerate().map(|(i, kind)| Label { kind: *kind, score: score(i) });
+    let labels = HeadKind::ALL.iter().enumerate().map(|(i, kind)| HeadLabel { kind: *kind, score: score(i) });
     // Of several that apply, the one furthest beyond its threshold.
-    let beyond = |it: &Label| (it.score - it.kind.threshold()) / (1.0 - it.kind.threshold());
+    let beyond = |it: &HeadLabel| (it.score - it.kind.threshold()) / (1.0 - it.kind.threshold());
     labels.filter(|it| beyond(it) >= 0.0).max_by(|a, b| beyond(a).total_cmp(&beyond(b)))
 }
 
@@ -101,7 +101,7 @@ mod tests {
     use crate::graph::Graph;
     use crate::platform::block_on;
 
-    fn labelled(pattern: impl Fn(usize, usize) -> f32) -> Option<Label> {
+    fn labelled(pattern: impl Fn(usize, usize) -> f32) -> Option<HeadLabel> {
         let g = Graph::default();
         let pattern = Tensor::from_fn(&[1, 8, 8], |at| pattern(at[1], at[2]));
         record(g.input(&pattern), "attn", &[7]);
@@ -116,13 +116,13 @@ mod tests {
     #[test]
     fn pure_heads_are_recognised_with_score_one() {
         type Rule = fn(usize, usize) -> f32;
-        let cases: [(Kind, Rule); 6] = [
-            (Kind::Previous, |q, k| one(k == q.saturating_sub(1))),
-            (Kind::Next, |q, k| one(k == (q + 1).min(7))),
-            (Kind::Diagonal, |q, k| one(k == q)),
-            (Kind::First, |_, k| one(k == 0)),
-            (Kind::Separator, |_, k| one(k == 7)),
-            (Kind::Uniform, |_, _| 1.0 / 8.0),
+        let cases: [(HeadKind, Rule); 6] = [
+            (HeadKind::Previous, |q, k| one(k == q.saturating_sub(1))),
+            (HeadKind::Next, |q, k| one(k == (q + 1).min(7))),
+            (HeadKind::Diagonal, |q, k| one(k == q)),
+            (HeadKind::First, |_, k| one(k == 0)),
+            (HeadKind::Separator, |_, k| one(k == 7)),
+            (HeadKind::Uniform, |_, _| 1.0 / 8.0),
         ];
         for (kind, pattern) in cases {
             let label = labelled(pattern).unwrap();

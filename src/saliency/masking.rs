@@ -12,7 +12,7 @@ pub const STEPS: usize = 12;
 /// The logit of the class in `one_hot` when the most important `k / STEPS` of the places are black, for `k` from 0 to
 /// [`STEPS`]: `[STEPS + 1]`. `map` is `[row, col]`, and divides the image's rows and columns.
 pub fn deletion<'g>(
-    model: Vision<'_>,
+    model: &dyn Vision,
     p: &Params<'_, 'g>,
     image: Var<'g>,
     map: Var<'g>,
@@ -24,7 +24,7 @@ pub fn deletion<'g>(
 
 /// The same when only they are shown.
 pub fn insertion<'g>(
-    model: Vision<'_>,
+    model: &dyn Vision,
     p: &Params<'_, 'g>,
     image: Var<'g>,
     map: Var<'g>,
@@ -57,7 +57,7 @@ fn places(map: Var<'_>, important: bool) -> Var<'_> {
 }
 
 fn masked<'g>(
-    model: Vision<'_>,
+    model: &dyn Vision,
     p: &Params<'_, 'g>,
     image: Var<'g>,
     shown: Var<'g>,

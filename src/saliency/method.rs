@@ -108,7 +108,7 @@ impl Method {
     /// The map of one image, `[row, col]`. `None`: the model has no attention.
     pub fn map<'g>(
         self,
-        model: Vision<'_>,
+        model: &dyn Vision,
         p: &Params<'_, 'g>,
         probe: &Probe<'g>,
         Look { layer, path }: Look<'g>,
@@ -163,7 +163,7 @@ pub struct FromBlack<'g> {
 
 /// Integrated gradients of an image from black, one stretch of the path after `before`.
 pub fn from_black<'g>(
-    model: Vision<'_>,
+    model: &dyn Vision,
     p: &Params<'_, 'g>,
     probe: &Probe<'g>,
     before: Walked<'g>,
@@ -182,11 +182,8 @@ pub fn from_black<'g>(
 
 /// What the answer was read from looked at: the row of the class token, or the mean of all rows where there is none, as a
 /// map of the patches `[row, col]`, from `[query, key]`.
-fn looked_at<'g>(model: Vision<'_>, tokens: Var<'g>) -> Var<'g> {
-    let special = match model {
-        Vision::Vit(it) => it.config.special().len(),
-        Vision::Cnn(_) | Vision::EfficientNet(_) => 0,
-    };
+fn looked_at<'g>(model: &dyn Vision, tokens: Var<'g>) -> Var<'g> {
+    let special = model.special();
     let row = if special > 0 { tokens.slice(0, 0, 1) } else { tokens.mean(0) };
     let patches = row.dim(-1) - special;
     let side = patches.isqrt();

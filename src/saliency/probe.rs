@@ -56,7 +56,7 @@ pub struct Probe<'g> {
 /// Records `model` on `images`, `[row, col, channel]` or a batch of them, and the gradient of the logit that `wanted` makes
 /// 1 (see [`Wanted::one_hot`]), summed over the batch: as its images do not meet, each has its own.
 pub fn probe<'g>(
-    model: Vision<'_>,
+    model: &dyn Vision,
     images: Var<'g>,
     p: &Params<'_, 'g>,
     wanted: impl FnOnce(Var<'g>) -> Var<'g>,

@@ -3,27 +3,27 @@
 
 use serde_json::Value;
 
-use super::{Course, Entry, Loss, Opened, Recipe};
+use super::{Course, Loss, NamedRecipe, Opened, Recipe};
 use crate::data::fashion::{self, CLASSES, Part, SIDE};
 use crate::data::{Batches, Collage, Dataset, Random, collage};
 use crate::graph::Var;
 use crate::models::{Pixels, cnn, vit};
 use crate::nn::loss::{accuracy, cross_entropy, log_softmax, total};
-use crate::nn::optim::{AdamW, Rule, Schedule};
+use crate::nn::optim::{AdamW, Optimizer, Schedule};
 use crate::nn::{Activation, Params};
 use crate::tensor::Tensor;
 use crate::weights::Weights;
 
 /// The recipes, by name.
-pub const ENTRIES: [Entry; 5] = [
-    Entry {
+pub const ENTRIES: [NamedRecipe; 5] = [
+    NamedRecipe {
         name: "fashion-vit",
         about: "clothes, by a transformer with a class token",
         open: |steps| {
             open(Images { steps: steps.unwrap_or(10_000), ..Images::vit("fashion-vit", vit::Pool::Token) })
         },
     },
-    Entry {
+    NamedRecipe {
         name: "fashion-vit-mean",
         about: "clothes, by a transformer that takes the mean of its patches",
         open: |steps| {
@@ -33,12 +33,12 @@ pub const ENTRIES: [Entry; 5] = [
             })
         },
     },
-    Entry {
+    NamedRecipe {
         name: "fashion-cnn",
         about: "clothes, by convolutions",
         open: |steps| open(Images { steps: steps.unwrap_or(6000), ..Images::cnn("fashion-cnn") }),
     },
-    Entry {
+    NamedRecipe {
         name: "collage-vit",
         about: "which clothes a collage of four holds, by a transformer",
         open: |steps| {
@@ -46,7 +46,7 @@ pub const ENTRIES: [Entry; 5] = [
             open(Images { steps: steps.unwrap_or(6000), ..images })
         },
     },
-    Entry {
+    NamedRecipe {
         name: "collage-cnn",
         about: "which clothes a collage of four holds, by convolutions",
         open: |steps| {
@@ -64,7 +64,7 @@ pub struct Images {
     /// Steps of the run.
     pub steps: u32,
     /// The model.
-    pub model: Model,
+    pub model: Architecture,
     collages: bool,
     /// What is learnt from, and the order in which it comes.
     train: Dataset,
@@ -73,7 +73,7 @@ pub struct Images {
 }
 
 /// A model of pictures, by its sizes.
-pub enum Model {
+pub enum Architecture {
     /// A vision transformer.
     Vit(vit::Config),
     /// A convolutional network.
@@ -91,7 +91,7 @@ fn open(images: Images) -> Opened {
 }
 
 impl Images {
-    fn new(name: &'static str, model: Model) -> Self {
+    fn new(name: &'static str, model: Architecture) -> Self {
         let none = Dataset::new(SIDE, &CLASSES);
         Self { name, steps: 0, model, collages: false, train: none.clone(), order: None, test: none }
     }
@@ -114,14 +114,14 @@ impl Images {
             classes: classes(),
             pixels: Pixels::signed(1),
         };
-        Self::new(name, Model::Vit(config))
+        Self::new(name, Architecture::Vit(config))
     }
 
     /// A small convolutional network on 28 x 28 pixels.
     pub fn cnn(name: &'static str) -> Self {
         let (widths, pixels) = (vec![16, 32, 64], Pixels::signed(1));
         let config = cnn::Config { image: SIDE, channels: 1, widths, depth: 2, classes: classes(), pixels };
-        Self::new(name, Model::Cnn(config))
+        Self::new(name, Architecture::Cnn(config))
     }
 
     /// The same on collages, twice as wide and high.
@@ -129,8 +129,8 @@ impl Images {
     pub fn of_collages(mut self) -> Self {
         self.collages = true;
         match &mut self.model {
-            Model::Vit(config) => config.image *= 2,
-            Model::Cnn(config) => config.image *= 2,
+            Architecture::Vit(config) => config.image *= 2,
+            Architecture::Cnn(config) => config.image *= 2,
         }
         self
     }
@@ -161,12 +161,12 @@ impl Recipe for Images {
     fn course(&self) -> Course {
         let data =
             if self.collages { "collages of Fashion-MNIST" } else { "Fashion-MNIST, half of it mirrored" };
-        let peak = if matches!(self.model, Model::Vit(_)) { 2e-3 } else { 4e-3 };
+        let peak = if matches!(self.model, Architecture::Vit(_)) { 2e-3 } else { 4e-3 };
         Course {
             name: self.name,
             data: data.to_owned(),
             steps: self.steps,
-            rule: Rule::AdamW(AdamW { decay: 0.05, ..AdamW::default() }),
+            rule: Optimizer::AdamW(AdamW { decay: 0.05, ..AdamW::default() }),
             schedule: Schedule { peak, warm_up: 300, floor: 0.01 },
             clip: Some(1.0),
         }
@@ -174,8 +174,8 @@ impl Recipe for Images {
 
     fn untrained(&self, seed: u64) -> Weights {
         match &self.model {
-            Model::Vit(config) => config.untrained(seed),
-            Model::Cnn(config) => config.untrained(seed),
+            Architecture::Vit(config) => config.untrained(seed),
+            Architecture::Cnn(config) => config.untrained(seed),
         }
     }
 
@@ -193,8 +193,8 @@ impl Recipe for Images {
     fn loss<'g>(&self, p: &Params<'_, 'g>, batch: &[Var<'g>]) -> Loss<'g> {
         let [images, wanted] = batch else { panic!("a batch is pictures and classes") };
         let logits = match &self.model {
-            Model::Vit(config) => vit::record(config, *images, p).logits,
-            Model::Cnn(config) => cnn::record(config, *images, p),
+            Architecture::Vit(config) => vit::record(config, *images, p).logits,
+            Architecture::Cnn(config) => cnn::record(config, *images, p),
         };
         if self.collages {
             return present(logits, *wanted);
@@ -205,8 +205,8 @@ impl Recipe for Images {
 
     fn files(&self) -> Vec<(&'static str, Value)> {
         let config = match &self.model {
-            Model::Vit(config) => config.to_json(),
-            Model::Cnn(config) => config.to_json(),
+            Architecture::Vit(config) => config.to_json(),
+            Architecture::Cnn(config) => config.to_json(),
         };
         vec![("config.json", config)]
     }

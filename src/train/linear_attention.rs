@@ -1,21 +1,21 @@
 //! A layer of linear self-attention that learns to do linear regression in its context (von Oswald et al. 2022,
 //! arXiv 2212.07677, section 3): what it finds is a step of gradient descent.
 
-use super::{Course, Entry, Loss, Recipe};
+use super::{Course, Loss, NamedRecipe, Recipe};
 use crate::data::Random;
 use crate::graph::Var;
 use crate::mechanisms::gradient_descent::descend;
 use crate::mechanisms::linear_attention::{LinearAttention, asked, examples, prediction};
 use crate::mechanisms::solve::identity;
 use crate::nn::loss::total;
-use crate::nn::optim::{AdamW, Rule, Schedule};
+use crate::nn::optim::{AdamW, Optimizer, Schedule};
 use crate::nn::{Params, init};
 use crate::regression::{Tasks, one_step};
 use crate::tensor::Tensor;
 use crate::weights::Weights;
 
 /// The recipe, by name.
-pub const ENTRY: Entry = Entry {
+pub const ENTRY: NamedRecipe = NamedRecipe {
     name: "linear-attention",
     about: "a layer of linear self-attention that learns linear regression in its context",
     open: |steps| {
@@ -64,7 +64,7 @@ impl Recipe for InContext {
             name: ENTRY.name,
             data: "drawn at random: linear regression with uniform inputs".to_owned(),
             steps: self.steps,
-            rule: Rule::AdamW(AdamW { beta2: 0.98, ..AdamW::default() }),
+            rule: Optimizer::AdamW(AdamW { beta2: 0.98, ..AdamW::default() }),
             schedule: Schedule { peak: self.rate, warm_up: 0, floor: 0.02 },
             // The paper clips at 0.001; without, a falling rate leaves the saddle from more seeds.
             clip: None,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::graph::Var;
 use crate::nn::Params;
-use crate::nn::optim::{Rule, Schedule};
+use crate::nn::optim::{Optimizer, Schedule};
 use crate::tensor::Tensor;
 use crate::weights::Weights;
 
@@ -43,7 +43,7 @@ pub struct Course {
     /// Steps of the whole run, which the schedule spans.
     pub steps: u32,
     /// The optimiser.
-    pub rule: Rule,
+    pub rule: Optimizer,
     /// The learning rate over the steps.
     pub schedule: Schedule,
     /// The longest gradient, all parameters together; longer ones are shortened.
@@ -70,7 +70,7 @@ impl<'g> Loss<'g> {
 
 /// A recipe that can be asked for by name.
 #[derive(Clone, Copy)]
-pub struct Entry {
+pub struct NamedRecipe {
     /// Its id, kebab-case.
     pub name: &'static str,
     /// What is trained, in a line.
@@ -83,7 +83,7 @@ pub struct Entry {
 pub type Opened = Result<Box<dyn Recipe>, String>;
 
 /// Every recipe.
-pub fn all() -> Vec<Entry> {
+pub fn all() -> Vec<NamedRecipe> {
     [
         &[super::spirals::ENTRY, super::linear_attention::ENTRY][..],
         &super::images::ENTRIES,

@@ -2,18 +2,18 @@
 
 use serde_json::Value;
 
-use super::{Course, Entry, Loss, Recipe};
+use super::{Course, Loss, NamedRecipe, Recipe};
 use crate::data::text::{self, Text, windows, windows_at};
 use crate::graph::Var;
 use crate::models::gpt;
 use crate::nn::loss::{accuracy, cross_entropy};
-use crate::nn::optim::{AdamW, Rule, Schedule};
+use crate::nn::optim::{AdamW, Optimizer, Schedule};
 use crate::nn::{Activation, Params};
 use crate::tensor::Tensor;
 use crate::weights::Weights;
 
 /// The recipe, by name.
-pub const ENTRY: Entry = Entry {
+pub const ENTRY: NamedRecipe = NamedRecipe {
     name: "shakespeare-gpt",
     about: "the next character of Shakespeare, by a small GPT",
     open: |steps| {
@@ -60,7 +60,7 @@ impl Recipe for Shakespeare {
             name: ENTRY.name,
             data: "Shakespeare's works in modern spelling, but for the last tenth".to_owned(),
             steps: self.steps,
-            rule: Rule::AdamW(AdamW { decay: 0.1, ..AdamW::default() }),
+            rule: Optimizer::AdamW(AdamW { decay: 0.1, ..AdamW::default() }),
             schedule: Schedule { peak: 2e-3, warm_up: 200, floor: 0.05 },
             clip: Some(1.0),
         }

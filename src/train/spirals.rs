@@ -1,17 +1,17 @@
 //! Two interleaved spirals, told apart by a small network (Lang & Witbrock 1988): the smallest task that a line cannot
 //! solve. It needs no data set.
 
-use super::{Course, Entry, Loss, Recipe};
+use super::{Course, Loss, NamedRecipe, Recipe};
 use crate::data::Random;
 use crate::graph::Var;
 use crate::nn::loss::{accuracy, cross_entropy};
-use crate::nn::optim::{AdamW, Rule, Schedule};
+use crate::nn::optim::{AdamW, Optimizer, Schedule};
 use crate::nn::{Params, init, layer, linear, tap};
 use crate::tensor::Tensor;
 use crate::weights::Weights;
 
 /// The recipe, by name.
-pub const ENTRY: Entry = Entry {
+pub const ENTRY: NamedRecipe = NamedRecipe {
     name: "spirals",
     about: "two interleaved spirals, told apart by a network of two hidden layers",
     open: |steps| Ok(Box::new(Spirals { steps: steps.unwrap_or(1500), ..Spirals::default() })),
@@ -44,7 +44,7 @@ impl Recipe for Spirals {
             name: ENTRY.name,
             data: "drawn at random: two spirals of one and a half turns, with noise".to_owned(),
             steps: self.steps,
-            rule: Rule::AdamW(AdamW { decay: 1e-3, ..AdamW::default() }),
+            rule: Optimizer::AdamW(AdamW { decay: 1e-3, ..AdamW::default() }),
             schedule: Schedule { peak: self.rate, warm_up: 50, floor: 0.01 },
             clip: Some(1.0),
         }

@@ -222,21 +222,28 @@ impl Chart {
         let write = |at: Pos2, anchor: Align2, words: &str| {
             painter.text(at, anchor, words, font.clone(), style.secondary);
         };
-        for (value, words) in self.y.marks(plan.y) {
+        for (value, words) in thinned(self.y.marks(plan.y), frame.height(), |_| 1.3 * style.caption) {
             let y = plan.place([plan.x.min, value]).y;
             painter.hline(frame.x_range(), y, style.hair());
             write(pos2(frame.left() - style.grid(0.75), y), Align2::RIGHT_CENTER, &words);
         }
         write(pos2(area.left(), frame.top() - 2.2 * style.caption), Align2::LEFT_TOP, &self.y.label);
-        for (value, words) in self.x.marks(plan.x) {
-            let at = pos2(plan.place([value, plan.y.min]).x, frame.bottom() + style.grid(0.5));
-            write(at, Align2::CENTER_TOP, &words);
+        let width = |words: &str| {
+            let words = ui.painter().layout_no_wrap(words.to_owned(), font.clone(), style.text);
+            words.size().x + style.grid(0.5)
+        };
+        // The last one stays out of the names' way.
+        let named = self.series.iter().any(|it| !it.name.is_empty());
+        for (value, words) in thinned(self.x.marks(plan.x), frame.width(), width) {
+            let x = plan.place([value, plan.y.min]).x;
+            let x = if named { x.min(frame.right() + style.grid(0.5) - width(&words) / 2.0) } else { x };
+            write(pos2(x, frame.bottom() + style.grid(0.5)), Align2::CENTER_TOP, &words);
         }
         let foot = (frame.bottom() + 3.1 * style.caption).min(area.bottom());
         write(pos2(frame.center().x, foot), Align2::CENTER_BOTTOM, &self.x.label);
     }
 
-    /// The names at the right, apart from each other and inside the frame's height where they can be.
+    /// The names at the right, apart from each other and above the foot of the frame, where the horizontal axis has its words.
     fn names(&self, ui: &egui::Ui, style: &Style, plan: &Plan) {
         let named = self.series.iter().filter(|it| !it.name.is_empty());
         let mut ends: Vec<(f32, &Series)> =
@@ -248,7 +255,7 @@ impl Chart {
             *y = y.max(last + line);
             last = *y;
         }
-        let mut next = plan.frame.bottom() + 0.5 * line + line;
+        let mut next = plan.frame.bottom() + 0.7 * line;
         for (y, series) in ends.iter_mut().rev() {
             *y = y.min(next - line);
             next = *y;
@@ -273,6 +280,14 @@ impl Chart {
             format!("{name}{}{x} {tick}: {y} {}", if name.is_empty() { "" } else { ", " }, number(at[1]));
         (distance(at) < style.grid(4.0)).then_some((place, words))
     }
+}
+
+/// Every mark, every second or every fourth: as many as have room along `length`, where each takes `room` of its words.
+fn thinned(marks: Vec<(f32, String)>, length: f32, room: impl Fn(&str) -> f32) -> Vec<(f32, String)> {
+    let widest = marks.iter().map(|it| room(&it.1)).fold(0.0, f32::max);
+    let gaps = marks.len().saturating_sub(1) as f32;
+    let every = [1, 2].into_iter().find(|every| widest * gaps <= length * *every as f32).unwrap_or(4);
+    marks.into_iter().step_by(every).collect()
 }
 
 /// Draws a handle and lets it be dragged, with the pointer or, where it has the focus, with arrow keys.

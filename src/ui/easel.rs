@@ -11,7 +11,7 @@ use egui::{Role, WidgetInfo, pos2};
 use super::square::{place, ring};
 use super::texture::texture;
 use super::{Maps, Style};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::focus::{Focus, Spot};
 
 /// The picture that models look at.
@@ -40,7 +40,7 @@ impl Easel<'_> {
         ui: &mut egui::Ui,
         style: &Style,
         focus: &mut Focus,
-        picture: &mut Picture,
+        picture: &mut Image,
         side: f32,
     ) -> Response {
         let sense = if self.brush.is_some() { Sense::click_and_drag() } else { Sense::click() };
@@ -79,7 +79,7 @@ impl Easel<'_> {
     }
 
     /// Paints the picture. It is made once for as long as it is drawn.
-    fn paint(&self, ui: &egui::Ui, picture: &Picture, rect: Rect, tint: Color32) {
+    fn paint(&self, ui: &egui::Ui, picture: &Image, rect: Rect, tint: Color32) {
         let mut hasher = DefaultHasher::new();
         (identity(picture), self.side, self.channels).hash(&mut hasher);
         let image = || {
@@ -94,7 +94,7 @@ impl Easel<'_> {
     }
 
     /// A stroke of the brush at a place.
-    fn draw(&self, picture: &mut Picture, [row, col]: [u16; 2], erase: bool) {
+    fn draw(&self, picture: &mut Image, [row, col]: [u16; 2], erase: bool) {
         let Some(mut pixels) = picture.pixels(self.side, 1) else { return };
         let side = self.side as f32;
         let centre = [f32::from(row), f32::from(col)].map(|it| it / 1000.0 * side);
@@ -106,23 +106,23 @@ impl Easel<'_> {
             let goal = if erase { 0.0 } else { 255.0 };
             *pixel = (f32::from(*pixel) + cover * (goal - f32::from(*pixel))).round() as u8;
         }
-        *picture = Picture::Drawn(pixels.into());
+        *picture = Image::Drawn(pixels.into());
     }
 }
 
 /// Whether nothing is drawn yet: then no place of it differs from another, and a map over it would look like a drawing.
-fn blank(picture: &Picture) -> bool {
-    matches!(picture, Picture::Drawn(pixels) if pixels.iter().all(|it| *it == pixels[0]))
+fn blank(picture: &Image) -> bool {
+    matches!(picture, Image::Drawn(pixels) if pixels.iter().all(|it| *it == pixels[0]))
 }
 
 /// Differs between any two pictures that are shown at the same time.
-fn identity(picture: &Picture) -> u64 {
+fn identity(picture: &Image) -> u64 {
     let mut hasher = DefaultHasher::new();
     match picture {
-        Picture::Collage(i) => (0, i).hash(&mut hasher),
-        Picture::Clothes(i) => (1, i).hash(&mut hasher),
-        Picture::Drawn(pixels) => (2, pixels).hash(&mut hasher),
-        Picture::Photo { name, photo } => (3, name, photo.as_ref().map(Arc::as_ptr)).hash(&mut hasher),
+        Image::Collage(i) => (0, i).hash(&mut hasher),
+        Image::Clothes(i) => (1, i).hash(&mut hasher),
+        Image::Drawn(pixels) => (2, pixels).hash(&mut hasher),
+        Image::Photo { name, photo } => (3, name, photo.as_ref().map(Arc::as_ptr)).hash(&mut hasher),
     }
     hasher.finish()
 }

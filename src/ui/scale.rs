@@ -87,7 +87,7 @@ pub const fn grey(dark: bool) -> Color32 {
 }
 
 /// A scale's colours, from its low end to its high end.
-pub fn table(scale: Scale, dark: bool) -> &'static Table {
+pub fn table(scale: Scale, dark: bool) -> &'static Colours {
     match (scale, dark) {
         (Scale::Sequential, true) => &VIRIDIS,
         (Scale::Sequential, false) => &BLUES,
@@ -114,9 +114,9 @@ pub(super) const fn hue_on(i: usize, dark: bool) -> Color32 {
 }
 
 /// 256 colours, premultiplied by their alpha.
-pub type Table = [Color32; 256];
+pub type Colours = [Color32; 256];
 
-static VIRIDIS: Table = polynomial(&[
+static VIRIDIS: Colours = polynomial(&[
     [0.277_727, 0.005_407, 0.334_100],
     [0.105_093, 1.404_614, 1.384_59],
     [-0.330_862, 0.214_848, 0.095_095],
@@ -126,7 +126,7 @@ static VIRIDIS: Table = polynomial(&[
     [-5.435_456, 4.645_853, 26.312_435],
 ]);
 
-const INFERNO: Table = polynomial(&[
+const INFERNO: Colours = polynomial(&[
     [0.000_22, 0.001_65, -0.019_48],
     [0.106_51, 0.563_96, 3.932_71],
     [11.602_5, -3.972_85, -15.942_4],
@@ -136,27 +136,27 @@ const INFERNO: Table = polynomial(&[
     [25.131_1, -12.242_7, -23.070_3],
 ]);
 
-static GLAZE: Table = glazed(&INFERNO);
+static GLAZE: Colours = glazed(&INFERNO);
 
 /// `ColorBrewer`'s Blues (Brewer 2003), started a little lighter.
-static BLUES: Table = through(&[
+static BLUES: Colours = through(&[
     0xf8_fafd, 0xde_ebf7, 0xc6_dbef, 0x9e_cae1, 0x6b_aed6, 0x42_92c6, 0x21_71b5, 0x08_519c, 0x08_306b,
 ]);
 
 /// `ColorBrewer`'s `RdBu`.
-static RED_LIGHT_BLUE: Table = through(&[
+static RED_LIGHT_BLUE: Colours = through(&[
     0x8a_0e26, 0xb2_182b, 0xd6_604d, 0xf4_a582, 0xfd_dbc7, 0xf5_f5f2, 0xd1_e5f0, 0x92_c5de, 0x43_93c3,
     0x21_66ac, 0x0b_4079,
 ]);
 
 /// The same two hues about a centre of dark ground: bright is far from zero.
-static RED_DARK_BLUE: Table = through(&[
+static RED_DARK_BLUE: Colours = through(&[
     0xff_c4b0, 0xfb_8f75, 0xd8_5a4c, 0x96_3d3c, 0x55_2d31, 0x22_272f, 0x1f_3f5c, 0x28_6391, 0x3f_90c9,
     0x7c_bdec, 0xc2_e4ff,
 ]);
 
 /// Polynomials in `t`, one a channel, fitted to matplotlib's map (Zucker 2019, shadertoy.com/view/WlfXRN).
-const fn polynomial(coefficients: &[[f32; 3]; 7]) -> Table {
+const fn polynomial(coefficients: &[[f32; 3]; 7]) -> Colours {
     let mut table = [Color32::TRANSPARENT; 256];
     let mut i = 0;
     while i < 256 {
@@ -180,7 +180,7 @@ const fn polynomial(coefficients: &[[f32; 3]; 7]) -> Table {
 }
 
 /// Straight lines between colours at equal distances.
-const fn through(points: &[u32]) -> Table {
+const fn through(points: &[u32]) -> Colours {
     let mut table = [Color32::TRANSPARENT; 256];
     let mut i = 0;
     while i < 256 {
@@ -199,7 +199,7 @@ const fn through(points: &[u32]) -> Table {
 
 /// From orange to yellow with an alpha from 0 to 1 that leaves out what is weak. Purple, which inferno has below, would be
 /// pink on a white stroke.
-const fn glazed(inferno: &Table) -> Table {
+const fn glazed(inferno: &Colours) -> Colours {
     let mut table = [Color32::TRANSPARENT; 256];
     let mut i = 0;
     while i < 256 {

@@ -15,7 +15,7 @@ const bounded = { timeout: 240_000 };
 // f32 sums in another order, through six layers; ONNX Runtime and PyTorch differ by 2e-6.
 const TOLERANCE = 2e-4;
 
-async function session(t, ability, address = "/") {
+async function session(t, ability, address = "/#v1") {
   const browser = await launch(ability);
   t.after(() => browser.close());
   const page = await open(browser, server.origin + address);
@@ -60,7 +60,7 @@ async function computes(page, { compute, renderer }) {
 }
 
 test("WebGPU: a typed sentence gives ONNX Runtime's attention", bounded, async (t) => {
-  await computes(await session(t, "webgpu", "/?compute=gpu"), { compute: "gpu", renderer: "webgpu" });
+  await computes(await session(t, "webgpu", "/?compute=gpu#v1"), { compute: "gpu", renderer: "webgpu" });
 });
 
 test("WebGPU off: the CPU computes, WebGL2 draws", bounded, async (t) => {
@@ -68,7 +68,7 @@ test("WebGPU off: the CPU computes, WebGL2 draws", bounded, async (t) => {
 });
 
 test("?compute=cpu: the CPU computes, WebGPU draws", bounded, async (t) => {
-  await computes(await session(t, "webgpu", "/?compute=cpu"), { compute: "cpu", renderer: "webgpu" });
+  await computes(await session(t, "webgpu", "/?compute=cpu#v1"), { compute: "cpu", renderer: "webgpu" });
 });
 
 test("typing compiles nothing", bounded, async (t) => {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use vitrine::data::Picture;
+use vitrine::data::Image;
 use vitrine::engine::{Cancel, Device};
 use vitrine::graph::{Graph, Recording};
 use vitrine::models::{Vision, Zoo};
@@ -39,8 +39,8 @@ pub(super) fn measure(device: &mut Device, repeats: usize) -> Result<Value, Stri
 }
 
 /// The model on a picture, with the maps of all layers or without.
-fn recording(model: Vision<'_>, maps: bool) -> Result<Recording, String> {
-    let image = model.image(&Picture::default()).ok_or("the picture is not here")?;
+fn recording(model: &dyn Vision, maps: bool) -> Result<Recording, String> {
+    let image = model.image(&Image::default()).ok_or("the picture is not here")?;
     let g = Graph::new(&["logits"], &[]);
     let p = Params::new(&g, model.weights());
     if maps {

@@ -9,14 +9,14 @@ use vitrine::engine::{Cancel, Device};
 use vitrine::models::vit::Pool;
 use vitrine::platform::block_on;
 use vitrine::train::Trainer;
-use vitrine::train::images::{Images, Model};
+use vitrine::train::images::{Architecture, Images};
 
 /// Milliseconds of a step: the median of `repeats`, and what it takes.
 pub(super) fn measure(device: &mut Device, repeats: usize) -> Result<Value, String> {
     let shapes = || shapes::dataset(256, 28, 0);
     let mut recipe = Images::vit("bench-vit", Pool::Token).on(shapes(), shapes());
     recipe.steps = 1000;
-    if let Model::Vit(config) = &mut recipe.model {
+    if let Architecture::Vit(config) = &mut recipe.model {
         config.d_mlp = 256; // as in bench/vit_step.py
     }
     let mut trainer = Trainer::new(Box::new(recipe), 0);

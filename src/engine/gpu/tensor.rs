@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use super::context::{Lease, locked};
 use super::signal::signal;
-use crate::trace::{EngineError, OnDevice, Reading};
+use crate::trace::{EngineError, OnDevice, Pending};
 
 /// How many windows are remembered: enough for what one screen shows numbers of.
 const WINDOWS: usize = 16;
@@ -106,7 +106,7 @@ impl OnDevice for DeviceTensor {
         window.get().cloned()
     }
 
-    fn read(&self) -> Reading<'_> {
+    fn read(&self) -> Pending<'_> {
         Box::pin(async {
             if self.is_empty() {
                 return Ok(vec![]);

@@ -3,7 +3,7 @@
 use super::{Attention, patterns};
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest};
 use crate::graph::Graph;
-use crate::models::Zoo;
+use crate::models::{Bert, Zoo};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
 
@@ -44,7 +44,7 @@ pub(super) fn checks() -> Vec<Check> {
             5e-4,
             states,
             Measure::Devices(|zoo| {
-                let bert = zoo.bert("minilm")?;
+                let bert = zoo.model::<Bert>("minilm")?;
                 let g = Graph::new(&["blocks.*.attn.pattern", "final"], &[]);
                 bert.record(&g, &bert.tokenizer.encode(&Inputs::default().text).ids);
                 Some(g)
@@ -62,7 +62,7 @@ pub(super) fn checks() -> Vec<Check> {
 
 /// The golden numbers are part of the recording, so the comparison itself runs on the device that is checked.
 fn against_onnx(zoo: &Zoo) -> Option<Graph> {
-    let bert = zoo.bert("minilm")?;
+    let bert = zoo.model::<Bert>("minilm")?;
     let golden = Trace::parse(include_bytes!("../../../assets/golden/minilm.safetensors")).ok()?;
     let g = Graph::default();
     let seen = bert.record(&g, &bert.tokenizer.encode("It was tired.").ids);

@@ -1,9 +1,9 @@
 //! How the attention exhibit looks: one map large, and all heads as thumbnails.
 
-use super::{Attention, Picture as As, What};
+use super::{Attention, Drawing, What};
 use crate::focus::Spot;
-use crate::page::{Cells, Heads, Label as Named, Map, Page, Panel, Picture, Room, Scene, panel, row};
-use crate::saliency::heads::{self, Kind, Label};
+use crate::page::{Cells, Heads, Label, Map, Page, Panel, Picture, Room, Scene, panel, row};
+use crate::saliency::heads::{self, HeadKind, HeadLabel};
 use crate::trace::Trace;
 use crate::ui::{Divided, Mark, Range, Scale, Style, number};
 
@@ -27,7 +27,7 @@ pub(super) fn place(trace: &Trace, spot: Spot) -> (usize, usize) {
     (l.min(layers(trace).saturating_sub(1)), h.min(heads_of(trace) - 1))
 }
 
-fn label(trace: &Trace, scope: &str, (l, h): (usize, usize)) -> Option<Label> {
+fn label(trace: &Trace, scope: &str, (l, h): (usize, usize)) -> Option<HeadLabel> {
     heads::label(trace, &format!("{scope}blocks.{l}.attn"), h)
 }
 
@@ -100,7 +100,7 @@ fn map_panel(
     let trace = scene.trace;
     let (l, h) = place(trace, scene.focus.spot());
     let Shown { mut map, now, words } = shown(state, state.what, trace, scope, (l, h))?;
-    let lines = (state.picture == As::Lines).then_some(if state.what == What::Head { h } else { 1 });
+    let lines = (state.picture == Drawing::Lines).then_some(if state.what == What::Head { h } else { 1 });
     if lines.is_some() && now.is_some() {
         // Lines show one map: they are as strong as its own largest change, unless that is next to nothing.
         let largest = map.values().iter().flat_map(|it| it.iter()).fold(0.01f32, |most, x| most.max(x.abs()));
@@ -120,11 +120,11 @@ fn map_panel(
     let logits = logits.and_then(|it| Some(("logit", Map::of(it, h)?)));
     let also = now.map(|it| ("now", it)).into_iter().chain(logits).collect();
     let room = match state.picture {
-        As::Map => {
+        Drawing::Map => {
             let longest = tokens.iter().map(|it| it.chars().count()).max().unwrap_or(0).min(14) as f32;
-            Room::shaped(1.0, [wide(state), 120.0], [40.0 + 9.0 * longest, 40.0])
+            Room::shaped(1.0, [LEAST, 120.0], [40.0 + 9.0 * longest, 40.0])
         }
-        As::Lines => Room::fill(wide(state), 120.0).at_most_wide(640.0),
+        Drawing::Lines => Room::fill(LEAST, 120.0).at_most_wide(640.0),
     };
     let label = label(trace, scope, (l, h)).filter(|_| state.what == What::Head);
     let label = label.map_or_else(String::new, |it| format!(" · {} {}", it.kind.name(), number(it.score)));
@@ -139,10 +139,8 @@ fn map_panel(
     Some(panel.shows(Picture::Cells(Box::new(cells))))
 }
 
-/// The least width of a map: two beside each other get along with less.
-fn wide(state: &Attention) -> f32 {
-    if state.compare.is_some() { 240.0 } else { 300.0 }
-}
+/// The least width of a map, which leaves room for all heads beside it in a third of a laptop's screen.
+const LEAST: f32 = 240.0;
 
 fn heads_panel(
     state: &Attention,
@@ -153,15 +151,15 @@ fn heads_panel(
 ) -> Option<Panel> {
     let (trace, heads, count) = (scene.trace, heads_of(scene.trace), layers(scene.trace));
     let maps = (0..count).map(|l| Some(shown(state, What::Head, trace, scope, (l, 0))?.map));
-    let labels: Vec<Option<Label>> =
+    let labels: Vec<Option<HeadLabel>> =
         (0..count * heads).map(|i| label(trace, scope, (i / heads, i % heads))).collect();
-    let found = |it: &Option<Label>| it.as_ref().is_some_and(|it| matches(&state.search, it.kind));
-    let mark = |(i, label): (usize, &Option<Label>)| Mark {
+    let found = |it: &Option<HeadLabel>| it.as_ref().is_some_and(|it| matches(&state.search, it.kind));
+    let mark = |(i, label): (usize, &Option<HeadLabel>)| Mark {
         hue: label.as_ref().map(|it| scene.style.hue(it.kind as usize)),
         off: state.off.contains(&(i / heads, i % heads)),
         dim: !state.search.is_empty() && !found(label),
     };
-    let said = |(i, label): (usize, &Option<Label>)| {
+    let said = |(i, label): (usize, &Option<HeadLabel>)| {
         let kind = label
             .as_ref()
             .map_or_else(String::new, |it| format!(", {} {}", it.kind.name(), number(it.score)));
@@ -189,20 +187,20 @@ fn heads_panel(
 }
 
 /// Whether a search for these words finds heads of this kind.
-fn matches(search: &str, kind: Kind) -> bool {
+fn matches(search: &str, kind: HeadKind) -> bool {
     kind.name().contains(&search.to_lowercase())
 }
 
 /// How many heads there are of each kind; a click searches for them.
-fn kinds(state: &Attention, style: &Style, labels: &[Option<Label>]) -> Vec<Named> {
-    let count = |kind: Kind| labels.iter().flatten().filter(|it| it.kind == kind).count();
-    let named = |kind: Kind| Named {
+fn kinds(state: &Attention, style: &Style, labels: &[Option<HeadLabel>]) -> Vec<Label> {
+    let count = |kind: HeadKind| labels.iter().flatten().filter(|it| it.kind == kind).count();
+    let named = |kind: HeadKind| Label {
         words: format!("{} {}", kind.name(), count(kind)),
         colour: style.hue(kind as usize),
         lit: !state.search.is_empty() && matches(&state.search, kind),
         click: "Light the heads that do this with this sentence.",
     };
-    Kind::ALL.into_iter().map(named).collect()
+    HeadKind::ALL.into_iter().map(named).collect()
 }
 
 /// What a switched-off head, or the other sentence, does to the embedding; empty if there is neither.

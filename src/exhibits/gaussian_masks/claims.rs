@@ -1,7 +1,7 @@
 //! The claims of mixture masks as measurements.
 
 use super::{COMPONENTS, GaussianMasks, HEADS, Mixture, PATCH, PLACES, SIDE, parameters, patches};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
@@ -78,14 +78,14 @@ fn mask<'g>(g: &'g Graph, mixtures: &[Mixture; HEADS]) -> Var<'g> {
 
 /// Attention of the first collage under a mask `[head, query, key]`.
 fn pattern<'g>(g: &'g Graph, mask: Var<'g>) -> Option<Var<'g>> {
-    let x = patches(g, &Picture::default(), 4.0)?.broadcast(&[HEADS, SIDE * SIDE, PATCH * PATCH]);
+    let x = patches(g, &Image::default(), 4.0)?.broadcast(&[HEADS, SIDE * SIDE, PATCH * PATCH]);
     Some(masked(mask, x, x, x).pattern)
 }
 
 fn flat(_zoo: &Zoo) -> Option<Graph> {
     let g = Graph::default();
     let halves = [[[0.25, 1e4], [0.75, 1e4]]; HEADS];
-    let x = patches(&g, &Picture::default(), 4.0)?;
+    let x = patches(&g, &Image::default(), 4.0)?;
     let plain = Attention::scaled(PATCH * PATCH).record(x, x, x, untapped).pattern;
     largest(pattern(&g, mask(&g, &halves))? - plain).keep("error");
     Some(g)

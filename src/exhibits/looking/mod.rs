@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Inputs, Scene};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::graph::Graph;
 use crate::models::{Vision, Zoo};
 use crate::page::{self, Knobs, Map, Room};
@@ -52,18 +52,18 @@ impl Default for Looking {
 }
 
 /// Pictures that are offered below the easel.
-const OFFERED: [Picture; 6] = [
-    Picture::Collage(0),
-    Picture::Collage(1),
-    Picture::Collage(2),
-    Picture::Clothes(20),
-    Picture::Clothes(32),
-    Picture::Clothes(36),
+const OFFERED: [Image; 6] = [
+    Image::Collage(0),
+    Image::Collage(1),
+    Image::Collage(2),
+    Image::Clothes(20),
+    Image::Clothes(32),
+    Image::Clothes(36),
 ];
 
 impl Looking {
     /// The model and the picture as it takes it. `None` if one of them is not there.
-    pub fn sees<'z>(&self, inputs: &Inputs, zoo: &'z Zoo) -> Option<(Vision<'z>, Tensor)> {
+    pub fn sees<'z>(&self, inputs: &Inputs, zoo: &'z Zoo) -> Option<(&'z dyn Vision, Tensor)> {
         let model = zoo.vision(&self.model)?;
         Some((model, model.image(&inputs.picture)?))
     }
@@ -71,7 +71,7 @@ impl Looking {
     /// Why there is nothing to see though the model is there.
     pub fn refusal(inputs: &Inputs) -> String {
         match &inputs.picture {
-            Picture::Photo { name, photo: None } => {
+            Image::Photo { name, photo: None } => {
                 format!(
                     "The photograph {name} is not part of this link. Drop it here, or choose another picture."
                 )
@@ -81,13 +81,13 @@ impl Looking {
     }
 
     /// The class that is asked for. One that the model lacks, since a link may have been made with another, is none.
-    pub fn wanted(&self, model: Vision<'_>) -> Wanted {
+    pub fn wanted(&self, model: &dyn Vision) -> Wanted {
         let there = self.class.filter(|it| *it < model.classes().len());
         there.map_or(Wanted::Likeliest, Wanted::Class)
     }
 
     /// Labels what the column needs besides the logits.
-    pub fn label(g: &Graph, model: Vision<'_>) {
+    pub fn label(g: &Graph, model: &dyn Vision) {
         g.label("classes", model.classes().to_vec());
         g.label("layers", model.layers().iter().map(crate::models::Layer::name).collect());
         g.label("image", vec![model.side().to_string(), model.channels().to_string()]);
@@ -160,12 +160,12 @@ impl Looking {
         k.choice("the pointer", &mut self.brush, &brushes);
         if k.button("Blank", "An empty picture to draw on.", true) {
             let side = zoo_side(k.scene, &self.model);
-            k.scene.inputs.picture = Picture::Drawn(vec![0; side * side].into());
+            k.scene.inputs.picture = Image::Drawn(vec![0; side * side].into());
             self.brush = Some(false);
         }
         if k.button("Another collage", "Four pieces of clothing, drawn anew.", true) {
-            let next = if let Picture::Collage(i) = k.scene.inputs.picture { i.wrapping_add(1) } else { 0 };
-            k.scene.inputs.picture = Picture::Collage(next);
+            let next = if let Image::Collage(i) = k.scene.inputs.picture { i.wrapping_add(1) } else { 0 };
+            k.scene.inputs.picture = Image::Collage(next);
         }
         if k.button("Open a file", "A photograph, or the files of a model; or drop them.", true) {
             *k.scene.pick = true;

@@ -1,7 +1,7 @@
 //! The claims of the method wall as measurements.
 
 use super::{MethodWall, small};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::exhibits::looking::Looking;
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, worst};
 use crate::graph::{Graph, Var};
@@ -81,13 +81,13 @@ pub(super) fn checks() -> Vec<Check> {
 }
 
 /// A model and a picture as it takes it.
-fn begin<'z>(zoo: &'z Zoo, model: &str, picture: Picture) -> Option<(Vision<'z>, Tensor)> {
+fn begin<'z>(zoo: &'z Zoo, model: &str, picture: Image) -> Option<(&'z dyn Vision, Tensor)> {
     let looking = Looking { model: model.to_owned(), ..Looking::default() };
     looking.sees(&Inputs { picture, ..Inputs::default() }, zoo)
 }
 
 fn adds_up(zoo: &Zoo) -> Option<Graph> {
-    let (model, image) = begin(zoo, CNN, Picture::Collage(1))?;
+    let (model, image) = begin(zoo, CNN, Image::Collage(1))?;
     let g = Graph::default();
     let p = Params::new(&g, model.weights());
     let probe = probe(model, g.input(&image), &p, |logits| Wanted::Likeliest.one_hot(logits));
@@ -98,7 +98,7 @@ fn adds_up(zoo: &Zoo) -> Option<Graph> {
 }
 
 fn nested(zoo: &Zoo) -> Option<Graph> {
-    let (model, image) = begin(zoo, CNN, Picture::Collage(0))?;
+    let (model, image) = begin(zoo, CNN, Image::Collage(0))?;
     let g = Graph::default();
     let p = Params::new(&g, model.weights());
     let probe = probe(model, g.input(&image), &p, |logits| Wanted::Likeliest.one_hot(logits));
@@ -112,7 +112,7 @@ fn nested(zoo: &Zoo) -> Option<Graph> {
 }
 
 fn forgets(zoo: &Zoo) -> Option<Graph> {
-    let (model, image) = begin(zoo, CNN, Picture::Collage(0))?;
+    let (model, image) = begin(zoo, CNN, Image::Collage(0))?;
     let g = Graph::default();
     let image = g.input(&image);
     let state = MethodWall::default();
@@ -130,7 +130,7 @@ fn forgets(zoo: &Zoo) -> Option<Graph> {
 }
 
 fn relevance_grows(zoo: &Zoo) -> Option<Graph> {
-    let (model, image) = begin(zoo, VIT, Picture::Clothes(36))?;
+    let (model, image) = begin(zoo, VIT, Image::Clothes(36))?;
     let g = Graph::default();
     let p = Params::new(&g, model.weights());
     let probe = probe(model, g.input(&image), &p, |logits| Wanted::Likeliest.one_hot(logits));

@@ -1,6 +1,6 @@
 //! How closely the path of integrated gradients is looked at: run after run, until its parts sum to what they should.
 
-use crate::data::Picture;
+use crate::data::Image;
 use crate::graph::{Graph, Var};
 use crate::nn::loss::total;
 use crate::saliency::gradient::{STRETCH, Walked};
@@ -15,7 +15,7 @@ const MOST: usize = 32;
 const CLOSE: f32 = 0.01;
 
 /// What a path belongs to: picture, model, class, and how much of the model is forgotten.
-pub(super) type Of = (Picture, String, Option<usize>, usize);
+pub(super) type Of = (Image, String, Option<usize>, usize);
 
 /// The names of the means of gradients: of the model that is shown, and of the trained one if that is another.
 const MEANS: [&str; 2] = ["integrated.gradient", "integrated.gradient_before"];

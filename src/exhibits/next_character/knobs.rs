@@ -1,7 +1,7 @@
 //! The knobs of the exhibit of the next character.
 
 use super::{LENGTH, NextCharacter};
-use crate::models::Kind;
+use crate::models::{Gpt, Kind};
 use crate::page::Knobs;
 
 /// All knobs, most used first.
@@ -29,7 +29,7 @@ pub(super) fn visit(state: &mut NextCharacter, k: &mut Knobs<'_, '_>) {
 
 /// The buttons that let the model write.
 fn writing(state: &mut NextCharacter, k: &mut Knobs<'_, '_>) {
-    let ready = k.scene.zoo.gpt(&state.model).is_some();
+    let ready = k.scene.zoo.model::<Gpt>(&state.model).is_some();
     let (writes, written) = (state.left > 0, !state.continuation.is_empty());
     let mut start = false;
     if writes {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::NextCharacter;
 use crate::focus::{Focus, Spot};
+use crate::models::Gpt;
 use crate::models::sampling::first;
 use crate::page::Scene;
 use crate::trace::{Kept, Trace};
@@ -86,7 +87,7 @@ impl Reading {
     /// The token `id` as it is displayed.
     pub(super) fn word(&self, id: usize, state: &NextCharacter, scene: &Scene<'_>) -> String {
         let known = self.words.get(id).cloned();
-        let known = known.or_else(|| Some(scene.zoo.gpt(&state.model)?.tokenizer.token(id as u32)));
+        let known = known.or_else(|| Some(scene.zoo.model::<Gpt>(&state.model)?.tokenizer.token(id as u32)));
         visible(&known.unwrap_or_default())
     }
 

@@ -4,6 +4,7 @@ use super::reading::Reading;
 use super::*;
 use crate::engine::{Cancel, cpu::Cpu};
 use crate::focus::Focus;
+use crate::models::Gpt;
 use crate::models::sampling::first;
 use crate::platform::block_on;
 use crate::ui::Style;
@@ -55,7 +56,7 @@ fn written(zoo: &Zoo, rule: Rule, left: usize) -> String {
 #[test]
 fn the_greedy_continuation_is_the_likeliest_at_every_step() {
     let zoo = zoo();
-    let gpt = zoo.gpt(MODEL).unwrap();
+    let gpt = zoo.model::<Gpt>(MODEL).unwrap();
     let mut ids = gpt.tokenizer.encode(LINE).ids.clone();
     for _ in 0..12 {
         let g = Graph::default();
@@ -80,7 +81,7 @@ fn a_seed_writes_the_same_text_again_and_another_seed_another() {
 #[test]
 fn of_a_long_text_the_end_is_read() {
     let zoo = zoo();
-    let gpt = zoo.gpt(MODEL).unwrap();
+    let gpt = zoo.model::<Gpt>(MODEL).unwrap();
     let text = format!("{}{}", "x".repeat(500), "to be or not to be ".repeat(7));
     let ids = NextCharacter::default().reads(gpt, &text);
     assert_eq!(ids.len(), 128);
@@ -103,7 +104,7 @@ fn a_text_without_a_known_character_is_refused_in_words() {
 fn surprise_is_the_logarithm_of_the_probability() {
     let zoo = zoo();
     let exhibit = NextCharacter::default();
-    let ids = exhibit.reads(zoo.gpt(MODEL).unwrap(), LINE);
+    let ids = exhibit.reads(zoo.model::<Gpt>(MODEL).unwrap(), LINE);
     let trace = run(exhibit.record(&inputs(LINE), &zoo).unwrap());
     let reading = Reading::of(&trace).unwrap();
     assert_eq!(reading.surprise.len(), ids.len() - 1);

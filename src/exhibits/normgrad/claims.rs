@@ -1,7 +1,7 @@
 //! The claims of NormGrad as measurements.
 
 use super::{NormGrad, measure};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::exhibits::looking::Looking;
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest};
 use crate::graph::{Edit, Graph, How, Var};
@@ -91,13 +91,13 @@ fn devices() -> Check {
 }
 
 /// The model of the claims and the first collage as it takes it.
-fn begin(zoo: &Zoo) -> Option<(Vision<'_>, Tensor)> {
+fn begin(zoo: &Zoo) -> Option<(&dyn Vision, Tensor)> {
     let looking = Looking { model: MODEL.to_owned(), ..Looking::default() };
-    looking.sees(&Inputs { picture: Picture::Collage(0), ..Inputs::default() }, zoo)
+    looking.sees(&Inputs { picture: Image::Collage(0), ..Inputs::default() }, zoo)
 }
 
 /// Activation and gradient of the last layer, `[place, channel]` each.
-fn last_layer<'g>(g: &'g Graph, model: Vision<'_>, image: &Tensor) -> Option<[Var<'g>; 2]> {
+fn last_layer<'g>(g: &'g Graph, model: &dyn Vision, image: &Tensor) -> Option<[Var<'g>; 2]> {
     let p = Params::new(g, model.weights());
     let probe = probe(model, g.input(image), &p, |logits| Wanted::Likeliest.one_hot(logits));
     let (_, x, dx) = probe.layers.last()?;

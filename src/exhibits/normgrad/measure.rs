@@ -2,7 +2,7 @@
 //! over many collages, beside what was published.
 
 use crate::data::fashion::CLASSES;
-use crate::data::{Collage, collage, picture};
+use crate::data::{Collage, collage, image};
 use crate::graph::{Graph, Var};
 use crate::models::Vision;
 use crate::nn::Params;
@@ -51,12 +51,12 @@ const PUBLISHED: [[f32; 5]; 4] = [
 
 /// The collages that are measured on.
 pub(super) fn collages(n: usize) -> Vec<Collage> {
-    let clothes = picture::clothes();
+    let clothes = image::clothes();
     (0..n).map(|i| Collage::new(&clothes, SEED, i as u64)).collect()
 }
 
 /// Records the measurements. `None`: the model was not trained on collages.
-pub(super) fn record(g: &Graph, model: Vision<'_>) -> Option<()> {
+pub(super) fn record(g: &Graph, model: &dyn Vision) -> Option<()> {
     for (m, shares) in pointing(g, model, COLLAGES)?.into_iter().enumerate() {
         for (l, share) in shares.into_iter().enumerate() {
             share.keep(&format!("pointing.{m}.{l}"));
@@ -70,7 +70,7 @@ pub(super) fn record(g: &Graph, model: Vision<'_>) -> Option<()> {
 }
 
 /// The share of `n` collages in which each method points at the quarter of the class that is asked for, by method and layer.
-pub(super) fn pointing<'g>(g: &'g Graph, model: Vision<'_>, n: usize) -> Option<Vec<Vec<Var<'g>>>> {
+pub(super) fn pointing<'g>(g: &'g Graph, model: &dyn Vision, n: usize) -> Option<Vec<Vec<Var<'g>>>> {
     let collages = collages(n);
     let (images, _) = collage::batch(&collages, CLASSES.len());
     let fits =
@@ -89,7 +89,7 @@ pub(super) fn pointing<'g>(g: &'g Graph, model: Vision<'_>, n: usize) -> Option<
 
 /// By layer: the rank correlation of `NormGrad`'s maps for the likeliest and the least likely class, mean of `n` collages;
 /// as the model is, and after a step of learning each class.
-pub(super) fn sensitivity<'g>(g: &'g Graph, model: Vision<'_>, n: usize) -> Vec<[Var<'g>; 2]> {
+pub(super) fn sensitivity<'g>(g: &'g Graph, model: &dyn Vision, n: usize) -> Vec<[Var<'g>; 2]> {
     let (images, _) = collage::batch(&collages(n), CLASSES.len());
     let images = g.input(&images);
     let p = Params::new(g, model.weights());

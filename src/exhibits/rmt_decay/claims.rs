@@ -1,7 +1,7 @@
 //! The claims of Manhattan decay as measurements.
 
 use super::{HEADS, RmtDecay};
-use crate::data::Picture;
+use crate::data::Image;
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::field::Places;
@@ -71,7 +71,7 @@ fn usual(zoo: &Zoo) -> Option<Graph> {
 /// Records the largest entry of what comes of queries and keys.
 fn error(state: &RmtDecay, f: impl for<'g> Fn([Var<'g>; 2]) -> Var<'g>) -> Option<Graph> {
     let g = Graph::default();
-    let inputs = state.inputs(&g, &Picture::default().pixels(super::PIXELS, 1)?);
+    let inputs = state.inputs(&g, &Image::default().pixels(super::PIXELS, 1)?);
     f(inputs).reshape(&[]).keep("error");
     Some(g)
 }

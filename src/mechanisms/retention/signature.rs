@@ -2,7 +2,7 @@
 
 use super::{Form, Retention, rms_norm, rotate};
 use crate::mechanisms::signature::{Mechanism, Parameter, Port, Unset, Within};
-use crate::mechanisms::{Fault, Given};
+use crate::mechanisms::{CallError, Given};
 
 /// Retention, from an empty state.
 pub const MECHANISM: Mechanism = Mechanism {
@@ -37,11 +37,11 @@ pub const MECHANISM: Mechanism = Mechanism {
     record,
 };
 
-fn record(it: &Given<'_>) -> Result<(), Fault> {
+fn record(it: &Given<'_>) -> Result<(), CallError> {
     let [mut q, mut k, v] = ["q", "k", "v"].map(|name| it.tensor(name));
     if it.is("rotate") {
         if !q.dim(-1).is_multiple_of(2) {
-            return Err(Fault::Misfit(format!(
+            return Err(CallError::Misfit(format!(
                 "rotate turns pairs of channels, but d_head is {}",
                 q.dim(-1)
             )));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::models::Pixels;
-use crate::models::config::{ConfigError, EXACT, Fields, id2label, memory};
+use crate::models::config::{ConfigError, ConfigFile, EXACT, id2label};
 use crate::nn::{Activation, block_parameters, init, layer};
 use crate::tensor::size;
 use crate::weights::Weights;
@@ -53,7 +53,7 @@ pub struct Config {
 impl Config {
     /// Reads a `config.json`, and insists on what this module computes.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let it = Fields::parse(json)?;
+        let it = ConfigFile::parse(json)?;
         let architecture = it.word_or("architecture", "")?;
         let config =
             if architecture.is_empty() { Self::hugging_face(&it)? } else { Self::timm(&it, architecture)? };
@@ -67,7 +67,7 @@ impl Config {
         Ok(config)
     }
 
-    fn hugging_face(it: &Fields) -> Result<Self, ConfigError> {
+    fn hugging_face(it: &ConfigFile) -> Result<Self, ConfigError> {
         it.expect("qkv_bias", true)?;
         let pool = match it.word_or("global_pool", "token")? {
             "token" => Pool::Token,
@@ -94,7 +94,7 @@ impl Config {
 
     /// timm's file names the architecture, and the name has the sizes: `vit_base_patch16_224`,
     /// `deit_tiny_distilled_patch16_224`.
-    fn timm(it: &Fields, architecture: &str) -> Result<Self, ConfigError> {
+    fn timm(it: &ConfigFile, architecture: &str) -> Result<Self, ConfigError> {
         let wrong = || {
             it.wrong(
                 "architecture",
@@ -171,11 +171,6 @@ impl Config {
             _ if name.contains("qkv") => init::xavier_uniform(shape, 2 * self.d_model, random),
             _ => init::xavier_uniform(shape, shape[0] + size(&shape[1..]), random),
         })
-    }
-
-    /// Memory that the weights take, in bytes.
-    pub fn memory(&self) -> u64 {
-        memory(self.parameters())
     }
 
     /// Name and shape of every tensor that the model needs.

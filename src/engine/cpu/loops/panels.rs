@@ -23,14 +23,7 @@ pub fn pack(b: Strided<'_>) -> Vec<f32> {
 
 /// `out = alpha * a x b + bias`, shapes `[m, k] x [k, n] -> [m, n]`: `a` row-major, `b` packed.
 #[inline(never)] // alone, V8 keeps the sums in registers
-pub fn multiply(
-    out: &mut [f32],
-    a: &[f32],
-    b: &[f32],
-    [k, n]: [usize; 2],
-    bias: Option<&[f32]>,
-    alpha: f32,
-) {
+pub fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], bias: Option<&[f32]>, alpha: f32) {
     for (rows, out) in a.chunks(ROWS * k).zip(out.chunks_mut(ROWS * n)) {
         // Below the last row the tile repeats it.
         let tile = std::array::from_fn(|i| &rows[(i * k).min(rows.len() - k)..][..k]);

@@ -20,7 +20,7 @@ const MOST: usize = 256;
 /// The picture that every tile looks at. In a link it is a word: `collage-0`, `clothes-12`, `drawn-...`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub enum Picture {
+pub enum Image {
     /// Four pieces of clothing, by number.
     Collage(u32),
     /// One piece of clothing, by number.
@@ -36,7 +36,7 @@ pub enum Picture {
     },
 }
 
-impl Default for Picture {
+impl Default for Image {
     fn default() -> Self {
         Self::Collage(0)
     }
@@ -54,7 +54,7 @@ pub fn collage(number: u32) -> Collage {
     Collage::new(&clothes(), COLLAGES, u64::from(number))
 }
 
-impl Picture {
+impl Image {
     /// In words.
     pub fn name(&self) -> String {
         match self {
@@ -88,20 +88,20 @@ fn square(grey: &[u8], side: usize) -> Option<Vec<u8>> {
     Some(Photo::new(from, from, grey.iter().flat_map(|it| [*it; 3]).collect())?.square(side))
 }
 
-impl From<Picture> for String {
-    fn from(picture: Picture) -> Self {
+impl From<Image> for String {
+    fn from(picture: Image) -> Self {
         match picture {
-            Picture::Collage(i) => format!("collage-{i}"),
-            Picture::Clothes(i) => format!("clothes-{i}"),
-            Picture::Drawn(pixels) => {
+            Image::Collage(i) => format!("collage-{i}"),
+            Image::Clothes(i) => format!("clothes-{i}"),
+            Image::Drawn(pixels) => {
                 format!("drawn-{}", URL_SAFE_NO_PAD.encode(miniz_oxide::deflate::compress_to_vec(&pixels, 6)))
             }
-            Picture::Photo { name, .. } => format!("photo-{name}"),
+            Image::Photo { name, .. } => format!("photo-{name}"),
         }
     }
 }
 
-impl TryFrom<String> for Picture {
+impl TryFrom<String> for Image {
     type Error = String;
 
     fn try_from(word: String) -> Result<Self, String> {
@@ -131,25 +131,25 @@ mod tests {
     #[test]
     fn pictures_survive_a_link() {
         let drawn: Arc<[u8]> = (0..28 * 28).map(|i| (i % 251) as u8).collect();
-        for picture in [Picture::Collage(7), Picture::Clothes(3), Picture::Drawn(drawn)] {
-            assert_eq!(Picture::try_from(String::from(picture.clone())), Ok(picture));
+        for picture in [Image::Collage(7), Image::Clothes(3), Image::Drawn(drawn)] {
+            assert_eq!(Image::try_from(String::from(picture.clone())), Ok(picture));
         }
         let photo = Photo::new(2, 1, vec![0; 6]).map(Arc::new);
-        let word = String::from(Picture::Photo { name: "a-cat.jpg".to_owned(), photo });
-        assert_eq!(Picture::try_from(word), Ok(Picture::Photo { name: "a-cat.jpg".to_owned(), photo: None }));
+        let word = String::from(Image::Photo { name: "a-cat.jpg".to_owned(), photo });
+        assert_eq!(Image::try_from(word), Ok(Image::Photo { name: "a-cat.jpg".to_owned(), photo: None }));
         for word in ["", "collage", "collage-x", "drawn-", "drawn-AAAA", "cat-3"] {
-            assert!(Picture::try_from(word.to_owned()).is_err(), "{word:?} is a picture");
+            assert!(Image::try_from(word.to_owned()).is_err(), "{word:?} is a picture");
         }
     }
 
     #[test]
     fn a_picture_of_the_right_size_is_left_as_it_is() {
         let collage = collage(3);
-        assert_eq!(Picture::Collage(3).pixels(56, 1).unwrap(), collage.pixels);
+        assert_eq!(Image::Collage(3).pixels(56, 1).unwrap(), collage.pixels);
         let clothes = clothes();
-        assert_eq!(Picture::Clothes(5).pixels(28, 1).unwrap(), clothes.image(5));
+        assert_eq!(Image::Clothes(5).pixels(28, 1).unwrap(), clothes.image(5));
         assert_eq!(clothes.labels[5], 1, "four of each class, in order");
-        let rgb = Picture::Clothes(5).pixels(28, 3).unwrap();
+        let rgb = Image::Clothes(5).pixels(28, 3).unwrap();
         assert!(rgb.chunks(3).all(|it| it[0] == it[1] && it[1] == it[2]), "grey has equal colours");
     }
 }
