@@ -209,8 +209,9 @@ fn read(body: &str) -> Result<State, LinkError> {
     serde_json::from_value(Value::Object(fields)).map_err(|error| damaged(error.to_string()))
 }
 
-fn damaged(reason: impl Into<String>) -> LinkError {
-    LinkError::Damaged(reason.into())
+/// The reason may quote the link, of which a banner shows the beginning.
+fn damaged(reason: impl std::fmt::Display) -> LinkError {
+    LinkError::Damaged(format!("{:.200}", reason.to_string()))
 }
 
 impl Default for State {

@@ -21,7 +21,7 @@ pub struct Weights {
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The bytes are not safetensors.
-    #[error("this is not a safetensors file: {0}")]
+    #[error("this is not a safetensors file: {:.200}", .0.to_string())]
     Malformed(SafeTensorError),
     /// Git's stand-in for a large file.
     #[error("this is a Git LFS pointer, not the weights that it points to; `git lfs pull` fetches them")]

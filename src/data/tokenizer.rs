@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
 use tokenizers::DecoderWrapper;
 
 /// The last texts are remembered: the interface asks for the same ones at every frame.
@@ -36,7 +37,7 @@ pub struct Encoding {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
     /// Not the format, or a part of it that is not known.
-    #[error("this is not a tokenizer: {0}")]
+    #[error("this is not a tokenizer: {0:.200}")]
     Malformed(String),
     /// Some text has no tokens.
     #[error("the tokenizer fails on characters that it does not know: {0}")]
@@ -58,9 +59,17 @@ impl Tokenizer {
     ///
     /// The file's own padding and truncation are switched off: sentence-transformers ships 128 of each.
     pub fn parse(json: &[u8], limit: usize) -> Result<Self, TokenizerError> {
+        // The library panics where what it holds for a decoder is no JSON.
+        serde_json::from_slice::<Value>(json).map_err(|it| TokenizerError::Malformed(it.to_string()))?;
         let malformed = |it: tokenizers::Error| TokenizerError::Malformed(it.to_string());
         let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(malformed)?;
         inner.with_truncation(None).map_err(malformed)?.with_padding(None);
+        let processor = serde_json::to_value(inner.get_post_processor());
+        if !processor.is_ok_and(|it| is_complete(&it)) {
+            return Err(TokenizerError::Malformed(
+                "post_processor names a token that it does not define".to_owned(),
+            ));
+        }
         let it = Self { inner, limit, memory: Mutex::default() };
         it.compute(UNKNOWN).map_err(TokenizerError::Unknown)?;
         Ok(it)
@@ -128,4 +137,22 @@ impl Tokenizer {
             total,
         })
     }
+}
+
+/// Whether the templates that put tokens such as `[CLS]` around a text define all of them, and ask for one text only: the library
+/// looks at neither and would panic.
+fn is_complete(processor: &Value) -> bool {
+    if let Some(several) = processor["processors"].as_array() {
+        return several.iter().all(is_complete);
+    }
+    let length = |token: &Value, list: &str| token[list].as_array().map_or(0, Vec::len);
+    processor["single"].as_array().is_none_or(|pieces| {
+        pieces.iter().all(|piece| match piece["SpecialToken"]["id"].as_str() {
+            Some(id) => {
+                let token = &processor["special_tokens"][id];
+                length(token, "ids") > 0 && length(token, "ids") == length(token, "tokens")
+            }
+            None => piece["Sequence"]["id"] == "A",
+        })
+    })
 }

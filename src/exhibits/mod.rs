@@ -225,11 +225,14 @@ pub struct Entry {
     pub open: fn(serde_json::Value) -> Result<Box<dyn Exhibit>, serde_json::Error>,
 }
 
-/// Opens an exhibit with a saved state, or as it begins where there is none.
+/// Opens an exhibit with a saved state, or as it begins where there is none. A number beyond f32 would be infinite, which no link
+/// could hold again.
 fn opened<T: Exhibit + Default + DeserializeOwned + 'static>(
     state: serde_json::Value,
 ) -> Result<Box<dyn Exhibit>, serde_json::Error> {
     let state = if state.is_null() { T::default() } else { serde_json::from_value(state)? };
+    serde_json::from_value::<T>(state.state())
+        .map_err(|_| serde::de::Error::custom("a number in it is too large"))?;
     Ok(Box::new(state))
 }
 

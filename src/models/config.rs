@@ -11,17 +11,17 @@ pub const EXACT: usize = 1 << 24;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The text is not JSON.
-    #[error("this is not JSON: {0}")]
+    #[error("this is not JSON: {:.200}", .0.to_string())]
     NotJson(#[from] serde_json::Error),
     /// A field is not there.
     #[error("field {0} is missing")]
     Missing(&'static str),
     /// A field holds something that does not work here.
-    #[error("field {field} is {found}; {wanted}")]
+    #[error("field {field} is {found:.100}; {wanted}")]
     Wrong {
         /// The field.
         field: &'static str,
-        /// What it holds, as JSON.
+        /// What it holds, as JSON; the words have the beginning of it.
         found: String,
         /// What would work.
         wanted: String,

@@ -1,6 +1,8 @@
 //! Downloads with progress and cancel: the same code in a browser and on a desktop.
 
+use std::fs::File;
 use std::future::poll_fn;
+use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +42,19 @@ pub enum FetchError {
     /// A part of the file.
     #[error("the download stopped after {0}")]
     Stopped(String),
+    /// Another file than the one that was asked for.
+    #[error(
+        "{url} is not the file that this version of Vitrine knows (its SHA-256 begins with {found:.8}, not {wanted:.8}): it was \
+         damaged on its way or changed since. Try again, or put the model's files into the folder models"
+    )]
+    Altered {
+        /// What was asked for.
+        url: String,
+        /// The hash of what came.
+        found: String,
+        /// The hash of what was expected.
+        wanted: String,
+    },
     /// It does not fit.
     #[error("there is no memory for a file of {0:.1} MB")]
     Memory(f64),
@@ -79,9 +94,33 @@ impl Progress {
 
 /// The file at `url`, which in a browser may be relative to the page.
 pub async fn fetch(url: &str, progress: &Progress) -> Result<Vec<u8>, FetchError> {
-    let transfer = Arc::new(Mutex::new(Transfer::new(url, progress)));
+    go_on(url, None, progress).await
+}
+
+/// A download that began earlier.
+pub(super) struct Beginning {
+    /// Where it is kept, open at its end.
+    pub(super) file: File,
+    /// What is there.
+    pub(super) begun: Vec<u8>,
+}
+
+/// The whole file at `url`, of which only what `part` lacks is fetched, if the server can do that, and written to it at once.
+pub(super) async fn go_on(
+    url: &str,
+    part: Option<Beginning>,
+    progress: &Progress,
+) -> Result<Vec<u8>, FetchError> {
+    let mut request = ehttp::Request::get(url).with_timeout(None);
+    if let Some(Beginning { begun, .. }) = &part {
+        // Positions are those of the file itself, not of a packed form of it.
+        request.headers.insert("Accept-Encoding", "identity");
+        if !begun.is_empty() {
+            request.headers.insert("Range", format!("bytes={}-", begun.len()));
+        }
+    }
+    let transfer = Arc::new(Mutex::new(Transfer::new(url, part, progress)));
     let receiver = Arc::clone(&transfer);
-    let request = ehttp::Request::get(url).with_timeout(None);
     ehttp::streaming::fetch(request, move |part| lock(&receiver).receive(part));
     poll_fn(|context| {
         let mut transfer = lock(&transfer);
@@ -100,15 +139,19 @@ struct Transfer {
     url: String,
     progress: Progress,
     body: Vec<u8>,
+    /// Where what comes is kept.
+    file: Option<File>,
+    answered: bool,
     total: Option<u64>,
     outcome: Option<Result<Vec<u8>, FetchError>>,
     waker: Option<Waker>,
 }
 
 impl Transfer {
-    fn new(url: &str, progress: &Progress) -> Self {
+    fn new(url: &str, part: Option<Beginning>, progress: &Progress) -> Self {
         let (url, progress) = (url.to_owned(), progress.clone());
-        Self { url, progress, body: vec![], total: None, outcome: None, waker: None }
+        let (body, file) = part.map_or_else(|| (vec![], None), |it| (it.begun, Some(it.file)));
+        Self { url, progress, body, file, answered: false, total: None, outcome: None, waker: None }
     }
 
     /// Takes what came; `Break` ends the download.
@@ -123,9 +166,7 @@ impl Transfer {
             }
             Ok(Part::Chunk(chunk)) if chunk.is_empty() => return self.finish(None),
             Ok(Part::Chunk(chunk)) => self.append(&chunk),
-            Err(reason) if self.total.is_none() && self.body.is_empty() => {
-                Err(FetchError::Unreachable { url, reason })
-            }
+            Err(reason) if !self.answered => Err(FetchError::Unreachable { url, reason }),
             Err(reason) => return self.finish(Some(reason)),
         };
         match step {
@@ -134,19 +175,31 @@ impl Transfer {
         }
     }
 
-    /// The length that was announced, if it counts what will be received: a compressed body is longer than it says.
+    /// The length that was announced, if it counts what will be received: a compressed body is longer than it says. A server that
+    /// sends the whole file, asked for the rest, begins again.
     fn begin(&mut self, response: &ehttp::PartialResponse) -> Result<(), FetchError> {
+        self.answered = true;
+        let rest = format!("bytes {}-", self.body.len());
+        if response.status != 206
+            || response.headers.get("content-range").is_none_or(|it| !it.starts_with(&rest))
+        {
+            self.body.clear();
+            self.file = self.file.take().filter(|it| it.set_len(0).is_ok());
+        }
+        let begun = self.body.len() as u64;
         let plain = response.headers.get("content-encoding").is_none_or(|it| it == "identity");
         let length = response.headers.get("content-length").filter(|_| plain);
-        self.total = length.and_then(|it| it.parse().ok());
-        let total = self.total.unwrap_or(0);
-        self.progress.set(0, total);
-        self.reserve(total)
+        let more: Option<u64> = length.and_then(|it| it.parse().ok());
+        self.total = more.and_then(|it| it.checked_add(begun));
+        self.progress.set(begun, self.total.unwrap_or(0));
+        self.reserve(more.unwrap_or(0))
     }
 
     fn append(&mut self, chunk: &[u8]) -> Result<(), FetchError> {
         self.reserve(chunk.len() as u64)?;
         self.body.extend_from_slice(chunk);
+        // A full disk is no reason to go without the file.
+        self.file = self.file.take().filter(|mut it| it.write_all(chunk).is_ok());
         let received = self.body.len() as u64;
         let total = self.total.filter(|total| *total >= received);
         self.progress.set(received, total.unwrap_or(0));
@@ -175,6 +228,7 @@ impl Transfer {
     }
 
     fn end(&mut self, outcome: Result<Vec<u8>, FetchError>) -> ControlFlow<()> {
+        self.file = None; // Closed before anybody gives it its name.
         self.outcome = Some(outcome);
         if let Some(waker) = self.waker.take() {
             waker.wake();

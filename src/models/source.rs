@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Kept;
 use super::any::{AnyModel, Kind};
 use super::checkpoint::LoadError;
 use super::config::ConfigFile;
@@ -25,6 +26,8 @@ pub enum Place {
     Program(String),
     /// An address that ends in `/`. It may be relative to the page; without a page that fails at once.
     Url(String),
+    /// An address whose files stay in a folder of this machine.
+    Kept(Kept),
 }
 
 /// Why no model came from a place.
@@ -118,12 +121,8 @@ impl Files {
     }
 }
 
-/// Loads the model from the first of `places` that has one; keeps what was downloaded in the folder `cache`.
-pub async fn load(
-    places: &[Place],
-    cache: Option<&Path>,
-    progress: &Progress,
-) -> Result<AnyModel, SourceError> {
+/// Loads the model from the first of `places` that has one.
+pub async fn load(places: &[Place], progress: &Progress) -> Result<AnyModel, SourceError> {
     let (place, config) = find(places, progress).await?;
     let parsed = AnyConfig::parse(&config).map_err(LoadError::from)?; // Before the long download.
     let (mut tokenizer, mut pixels) = (None, None);
@@ -135,13 +134,7 @@ pub async fn load(
     }
     let weights = place.read(WEIGHTS, progress).await?;
     Weights::verify(&weights).map_err(LoadError::from)?;
-    let files = Files { config, tokenizer, pixels, weights };
-    if let (Place::Url(_), Some(folder)) = (place, cache)
-        && let Err(reason) = keep(&files, folder)
-    {
-        log::warn!("the model is not kept in {}: {reason}", folder.display());
-    }
-    files.load().await
+    Files { config, tokenizer, pixels, weights }.load().await
 }
 
 /// The memory that the model in the first of `places` that has one needs, in bytes, from its `config.json` alone.
@@ -164,23 +157,11 @@ async fn find<'p>(places: &'p [Place], progress: &Progress) -> Result<(&'p Place
     Err(fault)
 }
 
-/// Writes the files into `folder`, the one that says that a model is there last.
-fn keep(files: &Files, folder: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let others = [(TOKENIZER, &files.tokenizer), (PIXELS, &files.pixels)];
-    let others = others.into_iter().filter_map(|(name, it)| Some((name, it.as_ref()?)));
-    for (name, bytes) in others.chain([(WEIGHTS, &files.weights), (CONFIG, &files.config)]) {
-        let part = folder.join(format!("{name}.part"));
-        std::fs::write(&part, bytes)?;
-        std::fs::rename(&part, folder.join(name))?;
-    }
-    Ok(())
-}
-
 impl Place {
     async fn read(&self, file: &str, progress: &Progress) -> Result<Vec<u8>, SourceError> {
         match self {
             Self::Url(base) => Ok(fetch(&format!("{base}{file}"), progress).await?),
+            Self::Kept(it) => Ok(it.read(file, progress).await?),
             Self::Program(id) => {
                 let name = format!("models/{id}/{file}");
                 let bytes = platform::embedded(&name).ok_or(SourceError::Program(name))?;

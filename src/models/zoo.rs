@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use super::Vision;
 use super::any::{AnyModel, Kind, Loaded};
 use super::fetch::Progress;
 use super::source::{self, Files, Place, SourceError};
+use super::{Kept, Vision};
 use crate::platform;
 
 /// All models, loaded or not. Loading happens beside the interface; [`Zoo::poll`] takes what arrived.
@@ -25,7 +25,6 @@ pub struct Model {
     /// How far it is.
     pub status: Status,
     places: Vec<Place>,
-    cache: Option<PathBuf>,
     task: Option<Task>,
 }
 
@@ -49,7 +48,7 @@ pub enum Status {
 /// What happens beside the interface.
 enum Job {
     Inspect(Vec<Place>),
-    Load(Vec<Place>, Option<PathBuf>),
+    Load(Vec<Place>),
     Parse(Files),
 }
 
@@ -81,8 +80,7 @@ impl Default for Zoo {
             kind: Some(kind),
             ..Model::new(id, title, places(id, url))
         };
-        let mut minilm = known("minilm", "all-MiniLM-L6-v2", Kind::Encoder, 22_565_376, Some(MINILM));
-        minilm.cache = source::cache_folder().map(|it| it.join("minilm"));
+        let minilm = known("minilm", "all-MiniLM-L6-v2", Kind::Encoder, 22_565_376, Some(MINILM));
         let own = OWN.map(|(id, title, kind, parameters)| known(id, title, kind, parameters, None));
         // `./run weights` converts it; nobody serves it in this form.
         let lite0 = known("efficientnet-lite0", "EfficientNet-Lite0", Kind::Vision, 4_631_000, None);
@@ -90,19 +88,38 @@ impl Default for Zoo {
     }
 }
 
-const MINILM: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main/";
+/// A model that is fetched: where its files are, and their names with their SHA-256.
+type Served = (&'static str, [(&'static str, &'static str); 3]);
+
+/// The files of one revision, so that the hashes are right for good.
+const MINILM: Served = (
+    "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/1110a243fdf4706b3f48f1d95db1a4f5529b4d41/",
+    [
+        ("config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+        ("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+        ("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+    ],
+);
 
 /// Where a model of the zoo may lie, best first: beside the page; or in folders of this machine, in the program, at an address.
-fn places(id: &str, url: Option<&str>) -> Vec<Place> {
-    let url = url.map(|it| Place::Url(it.to_owned()));
+fn places(id: &str, served: Option<Served>) -> Vec<Place> {
+    let url = served.map(|it| Place::Url(it.0.to_owned()));
     if platform::PAGE {
         return [Place::Url(format!("models/{id}/"))].into_iter().chain(url).collect();
     }
     let own = std::env::var_os("VITRINE_MODELS").map(PathBuf::from);
-    let folders = own.into_iter().chain([PathBuf::from("models")]).chain(source::cache_folder());
-    let folders = folders.map(|it| Place::Folder(it.join(id)));
+    let folders = own.into_iter().chain([PathBuf::from("models")]).map(|it| Place::Folder(it.join(id)));
     let program = OWN.iter().any(|it| it.0 == id).then(|| Place::Program(id.to_owned()));
-    folders.chain(program).chain(url).collect()
+    let cache = source::cache_folder().map(|it| it.join(id));
+    let cached = match (served, cache) {
+        (Some((url, hashes)), Some(folder)) => {
+            let hashes = hashes.map(|(name, hash)| (name.to_owned(), hash.to_owned())).into();
+            Some(Place::Kept(Kept { url: url.to_owned(), folder, hashes }))
+        }
+        (None, folder) => folder.map(Place::Folder),
+        (Some(_), None) => url,
+    };
+    folders.chain(program).chain(cached).collect()
 }
 
 impl Zoo {
@@ -148,7 +165,7 @@ impl Zoo {
         {
             let unknown = model.memory.is_none() && matches!(model.places[..], [Place::Url(_)]);
             let places = model.places.clone();
-            model.start(if unknown { Job::Inspect(places) } else { Job::Load(places, model.cache.clone()) });
+            model.start(if unknown { Job::Inspect(places) } else { Job::Load(places) });
         }
     }
 
@@ -230,7 +247,7 @@ impl Zoo {
 impl Model {
     fn new(id: &str, title: &str, places: Vec<Place>) -> Self {
         let (id, title) = (id.to_owned(), title.to_owned());
-        Self { id, title, kind: None, memory: None, status: Status::Absent, places, cache: None, task: None }
+        Self { id, title, kind: None, memory: None, status: Status::Absent, places, task: None }
     }
 
     /// Whether [`Zoo::load`] can do anything for it: files that were dropped are gone once they failed.
@@ -276,9 +293,7 @@ impl Job {
     async fn run(self, progress: &Progress) -> Result<Done, SourceError> {
         match self {
             Self::Inspect(places) => source::memory(&places, progress).await.map(Done::Memory),
-            Self::Load(places, cache) => {
-                source::load(&places, cache.as_deref(), progress).await.map(Done::Model)
-            }
+            Self::Load(places) => source::load(&places, progress).await.map(Done::Model),
             Self::Parse(files) => files.load().await.map(Done::Model),
         }
     }
