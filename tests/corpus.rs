@@ -158,7 +158,7 @@ fn numbers(link: &str) -> Vec<std::ops::Range<usize>> {
     let digit = |i: usize| bytes.get(i).is_some_and(|it| it.is_ascii_digit() || b".-".contains(it));
     let starts =
         (1..bytes.len()).filter(|i| digit(*i) && !digit(i - 1) && !bytes[i - 1].is_ascii_alphabetic());
-    starts.map(|start| start..(start..).find(|i| !digit(*i)).unwrap_or(bytes.len())).collect()
+    starts.map(|start| start..(start..bytes.len()).find(|i| !digit(*i)).unwrap_or(bytes.len())).collect()
 }
 
 fn changed(mut link: String, change: &Change, corpus: &[String]) -> String {

@@ -154,9 +154,15 @@ fn places(json: &Value, here: String, found: &mut Vec<String>) {
     match json {
         _ if here.ends_with("/vocab") || here.ends_with("/merges") => {}
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(i, it)| places(it, within(&i.to_string()), found))
+            for (i, it) in items.iter().enumerate() {
+                places(it, within(&i.to_string()), found);
+            }
         }
-        Value::Object(fields) => fields.iter().for_each(|(name, it)| places(it, within(name), found)),
+        Value::Object(fields) => {
+            for (name, it) in fields {
+                places(it, within(name), found);
+            }
+        }
         _ => {}
     }
     found.push(here);

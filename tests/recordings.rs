@@ -292,7 +292,7 @@ fn differentiated(program: &Program) -> Recording {
     let y = all[all.len() - 1].x;
     let n = size(&y.shape());
     let z =
-        (y * g.input(&numbers(&y.shape(), program.seed ^ 0xc0ffee, 1.0))).flat().sum(0) * (1.0 / n as f32);
+        (y * g.input(&numbers(&y.shape(), program.seed ^ 0x00c0_ffee, 1.0))).flat().sum(0) * (1.0 / n as f32);
     z.keep("z");
     let leaves: Vec<Var<'_>> = all[..program.leaves.len()].iter().map(|it| it.x).collect();
     for (i, dx) in g.grad(z.reshape(&[1]), &leaves).into_iter().enumerate() {
