@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Kept;
 use super::any::{AnyModel, Kind};
 use super::checkpoint::LoadError;
 use super::config::ConfigFile;
 use super::families::AnyConfig;
 use super::fetch::{FetchError, Progress, fetch};
-use super::kept::Kept;
 use crate::platform;
 use crate::weights::Weights;
 

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use super::Vision;
 use super::any::{AnyModel, Kind, Loaded};
 use super::fetch::Progress;
-use super::kept::Kept;
 use super::source::{self, Files, Place, SourceError};
+use super::{Kept, Vision};
 use crate::platform;
 
 /// All models, loaded or not. Loading happens beside the interface; [`Zoo::poll`] takes what arrived.

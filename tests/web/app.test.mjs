@@ -121,3 +121,13 @@ test("a damaged permalink opens the default", bounded, async (t) => {
   assert.equal(opened.text, golden.text.long);
   assert.equal(opened.error, null);
 });
+
+test("the first page is a wall of five, and its sentence is one's own", bounded, async (t) => {
+  const page = await session(t, "webgl2", "/");
+  const whole = (it) => it.tiles.length === 5 && it.tiles.every(({ picture, tile }) => picture && picture.max.y <= tile.max.y);
+  await until(page, (it) => whole(it) && settled(it), "five pictures, and what is computed", 120);
+  const { colours } = await inspect(page, await picture(page, "first-page"));
+  assert.ok(colours > 300, `the wall shows ${colours} colours`);
+  await type(page, "a cat sat");
+  assert.deepEqual(page.errors, []);
+});
