@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 use crate::data::{Image, Inputs};
 use crate::focus::Spot;
 
-/// The state as it can be shared, restored and undone. A default state is what one sees first.
+/// The state as it can be shared, restored and undone. A default state, which `#v1` stands for, is one tile with
+/// attention; without any link the app begins with its first page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct State {

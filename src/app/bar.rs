@@ -169,7 +169,8 @@ impl App {
             models.find_map(|it| Some((it.sizes().kind(), it.language()?.tokenizer())))
         else {
             let fits = self.first().is_some_and(|(_, pane)| pane.fits(&self.inputs));
-            return if fits { format!("{} tokens", self.tokens().len()) } else { String::new() };
+            let count = self.tokens().len();
+            return if fits && count > 0 { format!("{count} tokens") } else { String::new() };
         };
         let tokens = tokenizer.encode(&self.inputs.text);
         match (tokens.ids.len(), tokens.total) {
