@@ -222,7 +222,9 @@ impl Chart {
         let write = |at: Pos2, anchor: Align2, words: &str| {
             painter.text(at, anchor, words, font.clone(), style.secondary);
         };
-        for (value, words) in thinned(self.y.marks(plan.y), frame.height(), |_| 1.3 * style.caption) {
+        for (value, words) in
+            thinned(self.y.marks(plan.y), |it| plan.place([plan.x.min, it]).y, |_| 1.3 * style.caption)
+        {
             let y = plan.place([plan.x.min, value]).y;
             painter.hline(frame.x_range(), y, style.hair());
             write(pos2(frame.left() - style.grid(0.75), y), Align2::RIGHT_CENTER, &words);
@@ -234,7 +236,7 @@ impl Chart {
         };
         // The last one stays out of the names' way.
         let named = self.series.iter().any(|it| !it.name.is_empty());
-        for (value, words) in thinned(self.x.marks(plan.x), frame.width(), width) {
+        for (value, words) in thinned(self.x.marks(plan.x), |it| plan.place([it, plan.y.min]).x, width) {
             let x = plan.place([value, plan.y.min]).x;
             let x = if named { x.min(frame.right() + style.grid(0.5) - width(&words) / 2.0) } else { x };
             write(pos2(x, frame.bottom() + style.grid(0.5)), Align2::CENTER_TOP, &words);
@@ -282,12 +284,21 @@ impl Chart {
     }
 }
 
-/// Every mark, every second or every fourth: as many as have room along `length`, where each takes `room` of its words.
-fn thinned(marks: Vec<(f32, String)>, length: f32, room: impl Fn(&str) -> f32) -> Vec<(f32, String)> {
-    let widest = marks.iter().map(|it| room(&it.1)).fold(0.0, f32::max);
-    let gaps = marks.len().saturating_sub(1) as f32;
-    let every = [1, 2].into_iter().find(|every| widest * gaps <= length * *every as f32).unwrap_or(4);
-    marks.into_iter().step_by(every).collect()
+/// Every mark, every second or every fourth: as many as stand apart, where `place` puts each and it takes `room` of its words.
+fn thinned(
+    mut marks: Vec<(f32, String)>,
+    place: impl Fn(f32) -> f32,
+    room: impl Fn(&str) -> f32,
+) -> Vec<(f32, String)> {
+    let touch = |pair: &[(f32, String)]| {
+        2.0 * (place(pair[0].0) - place(pair[1].0)).abs() < room(&pair[0].1) + room(&pair[1].1)
+    };
+    for _ in 0..2 {
+        if marks.windows(2).any(touch) {
+            marks = marks.into_iter().step_by(2).collect();
+        }
+    }
+    marks
 }
 
 /// Draws a handle and lets it be dragged, with the pointer or, where it has the focus, with arrow keys.
