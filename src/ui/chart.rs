@@ -222,10 +222,9 @@ impl Chart {
         let write = |at: Pos2, anchor: Align2, words: &str| {
             painter.text(at, anchor, words, font.clone(), style.secondary);
         };
-        for (value, words) in
-            thinned(self.y.marks(plan.y), |it| plan.place([plan.x.min, it]).y, |_| 1.3 * style.caption)
-        {
-            let y = plan.place([plan.x.min, value]).y;
+        let across = self.y.marks(plan.y).into_iter();
+        let across = across.map(|(value, words)| (plan.place([plan.x.min, value]).y, words));
+        for (y, words) in thinned(across.collect(), |_| 1.3 * style.caption) {
             painter.hline(frame.x_range(), y, style.hair());
             write(pos2(frame.left() - style.grid(0.75), y), Align2::RIGHT_CENTER, &words);
         }
@@ -236,9 +235,12 @@ impl Chart {
         };
         // The last one stays out of the names' way.
         let named = self.series.iter().any(|it| !it.name.is_empty());
-        for (value, words) in thinned(self.x.marks(plan.x), |it| plan.place([it, plan.y.min]).x, width) {
+        let along = self.x.marks(plan.x).into_iter().map(|(value, words)| {
             let x = plan.place([value, plan.y.min]).x;
-            let x = if named { x.min(frame.right() + style.grid(0.5) - width(&words) / 2.0) } else { x };
+            let last = frame.right() + style.grid(0.5) - width(&words) / 2.0;
+            (if named { x.min(last) } else { x }, words)
+        });
+        for (x, words) in thinned(along.collect(), width) {
             write(pos2(x, frame.bottom() + style.grid(0.5)), Align2::CENTER_TOP, &words);
         }
         let foot = (frame.bottom() + 3.1 * style.caption).min(area.bottom());
@@ -284,15 +286,10 @@ impl Chart {
     }
 }
 
-/// Every mark, every second or every fourth: as many as stand apart, where `place` puts each and it takes `room` of its words.
-fn thinned(
-    mut marks: Vec<(f32, String)>,
-    place: impl Fn(f32) -> f32,
-    room: impl Fn(&str) -> f32,
-) -> Vec<(f32, String)> {
-    let touch = |pair: &[(f32, String)]| {
-        2.0 * (place(pair[0].0) - place(pair[1].0)).abs() < room(&pair[0].1) + room(&pair[1].1)
-    };
+/// Every mark, every second or every fourth: as many as stand apart, where each is at its place and takes `room` of its words.
+fn thinned(mut marks: Vec<(f32, String)>, room: impl Fn(&str) -> f32) -> Vec<(f32, String)> {
+    let touch =
+        |pair: &[(f32, String)]| 2.0 * (pair[0].0 - pair[1].0).abs() < room(&pair[0].1) + room(&pair[1].1);
     for _ in 0..2 {
         if marks.windows(2).any(touch) {
             marks = marks.into_iter().step_by(2).collect();
