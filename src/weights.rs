@@ -1,4 +1,8 @@
-//! Weight files: safetensors with f32, f16, bf16 or f64 elements, checked once when they are loaded and held as f32.
+//! Weight files: safetensors with f32, f16, bf16 or f64 elements, or rows of 8 bits, checked once when they are loaded and
+//! held as f32.
+//!
+//! A matrix of 8 bits has a number for each row beside it, `NAME_scale`, by which the row is multiplied, as in the files of
+//! compressed-tensors. `assets/models/shrink.py` makes such files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +17,8 @@ use crate::tensor::{Tensor, size};
 pub struct Weights {
     id: u64,
     tensors: BTreeMap<String, Tensor>,
+    /// Bits of an element of the largest tensor, in the file.
+    bits: usize,
     /// Element types of the tensors that cannot be read, such as position ids.
     others: BTreeMap<String, Dtype>,
 }
@@ -38,7 +44,7 @@ pub enum WeightsError {
     #[error("tensor {0} is missing")]
     Missing(String),
     /// A tensor that the model needs has elements that the engine does not read.
-    #[error("tensor {name} holds {dtype}; F32, F16, BF16 and F64 can be read")]
+    #[error("tensor {name} holds {dtype}; F32, F16, BF16, F64 and I8 with a scale for each row can be read")]
     Dtype {
         /// The tensor.
         name: String,
@@ -64,10 +70,22 @@ impl Weights {
     pub fn parse(mut bytes: Vec<u8>) -> Result<Self, WeightsError> {
         let (header, metadata) = read_metadata(&bytes)?;
         let mut weights = Self::new(BTreeMap::new());
+        let scales = scales(&bytes[header..], &metadata);
+        let mut largest = 0;
         for name in metadata.offset_keys().into_iter().rev() {
             let Some(info) = metadata.info(&name) else { continue };
+            if name.strip_suffix(SCALE).is_some_and(|it| scales.contains_key(it)) {
+                continue;
+            }
             let (start, end) = info.data_offsets;
-            let data = widen(&bytes[header + start..header + end], info.dtype);
+            let elements = &bytes[header + start..header + end];
+            if size(&info.shape) > largest {
+                (largest, weights.bits) = (size(&info.shape), info.dtype.bitsize());
+            }
+            let data = match scales.get(&name) {
+                Some(scales) => Some(scaled(elements, scales)),
+                None => widen(elements, info.dtype),
+            };
             match data {
                 Some(data) => weights.tensors.insert(name, Tensor::new(&info.shape, data)).is_some(),
                 None => weights.others.insert(name, info.dtype).is_some(),
@@ -92,7 +110,26 @@ impl Weights {
 
     fn new(tensors: BTreeMap<String, Tensor>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), tensors, others: BTreeMap::new() }
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), tensors, bits: 32, others: BTreeMap::new() }
+    }
+
+    /// The same with the bits of another file, which it was made of.
+    #[must_use]
+    pub(crate) fn made_of(self, file: &Self) -> Self {
+        Self { bits: file.bits, ..self }
+    }
+
+    /// Bits of an element of the largest tensor, as the file had it: a model of 8 bits is an approximation.
+    pub fn bits(&self) -> usize {
+        self.bits
+    }
+
+    /// The same as a file of 8 bits would give them: every row of a matrix on 255 steps, as wide as its largest element
+    /// allows; vectors as they are.
+    #[must_use]
+    pub fn rounded(&self) -> Self {
+        let each = self.tensors.iter().map(|(name, it)| (name.clone(), rounded(it)));
+        Self { bits: 8, ..Self::new(each.collect()) }
     }
 
     /// Gives every tensor the name that `canonical` makes of its own: files of different origin, one set of names.
@@ -148,6 +185,40 @@ impl Weights {
     pub fn parameters(&self) -> usize {
         self.tensors.values().map(|it| size(&it.shape)).sum()
     }
+}
+
+/// What is added to the name of a matrix of 8 bits for the numbers of its rows.
+const SCALE: &str = "_scale";
+
+/// The numbers of the rows of every matrix of 8 bits that has them, by the matrix's name.
+fn scales(data: &[u8], metadata: &safetensors::tensor::Metadata) -> BTreeMap<String, Arc<[f32]>> {
+    let of = |name: String| {
+        let (matrix, rows) = (metadata.info(&name)?, metadata.info(&format!("{name}{SCALE}"))?);
+        let fits =
+            matrix.dtype == Dtype::I8 && matrix.shape.len() == 2 && size(&rows.shape) == matrix.shape[0];
+        let numbers = widen(&data[rows.data_offsets.0..rows.data_offsets.1], rows.dtype)?;
+        fits.then_some((name, numbers))
+    };
+    metadata.offset_keys().into_iter().filter_map(of).collect()
+}
+
+/// Rows of 8 bits as f32.
+fn scaled(bytes: &[u8], scales: &[f32]) -> Arc<[f32]> {
+    let columns = bytes.len() / scales.len().max(1);
+    let number = |(i, it): (usize, &u8)| f32::from(it.cast_signed()) * scales[i / columns];
+    bytes.iter().enumerate().map(number).collect()
+}
+
+/// A matrix whose rows went through 8 bits.
+fn rounded(it: &Tensor) -> Tensor {
+    let [_, columns] = it.shape[..] else { return it.clone() };
+    let row = |row: &[f32]| {
+        let scale = row.iter().fold(0.0f32, |most, x| most.max(x.abs())) / 127.0;
+        // A row of zeros has no scale, and stays what it is.
+        let step = if scale > 0.0 { scale } else { 1.0 };
+        row.iter().map(|x| (x / step).round_ties_even() * scale).collect::<Vec<f32>>()
+    };
+    Tensor::new(&it.shape, it.data.chunks_exact(columns.max(1)).flat_map(row).collect::<Vec<f32>>())
 }
 
 /// The elements as f32; `None` for types that are not real numbers of 16 bits or more.

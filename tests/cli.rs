@@ -231,7 +231,10 @@ fn run_says_what_is_wrong_in_one_line() {
         (run("gelu", &good, "approximate=erf"), "approximate=erf: none or tanh is expected"),
         (run("gelu", &good, "exact=true"), "gelu has no parameter exact; it has approximate"),
         (run("attention", &good, "scale=1"), "attention takes no tensor x; it takes q [head, pos, d_head], "),
-        (run("gelu", &whole, "approximate=tanh"), "tensor x holds I64; F32, F16, BF16 and F64 can be read"),
+        (
+            run("gelu", &whole, "approximate=tanh"),
+            "tensor x holds I64; F32, F16, BF16, F64 and I8 with a scale for each row can be read",
+        ),
         (run("gelu", &text, "approximate=tanh"), "this is not a safetensors file"),
         (run("gelu", &none, "approximate=tanh"), "No such file"),
         (vitrine(&["run", "gelu", "--in", &good, "--out", "/no/such/folder/y"]), "cannot be written"),

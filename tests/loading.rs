@@ -7,7 +7,7 @@ mod tiny;
 use std::collections::BTreeMap;
 
 use half::{bf16, f16};
-use safetensors::tensor::{Dtype, TensorView, serialize};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde_json::{Value, json};
 use vitrine::engine::{Cancel, cpu::Cpu};
 use vitrine::graph::Graph;
@@ -122,8 +122,42 @@ fn elements_that_are_no_real_numbers_are_an_error_where_they_are_needed() {
     let fault = load(files).err().unwrap();
     assert_eq!(
         fault,
-        format!("model.safetensors: tensor {name} holds I64; F32, F16, BF16 and F64 can be read")
+        format!(
+            "model.safetensors: tensor {name} holds I64; F32, F16, BF16, F64 and I8 with a scale for each row can be read"
+        )
     );
+}
+
+#[test]
+fn rows_of_8_bits_need_a_scale_each() {
+    let name = "embeddings.token_type_embeddings.weight";
+    let with = |scales: Option<usize>| {
+        let mut it = tiny::checkpoint();
+        let shape = it.tensors.remove(name).unwrap().shape;
+        let rows: Vec<u8> =
+            (0..shape.iter().product::<usize>()).map(|i| (i as i8 - 5).cast_unsigned()).collect();
+        let numbers = vec![0.5f32; scales.unwrap_or(0)];
+        let mut files = tiny::files(&it);
+        let weights = SafeTensors::deserialize(&files[2].1).unwrap();
+        let scale = format!("{name}_scale");
+        let mut views = weights.tensors();
+        views.push((name.to_owned(), TensorView::new(Dtype::I8, shape, &rows).unwrap()));
+        if let Some(n) = scales {
+            let view = TensorView::new(Dtype::F32, vec![n], bytemuck::cast_slice(&numbers)).unwrap();
+            views.push((scale, view));
+        }
+        files[2].1 = serialize(views, None).unwrap();
+        load(files)
+    };
+    let rows = tiny::checkpoint().tensors[name].shape[0];
+    let read = with(Some(rows)).unwrap().weights.read(name).unwrap();
+    assert_eq!(read.data[..3], [-2.5, -2.0, -1.5]);
+    let words = format!(
+        "model.safetensors: tensor {name} holds I8; F32, F16, BF16, F64 and I8 with a scale for each row can be read"
+    );
+    for scales in [None, Some(rows + 1), Some(0)] {
+        assert_eq!(with(scales).err().unwrap(), words);
+    }
 }
 
 /// `tensors` in f32, and sixteen elements of zero under each of the other names.

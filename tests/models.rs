@@ -203,6 +203,25 @@ fn typing_a_letter_compiles_nothing() {
     assert_eq!(device.compiles(), 1);
 }
 
+/// Rounding is defined once in Python, which makes the page's file, and once here, where a claim measures what it costs.
+#[test]
+fn the_file_of_8_bits_is_what_rounding_gives() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/minilm-8bit/model.safetensors");
+    let bytes = std::fs::read(&file).expect("models/minilm-8bit is missing: `./run weights` makes it");
+    assert!(bytes.len() < 23_500_000, "{} bytes", bytes.len());
+    let (small, full) = (Weights::parse(bytes).unwrap(), minilm().weights);
+    let rounded = full.rounded();
+    assert_eq!([full.bits(), rounded.bits(), small.bits()], [32, 8, 8]);
+    assert_eq!(small.parameters(), full.parameters());
+    for name in rounded.names() {
+        let [here, there, exact] = [&rounded, &small, &full].map(|it| it.read(name).unwrap());
+        assert_eq!(here, there, "{name}");
+        // Half a step of 127, and the rounding of f32.
+        let most = exact.data.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+        assert!(exact.max_abs_diff(&here) <= most / 253.9, "{name}");
+    }
+}
+
 #[test]
 fn the_zoo_knows_minilms_memory_before_it_is_loaded() {
     let zoo = vitrine::models::Zoo::default();

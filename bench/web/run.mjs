@@ -32,7 +32,7 @@ async function vitrine(compute) {
   const page = await open(browser, `${server.origin}/?compute=${compute}`);
   await page.waitForFunction(() => performance.getEntriesByName("vitrine-first-frame").length, null, { timeout: 60_000 });
   const firstPicture = await page.evaluate(() => performance.getEntriesByName("vitrine-first-frame")[0].startTime);
-  await page.goto(`${server.origin}/?compute=${compute}#v1`);
+  await page.goto(`${server.origin}/?compute=${compute}#v1;model=minilm-f32`); // the peer has the full weights
   await until(page, (it) => it.ready && it.model.status === "ready" && !it.computing, "the weights", 120);
   const runs = [];
   for (const tokens of [32, 128]) {

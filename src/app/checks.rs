@@ -65,10 +65,10 @@ impl Checks {
                 }
             } else if !tile.stale && !lab.computing() {
                 let against_cpu = matches!(check.measure, Measure::Devices(_));
-                if let Some(graph) = check.measure.recording().0(zoo) {
-                    self.asked.insert(key);
-                    lab.check(key, graph.finish(), against_cpu);
-                }
+                // A model that is not there, such as a large one, keeps no other claim waiting.
+                let Some(graph) = check.measure.recording().0(zoo) else { continue };
+                self.asked.insert(key);
+                lab.check(key, graph.finish(), against_cpu);
                 return;
             }
         }

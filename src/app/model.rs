@@ -83,9 +83,11 @@ pub(super) fn megabytes(bytes: u64) -> String {
     format!("{:.0} MB", bytes as f64 / 1e6)
 }
 
-/// What the model is called.
+/// What the model is called, and that its weights are coarse, once they are there.
 pub(super) fn title(zoo: &Zoo, id: &str) -> String {
-    zoo.get(id).map_or_else(|| id.to_owned(), |it| it.title.clone())
+    let title = zoo.get(id).map_or(id, |it| &*it.title);
+    let coarse = zoo.ready(id).is_some_and(|it| it.weights().bits() < 16);
+    if coarse { format!("{title}, 8 bits") } else { title.to_owned() }
 }
 
 /// The list of models, and ways to bring another.
@@ -126,10 +128,11 @@ fn entry(ui: &mut Ui, style: &Style, model: &Model, chosen: bool, actions: &mut 
     let memory =
         model.memory.map_or_else(|| "memory unknown".to_owned(), |it| format!("{} of memory", megabytes(it)));
     let state = Weights::of(model);
+    let coarse = matches!(&model.status, Status::Ready(it) if it.weights().bits() < 16);
     let words = match &state {
         Weights::Absent => format!("not loaded, needs {memory}"),
         Weights::Loading { .. } => format!("loading: {}", state.progress()),
-        Weights::Ready => format!("ready, {memory}"),
+        Weights::Ready => format!("ready, {memory}{}", if coarse { ", made of 8 bits a weight" } else { "" }),
         Weights::Failed(words) => words.clone(),
     };
     ui.horizontal(|ui| {

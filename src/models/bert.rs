@@ -23,7 +23,7 @@ pub struct Bert {
     /// Its sizes.
     pub config: Config,
     /// From text to tokens.
-    pub tokenizer: Tokenizer,
+    pub tokenizer: Arc<Tokenizer>,
 }
 
 /// The sizes of a BERT, as `config.json` gives them.
@@ -69,7 +69,14 @@ impl Bert {
         expect_rows(&tokenizer, config.vocabulary)?;
         let weights = weights.rename(canonical);
         config.parameters().try_for_each(|(name, shape)| weights.check(&name, &shape))?;
-        Ok(Self { weights: Arc::new(weights), config, tokenizer })
+        Ok(Self { weights: Arc::new(weights), config, tokenizer: Arc::new(tokenizer) })
+    }
+
+    /// The same with weights of 8 bits, see [`Weights::rounded`].
+    #[must_use]
+    pub fn rounded(&self) -> Self {
+        let (config, tokenizer) = (self.config.clone(), Arc::clone(&self.tokenizer));
+        Self { weights: Arc::new(self.weights.rounded()), config, tokenizer }
     }
 
     /// Records the encoder on `tokens`, with a tap at every tensor that the paper's equations name.

@@ -86,7 +86,7 @@ pub(super) fn collect(
         };
         tensors.insert(name, tensor);
     }
-    Ok(Weights::from_tensors(&tensors))
+    Ok(Weights::from_tensors(&tensors).made_of(file))
 }
 
 /// `[n, rows]` as `[rows, n]`.

@@ -29,4 +29,4 @@ pub use pixels::Pixels;
 pub use source::{Files, Place, SourceError, place_of_link};
 pub use vision::{Layer, Vision};
 pub use vit::Vit;
-pub use zoo::{Model, Status, Zoo};
+pub use zoo::{FULL, Model, Status, Zoo};

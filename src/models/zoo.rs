@@ -80,12 +80,22 @@ impl Default for Zoo {
             kind: Some(kind),
             ..Model::new(id, title, places(id, url))
         };
-        let minilm = known("minilm", "all-MiniLM-L6-v2", Kind::Encoder, 22_565_376, Some(MINILM));
+        let full = platform::PAGE.then_some((FULL, "all-MiniLM-L6-v2, full precision"));
+        let minilm = std::iter::once(("minilm", "all-MiniLM-L6-v2")).chain(full);
+        let minilm = minilm.map(|(id, title)| known(id, title, Kind::Encoder, 22_565_376, Some(MINILM)));
         let own = OWN.map(|(id, title, kind, parameters)| known(id, title, kind, parameters, None));
         // `./run weights` converts it; nobody serves it in this form.
         let lite0 = known("efficientnet-lite0", "EfficientNet-Lite0", Kind::Vision, 4_631_000, None);
-        Self([minilm].into_iter().chain(own).chain([lite0]).collect())
+        Self(minilm.chain(own).chain([lite0]).collect())
     }
+}
+
+/// `MiniLM` with the weights that were published: a page shows it with weights of 8 bits, which come four times as fast.
+pub const FULL: &str = "minilm-f32";
+
+/// The id under which a model is listed: a desktop has the full weights anyway.
+fn listed(id: &str) -> &str {
+    if id == FULL && !platform::PAGE { "minilm" } else { id }
 }
 
 /// A model that is fetched: where its files are, and their names with their SHA-256.
@@ -105,7 +115,13 @@ const MINILM: Served = (
 fn places(id: &str, served: Option<Served>) -> Vec<Place> {
     let url = served.map(|it| Place::Url(it.0.to_owned()));
     if platform::PAGE {
-        return [Place::Url(format!("models/{id}/"))].into_iter().chain(url).collect();
+        let folders: &[&str] = match id {
+            "minilm" => &["minilm-8bit", "minilm"],
+            FULL => &["minilm"],
+            _ => &[id],
+        };
+        let beside = folders.iter().map(|it| Place::Url(format!("models/{it}/")));
+        return beside.chain(url).collect();
     }
     let own = std::env::var_os("VITRINE_MODELS").map(PathBuf::from);
     let folders = own.into_iter().chain([PathBuf::from("models")]).map(|it| Place::Folder(it.join(id)));
@@ -135,7 +151,7 @@ impl Zoo {
 
     /// A model by its id.
     pub fn get(&self, id: &str) -> Option<&Model> {
-        self.0.iter().find(|it| it.id == id)
+        self.0.iter().find(|it| it.id == listed(id))
     }
 
     /// How far a model is.
@@ -223,7 +239,7 @@ impl Zoo {
     }
 
     fn get_mut(&mut self, id: &str) -> Option<&mut Model> {
-        self.0.iter_mut().find(|it| it.id == id)
+        self.0.iter_mut().find(|it| it.id == listed(id))
     }
 
     fn add(&mut self, name: &str, places: Vec<Place>) -> &mut Model {

@@ -15,7 +15,10 @@ const bounded = { timeout: 240_000 };
 // f32 sums in another order, through six layers; ONNX Runtime and PyTorch differ by 2e-6.
 const TOLERANCE = 2e-4;
 
-async function session(t, ability, address = "/#v1") {
+// ONNX Runtime's numbers are those of the full weights.
+const FULL = "#v1;model=minilm-f32";
+
+async function session(t, ability, address = `/${FULL}`) {
   const browser = await launch(ability);
   t.after(() => browser.close());
   const page = await open(browser, server.origin + address);
@@ -60,7 +63,7 @@ async function computes(page, { compute, renderer }) {
 }
 
 test("WebGPU: a typed sentence gives ONNX Runtime's attention", bounded, async (t) => {
-  await computes(await session(t, "webgpu", "/?compute=gpu#v1"), { compute: "gpu", renderer: "webgpu" });
+  await computes(await session(t, "webgpu", `/?compute=gpu${FULL}`), { compute: "gpu", renderer: "webgpu" });
 });
 
 test("WebGPU off: the CPU computes, WebGL2 draws", bounded, async (t) => {
@@ -68,7 +71,18 @@ test("WebGPU off: the CPU computes, WebGL2 draws", bounded, async (t) => {
 });
 
 test("?compute=cpu: the CPU computes, WebGPU draws", bounded, async (t) => {
-  await computes(await session(t, "webgpu", "/?compute=cpu#v1"), { compute: "cpu", renderer: "webgpu" });
+  await computes(await session(t, "webgpu", `/?compute=cpu${FULL}`), { compute: "cpu", renderer: "webgpu" });
+});
+
+test("whoever opens the page waits for 23 MB, not for 91", bounded, async (t) => {
+  const page = await session(t, "webgl2", "/#v1");
+  const first = await until(page, settled, "the default sentence computed", 120);
+  assert.equal(first.model.id, "minilm");
+  const bytes = await page.evaluate(() => performance.getEntriesByType("resource")
+    .filter((it) => it.name.includes("/models/")).map((it) => [it.name.split("/models/")[1], it.decodedBodySize]));
+  const weights = bytes.filter(([name]) => name.endsWith("model.safetensors"));
+  assert.deepEqual(weights.map(([name]) => name), ["minilm-8bit/model.safetensors"]);
+  assert.ok(weights[0][1] < 23_500_000, `${weights[0][1]} bytes`);
 });
 
 test("typing compiles nothing", bounded, async (t) => {
