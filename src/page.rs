@@ -31,6 +31,7 @@ mod minus;
 mod picture;
 mod scene;
 mod show;
+mod words;
 
 pub use arrange::{Arranged, arrange};
 pub use knobs::{Knob, Knobs};
@@ -38,6 +39,7 @@ pub use minus::Difference;
 pub use picture::{Cells, Field, Fields, Heads, Label, Map, Picture, Touch};
 pub use scene::Scene;
 pub use show::{View, show};
+pub use words::{Line, Word, Words};
 
 /// Panels in rows and columns.
 #[derive(Clone)]

@@ -76,9 +76,6 @@ pub struct MethodWall {
     /// Whether a sentence is read, instead of looking at a picture.
     #[serde(skip_serializing_if = "is_default")]
     pub reads: bool,
-    /// How far a long sentence is scrolled, in points: its panels scroll as one.
-    #[serde(skip)]
-    scrolled: f32,
     /// Parameters that have learnt nothing.
     #[serde(skip)]
     untrained: Forgotten,
@@ -325,7 +322,7 @@ impl Exhibit for MethodWall {
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
         let wall = Wall::new(self, scene.trace);
-        if self.reads { sentence::page(&wall) } else { picture::page(self, &wall) }
+        if self.reads { sentence::page(&wall, scene) } else { picture::page(self, &wall) }
     }
 
     fn touched(&mut self, panel: &str, touch: Touch, scene: &mut Scene<'_>) {
@@ -339,23 +336,15 @@ impl Exhibit for MethodWall {
         }
     }
 
-    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        if self.reads {
-            return sentence::draw(self, panel, ui, scene);
-        }
+    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
         let wall = Wall::new(self, scene.trace);
         let map = wall.map(wall.pair.a).map(|it| it.to(Range::UNIT, Scale::Saliency));
         self.looking.show(ui, scene, map.as_ref().map(Map::maps));
     }
 
-    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Body> {
+    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<Body> {
         let wall = Wall::new(self, scene.trace);
-        let table = if self.reads {
-            wall.strips(panel == "A minus B")
-        } else {
-            looking::table(&wall.map(wall.pair.a)?)
-        };
-        table.map(Body::Table)
+        looking::table(&wall.map(wall.pair.a)?).map(Body::Table)
     }
 
     fn checks(&self) -> Vec<Check> {

@@ -32,7 +32,6 @@ use crate::nn::loss::{cross_entropy, log_softmax, one_hot};
 use crate::page::{Knobs, Page, Touch, column, row};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
-use crate::ui::{Body, Range, Scale, Table};
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -171,12 +170,6 @@ fn off_words(off: &[(usize, usize)]) -> Vec<String> {
     off.iter().map(|(l, h)| format!("{l}.{h}")).collect()
 }
 
-/// Numbers from 0 to 1: what the axes are, the words along them, and row by row the values.
-fn table([x, y]: [&str; 2], [x_tokens, y_tokens]: [Vec<String>; 2], values: Vec<f32>) -> Table {
-    let (range, scale) = (Range::UNIT, Scale::Sequential);
-    Table { x_label: x.to_owned(), y_label: y.to_owned(), x_tokens, y_tokens, values, range, scale }
-}
-
 /// `-log p` of every token but the first, given those before it: `[pos - 1]`, in nats, of `logits` `[pos, vocab]`.
 pub fn surprise<'g>(logits: Var<'g>, ids: &[u32]) -> Var<'g> {
     let n = ids.len() - 1;
@@ -288,8 +281,9 @@ impl Exhibit for NextCharacter {
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
         let reading = self.seen.as_ref()?;
-        let (text, bars) = (text::room().into(), bars::panel_of(self, reading, scene).into());
-        let lens = Page::from(lens::room(reading));
+        let (text, bars) =
+            (text::panel_of(reading, scene).into(), bars::panel_of(self, reading, scene).into());
+        let lens = Page::from(lens::panel_of(self, reading, scene));
         let right = match heads::panels(self, scene) {
             Some(heads) => column([lens, row(heads)]),
             None => lens,
@@ -301,20 +295,6 @@ impl Exhibit for NextCharacter {
         if let Touch::Head([l, h], other) = touch {
             heads::touched(self, (l, h), other, scene);
         }
-    }
-
-    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        let Some(reading) = self.seen.clone() else { return };
-        match panel {
-            "text" => text::show(&reading, ui, scene),
-            _ => lens::show(self, &reading, ui, scene),
-        }
-    }
-
-    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Body> {
-        let newer = (!self.has_seen(scene)).then(|| Reading::of(scene.trace).map(Arc::new)).flatten();
-        let reading = newer.or(self.seen.clone())?;
-        Some(Body::Table(if panel == "text" { text::table_of(&reading) } else { lens::table_of(&reading) }))
     }
 
     fn checks(&self) -> Vec<Check> {

@@ -18,6 +18,7 @@ impl Picture {
             Self::Heads(it) => it.draw(ui, style, focus),
             Self::Chart(it) => chart(it, ui, style, focus),
             Self::Bars(it) => bars(it, ui, style, focus),
+            Self::Words(it) => it.draw(title, ui, style, focus),
         }
     }
 }

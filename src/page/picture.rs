@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Words;
 use crate::focus::Spot;
 use crate::trace::Kept;
 use crate::ui::{Bars, Body, Chart, Divided, Maps, Mark, Peak, Range, Scale, Table};
@@ -22,6 +23,8 @@ pub enum Picture {
     Chart(Chart),
     /// Bars with names.
     Bars(Bars),
+    /// Words on colours.
+    Words(Words),
 }
 
 /// One map that a tensor holds, and its colours.
@@ -211,7 +214,7 @@ pub struct Label {
 /// What somebody did to a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Touch {
-    /// Clicked a bar, a map or a word of the legend, by its number.
+    /// Clicked a bar, a map, a line of words or a word of the legend, by its number.
     Clicked(usize),
     /// Clicked a head of a layer; `true`: with the other button, or long.
     Head([usize; 2], bool),
@@ -232,6 +235,7 @@ impl Picture {
             Self::Heads(it) => it.table().map(Body::Table),
             Self::Chart(it) => Some(Body::Chart(it.clone())),
             Self::Bars(it) => Some(Body::Bars(it.clone())),
+            Self::Words(it) => it.table().map(Body::Table),
         }
     }
 }

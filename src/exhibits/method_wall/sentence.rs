@@ -1,22 +1,19 @@
 //! The wall for a sentence: which characters made a small GPT expect what it expects next.
 
-use egui::{Align2, Rect, RichText, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, vec2};
-
-use super::words::{Wall, over};
+use super::words::Wall;
 use super::{MethodWall, forget, keep_sanity};
 use crate::exhibits::next_character::visible;
-use crate::focus::Spot;
 use crate::graph::{Graph, Var};
 use crate::models::{Gpt, gpt};
 use crate::nn::Params;
 use crate::nn::loss::total;
-use crate::page::{Page, Room, Scene, column, panel};
+use crate::page::{Line, Page, Picture, Room, Scene, Words, column, panel};
 use crate::saliency::method::Method;
 use crate::saliency::probe::Wanted;
 use crate::saliency::relevance::{attention_gradient, relevance};
 use crate::saliency::rollout::rollout;
 use crate::tensor::Tensor;
-use crate::ui::{Divided, Legend, Range, Scale, Style, Table, number, readable_on, scale::colour};
+use crate::ui::{Divided, Range, Scale, number};
 
 /// The model that reads.
 pub(super) const MODEL: &str = "shakespeare-gpt";
@@ -37,6 +34,9 @@ const METHODS: [Method; 10] = [
     Method::AttentionGradient,
     Method::Relevance,
 ];
+
+/// Letters of the longest name of a method with its number.
+const NAMES: usize = 18;
 
 /// Records the maps `[character]` of what speaks for the likeliest next character. `None`: there is nothing to read.
 pub(super) fn record(state: &MethodWall, g: &Graph, model: &Gpt, text: &str) -> Option<()> {
@@ -106,54 +106,24 @@ fn maps<'g>(
 }
 
 /// The panels.
-pub(super) fn page(wall: &Wall<'_>) -> Option<Page> {
+pub(super) fn page(wall: &Wall<'_>, scene: &Scene<'_>) -> Option<Page> {
     let n = wall.trace.words("tokens").len();
     wall.trace.get("maps.0").filter(|it| it.shape == [n])?;
+    let at = scene.focus.spot().query.filter(|it| *it < n);
     let high = METHODS.len() as f32;
     let strips = Room::fill(260.0, 20.0 * high).at_most_high(37.0 * high + 60.0);
     let difference = format!("A − B for {}, {}", wall.class, wall.agreement());
     Some(column([
-        panel("all methods", 0, strips).titled(wall.title()).noted(wall.note()).into(),
-        panel("A minus B", 1, Room::fill(260.0, 40.0).at_most_high(90.0)).titled(difference).into(),
+        panel("all methods", 0, strips)
+            .titled(wall.title())
+            .noted(wall.note())
+            .shows(Picture::Words(wall.strips(at)))
+            .into(),
+        panel("A minus B", 1, Room::fill(260.0, 40.0).at_most_high(90.0))
+            .titled(difference)
+            .shows(Picture::Words(wall.minus(at)))
+            .into(),
     ]))
-}
-
-/// One of them.
-pub(super) fn draw(state: &mut MethodWall, panel: &str, ui: &mut Ui, scene: &mut Scene<'_>) {
-    let (wall, mut words) = (Wall::new(state, scene.trace), String::new());
-    let difference = panel == "A minus B";
-    let maps = Legend {
-        scale: Scale::Sequential,
-        range: Range::UNIT,
-        divided: Divided::Map,
-        caption: "",
-        missing: None,
-    };
-    let legend = if difference { wall.difference_legend(&mut words) } else { maps };
-    let least = if difference { 9.0 } else { 30.0 };
-    over(ui, scene.style, &legend, least, |ui| {
-        let strips = Strips {
-            tokens: wall.tokens(),
-            rows: wall.rows(difference),
-            scale: legend.scale,
-            range: legend.range,
-            wall: &wall,
-        };
-        // A sentence that is too long scrolls to the side, what is too high down.
-        ScrollArea::vertical().id_salt("strips").auto_shrink(false).show(ui, |ui| {
-            if let Some(i) = strips.show(ui, scene, &mut state.scrolled).filter(|_| !difference) {
-                state.pick(wall.methods[i], wall.pair);
-            }
-        });
-    });
-}
-
-/// One line of a panel.
-struct Row {
-    words: String,
-    lit: bool,
-    /// One a character, if they are at hand: of the largest value, or A minus B.
-    values: Option<Vec<f32>>,
 }
 
 impl Wall<'_> {
@@ -165,151 +135,52 @@ impl Wall<'_> {
         Some(self.trace.get(name)?.window(0..self.trace.words("tokens").len())?.to_vec())
     }
 
-    fn rows(&self, difference: bool) -> Vec<Row> {
-        if difference {
-            return vec![Row { words: "A − B".to_owned(), lit: false, values: self.values("difference") }];
-        }
-        let row = |(i, method): (usize, &Method)| {
+    /// A line a method, all under one cursor; a click on its name makes it A.
+    fn strips(&self, at: Option<usize>) -> Words {
+        let places = self.tokens();
+        let line = |(i, method): (usize, &Method)| {
             let values = self.values(&format!("maps.{i}")).map(|mut values| {
                 let peak = values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-                for it in &mut values {
-                    *it /= peak;
-                }
+                values.iter_mut().for_each(|it| *it /= peak);
                 values
             });
-            let words = format!("{}  {}", self.name(*method), self.sanity(i)).trim_end().to_owned();
-            Row { words, lit: self.lit(*method), values }
+            let name = format!("{}  {}", self.name(*method), self.sanity(i)).trim_end().to_owned();
+            Line { lit: self.lit(*method), ..Line::on(name, &places, values.as_deref()) }
         };
-        self.methods.iter().enumerate().map(row).collect()
-    }
-
-    /// A panel for papers.
-    pub(super) fn strips(&self, difference: bool) -> Option<Table> {
-        let rows = self.rows(difference);
-        let values: Option<Vec<_>> = rows.iter().map(|it| it.values.clone()).collect();
-        let words = rows.into_iter().map(|it| it.words).collect();
-        let (range, scale) = if difference {
-            (Range::signed(1.0), Scale::Diverging)
-        } else {
-            (Range::UNIT, Scale::Sequential)
+        let lines: Vec<Line> = self.methods.iter().enumerate().map(line).collect();
+        let said = |i: usize, line: &Line| {
+            let value = line.words[i].value.map_or_else(String::new, number);
+            format!("“{}” ({i}): {}, {value} of its largest value", places[i], line.name)
         };
-        Some(Table {
-            x_label: "character".to_owned(),
-            y_label: "method".to_owned(),
-            x_tokens: self.tokens(),
-            y_tokens: words,
-            values: values?.concat(),
-            range,
-            scale,
-        })
-    }
-}
-
-/// One line a method, all under one cursor: characters on its colours.
-struct Strips<'a> {
-    tokens: Vec<String>,
-    rows: Vec<Row>,
-    scale: Scale,
-    range: Range,
-    wall: &'a Wall<'a>,
-}
-
-impl Strips<'_> {
-    /// Draws them, scrolled to the side by `scrolled`; which name was clicked.
-    fn show(&self, ui: &mut Ui, scene: &mut Scene<'_>, scrolled: &mut f32) -> Option<usize> {
-        let (style, room) = (scene.style, ui.available_size());
-        let name = (11.0 * style.caption).min(0.4 * room.x);
-        let letter = ui.fonts_mut(|it| it.glyph_width(&style.mono(style.caption), '0')) + 1.0;
-        let least = letter.max((room.x - name) / self.tokens.len() as f32);
-        let high = (room.y / self.rows.len() as f32).clamp(1.5 * style.caption, style.grid(4.5));
-        let cell = vec2(least.min(style.grid(3.0)), high.floor());
-        let mut clicked = None;
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = 0.0;
-            clicked = self.names(ui, style, vec2(name, cell.y));
-            let area = ScrollArea::horizontal()
-                .id_salt("characters")
-                .horizontal_scroll_offset(*scrolled)
-                .show(ui, |ui| {
-                    self.cells(ui, scene, cell);
-                });
-            *scrolled = area.state.clamped_offset().x;
-        });
-        clicked
-    }
-
-    /// What the lines are; which was clicked.
-    fn names(&self, ui: &mut Ui, style: &Style, size: Vec2) -> Option<usize> {
-        let mut clicked = None;
-        ui.vertical(|ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            for (i, row) in self.rows.iter().enumerate() {
-                let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-                let pressed = self.rows.len() > 1;
-                let role = if pressed { Role::Button } else { Role::Label };
-                response.widget_info(|| WidgetInfo::labeled(role, true, &row.words));
-                let ink =
-                    if row.lit || response.hovered() && pressed { style.accent } else { style.secondary };
-                let words = RichText::new(&row.words).font(style.regular(style.caption)).color(ink);
-                let (cut, small) = (Some(egui::TextWrapMode::Truncate), egui::TextStyle::Small);
-                let words = egui::WidgetText::from(words).into_galley(ui, cut, size.x, small);
-                ui.painter().galley(rect.left_center() - vec2(0.0, words.size().y / 2.0), words, ink);
-                if response.clicked() {
-                    clicked = Some(i);
-                }
-            }
-        });
-        clicked
-    }
-
-    /// The characters on their colours, with the cursor of all tiles.
-    fn cells(&self, ui: &mut Ui, scene: &mut Scene<'_>, cell: Vec2) {
-        let (style, n) = (scene.style, self.tokens.len());
-        let size = vec2(n as f32 * cell.x, self.rows.len() as f32 * cell.y);
-        let (area, response) = ui.allocate_exact_size(size, Sense::hover());
-        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.wall.title()));
-        let font = style.mono((0.6 * cell.y).min(style.body).min(1.5 * cell.x));
-        let rect = |r: usize, i: usize| {
-            Rect::from_min_size(area.min + vec2(i as f32 * cell.x, r as f32 * cell.y), cell)
-                .with_max_y(area.top() + (r + 1) as f32 * cell.y - style.grid(0.25))
-        };
-        for (r, row) in self.rows.iter().enumerate() {
-            for (i, token) in self.tokens.iter().enumerate() {
-                let value = row.values.as_ref().map_or(f32::NAN, |it| it[i]);
-                let fill = colour(self.scale, style.dark, self.range.place(value));
-                ui.painter().rect_filled(rect(r, i), 0, fill);
-                let ink = readable_on(fill);
-                let at = rect(r, i).center();
-                ui.painter().text(at, Align2::CENTER_CENTER, token, font.clone(), ink);
-            }
-        }
-        let under = response.hover_pos().map(|it| (it - area.min) / cell);
-        let under =
-            under.map(|it| (it.y as usize, it.x as usize)).filter(|it| it.0 < self.rows.len() && it.1 < n);
-        if let Some((r, i)) = under {
-            scene.focus.hover(Spot { query: Some(i), ..Spot::default() });
-            self.said(scene, r, i);
-            let value = self.rows[r].values.as_ref().map_or_else(String::new, |it| number(it[i]));
-            response.on_hover_text_at_pointer(format!("{}: {value}", self.rows[r].words));
-        }
-        if let Some(i) = scene.focus.spot().query.filter(|it| *it < n) {
-            let stroke = Stroke::new(1.5 * style.scale, style.accent);
-            for r in 0..self.rows.len() {
-                ui.painter().rect_stroke(rect(r, i), 0, stroke, StrokeKind::Inside);
-            }
+        Words {
+            said: at.map_or_else(Vec::new, |i| lines.iter().map(|it| said(i, it)).collect()),
+            lines,
+            places,
+            axes: ["method", "character"],
+            names: NAMES,
+            divided: Divided::Map,
+            click: "A click makes it A.",
+            ..Words::default()
         }
     }
 
-    /// What a line says of a character, in words.
-    fn said(&self, scene: &mut Scene<'_>, r: usize, i: usize) {
-        let token = format!("“{}” ({i}): ", self.tokens[i]);
-        let compared = || self.wall.compared(|name| Some(self.wall.values(name)?[i])).map(|it| it.0);
-        let words = match &self.rows[r].values {
-            _ if self.scale == Scale::Diverging => compared(),
-            values => values
-                .as_ref()
-                .map(|it| format!("{}, {} of its largest value", self.rows[r].words, number(it[i]))),
+    /// A minus B of every character.
+    fn minus(&self, at: Option<usize>) -> Words {
+        let places = self.tokens();
+        let said = |i: usize| {
+            let there = self.compared(|name| Some(self.values(name)?[i]));
+            there.map_or_else(String::new, |(words, _)| format!("“{}” ({i}): {words}", places[i]))
         };
-        scene.focus.readout = token + &words.unwrap_or_default();
+        Words {
+            lines: vec![Line::on("A − B", &places, self.values("difference").as_deref())],
+            said: at.map(said).into_iter().collect(),
+            places,
+            axes: ["method", "character"],
+            names: NAMES,
+            range: Range::signed(1.0),
+            scale: Scale::Diverging,
+            legend: format!("{} − {}", self.pair.a.name(), self.pair.b.name()),
+            ..Words::default()
+        }
     }
 }

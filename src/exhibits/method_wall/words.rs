@@ -6,7 +6,7 @@ use crate::exhibits::looking::Looking;
 use crate::exhibits::next_character::visible;
 use crate::saliency::method::Method;
 use crate::trace::Trace;
-use crate::ui::{Legend, Range, Scale, Style, number};
+use crate::ui::number;
 
 /// From this rank correlation on two maps are said to be the same.
 const SAME: f32 = 0.5;
@@ -129,18 +129,6 @@ impl<'a> Wall<'a> {
     pub(super) fn agreement(&self) -> String {
         self.read("agreement").map_or_else(String::new, |it| format!("rank corr. {}", correlation(it)))
     }
-
-    /// The scale of A minus B.
-    pub(super) fn difference_legend<'w>(&self, words: &'w mut String) -> Legend<'w> {
-        *words = format!("{} − {}", self.pair.a.name(), self.pair.b.name());
-        Legend {
-            scale: Scale::Diverging,
-            range: Range::signed(1.0),
-            divided: crate::ui::Divided::Not,
-            caption: words,
-            missing: None,
-        }
-    }
 }
 
 impl MethodWall {
@@ -154,20 +142,4 @@ impl MethodWall {
 
 fn correlation(it: f32) -> String {
     format!("{it:.2}").replace('-', "−")
-}
-
-/// Draws over a legend, which leaves where the room is not `least` steps of the grid high.
-pub(super) fn over(
-    ui: &mut egui::Ui,
-    style: &Style,
-    legend: &Legend<'_>,
-    least: f32,
-    draw: impl FnOnce(&mut egui::Ui),
-) {
-    ui.with_layout(egui::Layout::bottom_up(egui::Align::Min), |ui| {
-        if ui.available_height() > style.grid(least) {
-            legend.show(ui, style);
-        }
-        ui.with_layout(egui::Layout::top_down(egui::Align::Min), draw);
-    });
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::NextCharacter;
-use crate::focus::{Focus, Spot};
+use crate::focus::Spot;
 use crate::models::Gpt;
 use crate::models::sampling::first;
 use crate::page::Scene;
@@ -110,18 +110,4 @@ impl Reading {
 /// A token with its blanks made visible.
 pub(in crate::exhibits) fn visible(token: &str) -> String {
     token.replace(' ', "␣").replace('\n', "¶")
-}
-
-/// Lights position `at` everywhere, and locks it when it was clicked.
-pub(super) fn light(focus: &mut Focus, at: usize, layer: Option<usize>, clicked: bool) {
-    let spot = Spot { query: Some(at), layer, ..Spot::default() };
-    focus.hover(spot);
-    if clicked {
-        // A second click lets go, and the picture follows the end again.
-        if focus.locked.query == Some(at) {
-            focus.release();
-        } else {
-            focus.lock(Spot { layer: None, ..spot });
-        }
-    }
 }
