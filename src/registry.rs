@@ -1,8 +1,8 @@
 //! All mechanisms that can be called by name.
 
 use crate::mechanisms::{
-    CallError, Mechanism, adamw, attention, bayes_mixture, gaussian_fit, gaussian_mask, gelu, gradient_descent, layer_norm,
-    linear_attention, linear_optimum, retention, ridge, rmt,
+    CallError, Mechanism, adamw, attention, bayes_mixture, gaussian_fit, gaussian_mask, gelu,
+    gradient_descent, layer_norm, linear_attention, linear_optimum, retention, ridge, rmt,
 };
 use crate::saliency::signature as saliency;
 

@@ -37,15 +37,18 @@ pub static CARD: Card = Card {
     year: 2023,
     reference: "2309.05375",
     family: "Fields of distance",
-    more: "The curve is the mask of one head over the distance between two patches: a sum of Gaussians, each with a weight α and \
-           a width σ. Drag a handle: sideways is σ, up and down is α. A head needs two numbers for each Gaussian, where a free \
-           mask needs one for every pair of patches: here 4 against 4096.\n\n\
+    more: "The circles around the patch and the curve are the mask of one head over the distance between two patches: a sum of \
+           Gaussians, each with a weight α and a width σ. Drag a rim for σ, a handle of the curve sideways for σ, up and down \
+           for α. A head needs two numbers for each Gaussian, where a free mask needs one for every pair of patches.\n\n\
            The mask multiplies the scores before the softmax. A score that is multiplied by nearly 0 becomes 0, and a key \
            whose score is 0 still has weight e⁰: it is a key like any other, not an absent one. So narrow Gaussians do not make \
            attention local; all other patches become equal. Press “σ → 0” to see it. Where M is negative, what is alike is \
-           avoided.\n\n\
-           Nothing here was trained: queries and keys are the patches of the picture, 7 x 7 pixels each, freed of their mean \
-           and scaled to one length. Click a patch to see what it looks at.",
+           avoided. By hand, queries and keys are the patches of the picture, 7 x 7 pixels each, freed of their mean and \
+           scaled to one length. Click a patch to see what it looks at.\n\n\
+           “A trained head” asks how much of a transformer that learnt clothes is distance. Expectation maximisation finds the \
+           mixture of Gaussians around every patch that comes closest to the head's weights: each weight is shared out among \
+           the Gaussians, each Gaussian takes the width of what it got, and again. Then the head gets that mixture instead of \
+           its own attention, which no longer sees what is in the picture, and the bars say what that costs.",
 };
 
 /// Patches along a side of the picture.
@@ -151,6 +154,10 @@ impl GaussianMasks {
         if k.button("σ → ∞", "Gaussians that are the same everywhere.", true) {
             each(self, &mut |it| it[1] = 1000.0);
         }
+    }
+
+    /// Mixtures to begin with.
+    fn more(&mut self, k: &mut Knobs<'_, '_>) {
         if k.button("As it opened", "The mixtures that one sees first.", true) {
             self.mixtures = USUAL;
         }
@@ -160,8 +167,9 @@ impl GaussianMasks {
             true,
         ) {
             let mut chance = Random::new(0);
-            each(self, &mut |it| *it = [2.0, 10.0].map(|spread| (spread * chance.normal()) as f32));
-            each(self, &mut |it| it[1] += 10.0);
+            let draw = |it: &mut [f32; 2]| *it = [2.0, 10.0].map(|spread| (spread * chance.normal()) as f32);
+            self.mixtures.iter_mut().flatten().for_each(draw);
+            self.mixtures.iter_mut().flatten().for_each(|it| it[1] += 10.0);
         }
     }
 }
@@ -213,8 +221,13 @@ impl Exhibit for GaussianMasks {
             self.fit.switch(k);
             if self.fit.on { self.fit.knobs(k) } else { self.presets(k) }
         });
+        k.row(|k| if self.fit.on { self.fit.more(k) } else { self.more(k) });
         k.row(|k| {
-            k.choice("over the picture", &mut self.over, &[(Over::Mask, "the mask"), (Over::Attention, "attention")]);
+            k.choice(
+                "over the picture",
+                &mut self.over,
+                &[(Over::Mask, "the mask"), (Over::Attention, "attention")],
+            );
             k.only_if(!self.fit.on, |k| {
                 k.slide("largest score, in tenths", &mut self.sharp, 0..=200, |it| it);
             });

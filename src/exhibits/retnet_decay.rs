@@ -239,7 +239,8 @@ impl Exhibit for RetnetDecay {
 
     fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
         let looks = Self::default();
-        let plain = Self { log: false, read: None, large: looks.large, cost: looks.cost, next: None, ..self.clone() };
+        let plain =
+            Self { log: false, read: None, large: looks.large, cost: looks.cost, next: None, ..self.clone() };
         let plain = plain == looks && self.race.at().is_none();
         recorded(CARD.id).filter(|_| plain && inputs.text == Inputs::default().text)
     }

@@ -16,7 +16,9 @@ use crate::tensor::{Tensor, size};
 pub const MECHANISM: Mechanism = Mechanism {
     id: "gaussian-fit",
     formula: "argmin KL(A | p), p_ij = sum_k share_k exp(-d_ij^2 / (2 sigma_k^2)) / Z_ik, by expectation maximisation",
-    inputs: &[Port::new("pattern", "head query key").within(Within::NOT_NEGATIVE).about("rows are divided by their sum")],
+    inputs: &[Port::new("pattern", "head query key")
+        .within(Within::NOT_NEGATIVE)
+        .about("rows are divided by their sum")],
     parameters: &[
         Parameter::count("height", Unset::Refused, "rows of places"),
         Parameter::count("width", Unset::Refused, "places in a row"),
@@ -137,7 +139,8 @@ fn step<'g>(
     let away = squared - mean;
     let variance = sum(mass * (each * away * away).sum(-1));
     let change = -sum(got * away) / variance.max_with(g.constant(f32::MIN_POSITIVE));
-    let [narrow, wide] = [0.1, 4.0 * farthest(places)].map(|sigma| g.constant((0.5 / (sigma * sigma)) as f32));
+    let [narrow, wide] =
+        [0.1, 4.0 * farthest(places)].map(|sigma| g.constant((0.5 / (sigma * sigma)) as f32));
     let next = (precision + change).max_with(precision * 0.25).min_with(precision * 4.0);
     (sum(mass), next.max_with(wide).min_with(narrow))
 }

@@ -67,7 +67,8 @@ impl Circles<'_> {
 
     /// The line itself, on a ground that is seen on any picture.
     fn rim(&self, ui: &egui::Ui, style: &Style, i: usize) {
-        let (it, painter) = (&self.circles[i], ui.painter().with_clip_rect(self.rect.intersect(ui.clip_rect())));
+        let (it, painter) =
+            (&self.circles[i], ui.painter().with_clip_rect(self.rect.intersect(ui.clip_rect())));
         let (centre, radius) = (self.centre(), it.radius * self.rect.width());
         let width = (1.0 + 3.0 * it.strength.abs().min(1.0)) * style.scale;
         let point = |k: usize| centre + radius * Vec2::angled(std::f32::consts::TAU * k as f32 / 128.0);
@@ -138,7 +139,8 @@ impl Circles<'_> {
         let words = ui.painter().layout_no_wrap(it.label.clone(), font, style.text);
         let gap = style.grid(1.5);
         let right = at.x + gap + words.size().x < self.rect.right();
-        let (x, anchor) = if right { (at.x + gap, Align2::LEFT_CENTER) } else { (at.x - gap, Align2::RIGHT_CENTER) };
+        let (x, anchor) =
+            if right { (at.x + gap, Align2::LEFT_CENTER) } else { (at.x - gap, Align2::RIGHT_CENTER) };
         let place = anchor.anchor_size(pos2(x, at.y), words.size());
         ui.painter().rect_filled(place.expand2(Vec2::new(style.grid(0.5), 0.0)), 3.0, shade(style));
         ui.painter().galley(place.min, words, style.text);

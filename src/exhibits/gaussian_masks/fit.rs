@@ -100,6 +100,7 @@ impl Fit {
         given.share.keep("share");
         given.sigma.keep("sigma");
         let weights = given.weights(places).keep("fitted");
+        (weights.sum(-1) - 1.0).abs().flat().max(0).keep("rows.error");
         let flat = pattern.graph().constant(1.0 / places.count() as f32).broadcast(&own.shape());
         let residuals = [flat, fitted.weights(places), weights].map(|it| divergence(own, it));
         Var::concat(&residuals, 0).keep("residual");
@@ -132,18 +133,26 @@ impl Fit {
         let before = self.on;
         k.choice("", &mut self.on, &[(false, "masks by hand"), (true, "a trained head")]);
         if self.on && !before && matches!(k.scene.inputs.picture, Image::Collage(_)) {
-            k.scene.inputs.picture = Image::Clothes(20);
+            k.scene.inputs.picture = Image::Clothes(32);
         }
     }
 
     /// Which head, and what is put in its place.
     pub(super) fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
-        let before = (self.layer, self.head, self.components);
+        let before = (self.layer, self.head);
         k.choice("layer", &mut self.layer, &[(0, "0"), (1, "1"), (2, "2"), (3, "3"), (4, "4"), (5, "5")]);
         k.choice("head", &mut self.head, &[(0, "0"), (1, "1"), (2, "2"), (3, "3")]);
+        if before != (self.layer, self.head) {
+            self.moved.clear();
+        }
+    }
+
+    /// How the mixture comes about.
+    pub(super) fn more(&mut self, k: &mut Knobs<'_, '_>) {
+        let before = self.components;
         k.choice("Gaussians", &mut self.components, &[(1, "1"), (2, "2"), (3, "3")]);
         let again = k.button("Fit again", "The mixture that comes closest.", !self.moved.is_empty());
-        if again || before != (self.layer, self.head, self.components) {
+        if again || before != self.components {
             self.moved.clear();
         }
     }
@@ -195,4 +204,72 @@ fn pictures(model: &Vit) -> Option<[Tensor; 2]> {
     let (side, channels) = (model.side(), model.channels());
     let labels: Vec<usize> = (0..clothes.len()).collect();
     Some([Tensor::new(&[clothes.len(), side, side, channels], all), clothes.labels(&labels)])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::GaussianMasks;
+    use super::*;
+    use crate::engine::{Cancel, cpu::Cpu};
+    use crate::exhibits::{Exhibit as _, figure};
+    use crate::focus::Focus;
+    use crate::platform::block_on;
+    use crate::ui::Style;
+
+    fn zoo() -> Zoo {
+        let mut zoo = Zoo::default();
+        zoo.load(MODEL);
+        while zoo.ready(MODEL).is_none() {
+            zoo.poll();
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        zoo
+    }
+
+    fn run(fit: &Fit, zoo: &Zoo) -> Arc<Trace> {
+        let inputs = Inputs { picture: Image::Clothes(32), ..Inputs::default() };
+        let recording = fit.record(&inputs, zoo).map(Graph::finish).unwrap_or_default();
+        Arc::new(block_on(Cpu::new().run(&recording, &Cancel::default())).unwrap())
+    }
+
+    fn read(trace: &Trace, name: &str) -> Vec<f32> {
+        block_on(trace.get(name).unwrap().read()).unwrap().data.to_vec()
+    }
+
+    #[test]
+    fn a_head_is_exchanged_for_its_mixture() {
+        let (zoo, fit) = (zoo(), Fit { on: true, components: 3, ..Fit::default() });
+        let trace = run(&fit, &zoo);
+        let residual = read(&trace, "residual");
+        assert!(residual[1] < residual[0] && residual[1] == residual[2], "{residual:?}");
+        assert_ne!(read(&trace, "logits"), read(&trace, "logits.before"), "the prediction reacts");
+        let right = read(&trace, "right.before")[0];
+        assert!(right > 0.8 && read(&trace, "right")[0] < 1.0, "{right} are right as the model was trained");
+        let moved = Fit { moved: vec![[1.0, 0.3], [0.0, 1.0], [0.0, 1.0]], ..fit.clone() };
+        let other = run(&moved, &zoo);
+        assert!(read(&other, "residual")[2] > residual[2], "nothing fits better than the best");
+        assert_eq!(read(&other, "residual")[1], residual[1]);
+        assert_eq!(read(&other, "logits.before"), read(&trace, "logits.before"));
+    }
+
+    #[test]
+    fn every_panel_gives_its_numbers_and_answers() {
+        let zoo = zoo();
+        let mut state = GaussianMasks { fit: Fit { on: true, ..Fit::default() }, ..GaussianMasks::default() };
+        let trace = run(&state.fit, &zoo);
+        let (focus, style, inputs, pick) =
+            (&mut Focus::default(), &Style::new(true, 1.0), &mut Inputs::default(), &mut false);
+        let mut scene = Scene { trace: &trace, focus, style, inputs, zoo: &zoo, pick };
+        let page = state.page(&scene).unwrap();
+        for panel in page.panels() {
+            assert!(figure(&state, panel.name, &scene, None).is_some(), "{}", panel.name);
+        }
+        state.touched("profile", Touch::Dragged(0, [2.0, 0.1]), &mut scene);
+        let [share, sigma] = state.fit.moved[0];
+        assert!(sigma == 2.0 && share > 0.1, "σ {sigma}, share {share}");
+        state.touched("heads", Touch::Head([3, 2], false), &mut scene);
+        assert_eq!((state.fit.layer, state.fit.head, state.fit.moved.len()), (3, 2, 0));
+    }
 }

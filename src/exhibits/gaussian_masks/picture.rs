@@ -97,29 +97,30 @@ pub(super) fn page(state: &GaussianMasks, scene: &Scene<'_>) -> Option<Page> {
     trace.get("mask")?;
     let negative = (0..100).any(|i| mask(state, h, 0.1 * i as f32) < 0.0);
     let note = if negative {
-        "M is below 0 in places: there, what is alike is avoided."
+        "M is below 0 in places (red): there, what is alike is avoided."
     } else {
-        "Drag a rim: σ. It is as thick as α is large, dashed where α is below 0."
+        "Drag a handle or a rim: σ is how wide, α how strong."
     };
     let what = if state.over == Over::Mask { "the mask around" } else { "what is seen by" };
-    let counted = format!("{} numbers a layer; a free mask has {}.", 2 * COMPONENTS * HEADS, SIDE.pow(4));
+    let counted = format!("2KH = {} numbers, not N² = {}", 2 * COMPONENTS * HEADS, SIDE.pow(4));
     Some(row([
         panel("picture", 0, Looking::ROOM)
             .titled(format!("Head {h}: {what} patch {}, {}", at / SIDE, at % SIDE))
-            .noted(note)
-            .read("Circles are as wide as the Gaussians around the patch.")
+            .read(
+                "Circles have the width of each Gaussian, their rims its strength; below 0 they are dashed.",
+            )
             .into(),
         column([
             row([
                 panel("profile", 1, Room::fill(230.0, 130.0))
                     .titled(format!("Head {h}: mask by distance"))
-                    .noted(format!("2 K H = {counted}"))
+                    .noted(note)
                     .read("Handles sit at the width of each Gaussian.")
                     .shows(Picture::Chart(profile(state, h)))
                     .into(),
                 panel("heads", 3, Room::fill(150.0, 130.0).at_most_wide(300.0))
                     .titled("Masks of all heads")
-                    .noted("")
+                    .noted(counted)
                     .shows(Picture::Fields(heads(trace, h, at)))
                     .into(),
             ]),
@@ -151,8 +152,8 @@ fn gaussian([alpha, sigma]: [f32; 2], d: f32) -> f32 {
 fn profile(state: &GaussianMasks, h: usize) -> Chart {
     let points =
         |f: &dyn Fn(f32) -> f32| (0..=100).map(|i| FAR * i as f32 / 100.0).map(|d| [d, f(d)]).collect();
-    let high = state.mixtures[h].iter().fold(1.5f32, |most, it| most.max(it[0].abs() + 0.5));
-    let y = Axis::new("mask").to(Range::signed(high.ceil()));
+    let high = state.mixtures[h].iter().fold(1.0f32, |most, it| most.max(it[0].abs() + 0.5));
+    let y = Axis::new("mask").to(Range::signed((2.0 * high).ceil() / 2.0));
     let x = Axis::new("distance (patches)").to(Range { min: 0.0, max: FAR, log: false });
     let mut chart = Chart { x, y, ..Chart::default() };
     for (k, it) in state.mixtures[h].iter().enumerate() {

@@ -32,12 +32,12 @@ pub(super) fn page(state: &RetnetDecay, trace: &Trace, spot: Spot) -> Option<Pag
     let (cost, words) = cost(state);
     Some(row([
         column([
-            panel("decay", 0, half(130.0))
+            panel("decay", 0, half(112.0))
                 .titled("What is left of a token, by distance")
                 .read("Handles sit at the half-life of each head.")
                 .shows(Picture::Chart(curves(state, n)))
                 .into(),
-            panel("D", 1, half(150.0).at_most_high(230.0))
+            panel("D", 0, half(96.0).at_most_high(230.0))
                 .titled("D of every head")
                 .read("Rows are queries, columns keys.")
                 .shows(Picture::Fields(fields(state, trace, h)?))
@@ -81,8 +81,9 @@ fn after(trace: &Trace, read: usize) -> String {
 fn step(state: &RetnetDecay, trace: &Trace, h: usize) -> String {
     let tokens = trace.words("tokens");
     let read = state.read(tokens.len());
-    let token = tokens.get(read.wrapping_sub(1)).map_or("", String::as_str).replace('\n', "¶").replace(' ', "␣");
-    format!("head {h}, {read} of {}: S ← {:.3} S + kᵀv of {token}", tokens.len(), state.gammas()[h])
+    let token =
+        tokens.get(read.wrapping_sub(1)).map_or("", String::as_str).replace('\n', "¶").replace(' ', "␣");
+    format!("head {h}, {read} of {}: S ← {:.3} S + kᵀv of “{token}”", tokens.len(), state.gammas()[h])
 }
 
 /// `gamma^d` of every head, with a handle at its half-life.

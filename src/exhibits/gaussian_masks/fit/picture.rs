@@ -69,19 +69,23 @@ pub(in super::super) fn page(state: &GaussianMasks, scene: &Scene<'_>) -> Option
     let (own, fitted) = (own?, fitted?);
     let apart = own.iter().zip(&*fitted).map(|(a, b)| (a - b).abs()).sum::<f32>() / (2 * side * side) as f32;
     let head = format!("Layer {}, head {}", fit.layer, fit.head);
-    let note = format!("Distance alone: {:.0} % of its weight lies elsewhere.", 100.0 * apart);
+    let residuals = trace.get("residual")?.window(0..3)?;
+    let explained = 100.0 * (1.0 - residuals[2] / residuals[0].max(f32::MIN_POSITIVE)).max(0.0);
+    let note =
+        format!("Distance tells {explained:.0} % of it; {:.0} % of its weight is elsewhere.", 100.0 * apart);
     let (classes, said, hits) = classes(trace)?;
     Some(row([
         panel("picture", 0, Looking::ROOM)
             .titled(format!("{head}: around patch {}, {}", at / side, at % side))
-            .noted(note)
             .read("Circles are as wide as the Gaussians of the mixture.")
             .into(),
         column([
             row([
                 panel("profile", 1, Room::fill(230.0, 130.0))
                     .titled("Weight by distance, mean of all patches")
-                    .noted("Dots: the trained head. Line: the mixture; drag its handles.")
+                    .noted(note)
+                    .read("Dots: the trained head. Line: the mixture; drag its handles. How much distance tells: by how much the \
+                           mixture is closer to the head than weights that are all alike, of the KL divergence.")
                     .shows(Picture::Chart(profile(fit, trace, [&own, &fitted])?))
                     .into(),
                 panel("classes", 2, Room::fill(200.0, 120.0).at_most_wide(330.0))
@@ -118,7 +122,8 @@ fn by_distance(side: usize, weight: impl Fn(usize, usize) -> f32) -> Vec<[f32; 2
         let sum = &mut sums[rows * rows + cols * cols];
         *sum = [sum[0] + weight(i, j), sum[1] + 1.0];
     }
-    let mean = |(squared, [sum, n]): (usize, &[f32; 2])| (*n > 0.0).then(|| [(squared as f32).sqrt(), sum / n]);
+    let mean =
+        |(squared, [sum, n]): (usize, &[f32; 2])| (*n > 0.0).then(|| [(squared as f32).sqrt(), sum / n]);
     sums.iter().enumerate().filter_map(mean).collect()
 }
 
@@ -147,7 +152,8 @@ pub(super) fn height(side: usize, sigma: f32) -> f32 {
 fn profile(fit: &Fit, trace: &Trace, [own, fitted]: [&[f32]; 2]) -> Option<Chart> {
     let (side, now) = (side(trace), fit.now(trace)?);
     let n = side * side;
-    let (dots, line) = (by_distance(side, |i, j| own[i * n + j]), by_distance(side, |i, j| fitted[i * n + j]));
+    let (dots, line) =
+        (by_distance(side, |i, j| own[i * n + j]), by_distance(side, |i, j| fitted[i * n + j]));
     let total = now.iter().map(|it| it[0]).sum::<f32>().max(f32::MIN_POSITIVE);
     let high = dots.iter().chain(&line).fold(0.02f32, |most, it| most.max(it[1]));
     let far = (side as f32 - 1.0) * 2.0f32.sqrt();
@@ -227,8 +233,10 @@ fn heads(fit: &Fit, trace: &Trace) -> Option<Heads> {
     let layers: Vec<Map> =
         (0..).map_while(|l| Map::of(trace.get(&format!("blocks.{l}.attn.pattern"))?, 0)).collect();
     let heads = trace.get("blocks.0.attn.pattern")?.shape[0];
-    let layers: Vec<Map> =
-        layers.into_iter().map(|it| it.to(Range { min: 0.0, max: 0.1, log: false }, Scale::Sequential)).collect();
+    let layers: Vec<Map> = layers
+        .into_iter()
+        .map(|it| it.to(Range { min: 0.0, max: 0.1, log: false }, Scale::Sequential))
+        .collect();
     let all = || (0..layers.len() * heads).map(|i| (i / heads, i % heads));
     Some(Heads {
         heads,
