@@ -42,7 +42,7 @@ pub const MECHANISM: Mechanism = Mechanism {
 /// Gaussians around every query, each a distribution over the places.
 #[derive(Clone, Copy)]
 pub struct Mixture<'g> {
-    /// Of every Gaussian, `[component, head]`; they need not sum to 1.
+    /// Of every Gaussian, `[component, head]`: shares of their sum.
     pub share: Var<'g>,
     /// Its width in places, `[component, head]`.
     pub sigma: Var<'g>,
@@ -67,7 +67,7 @@ impl<'g> Mixture<'g> {
         for _ in 0..steps {
             (share, precision) = step(pattern, squared, share, precision, places);
         }
-        Self { share, sigma: (precision * 2.0).recip().sqrt() }
+        Self { share: shares(share), sigma: (precision * 2.0).recip().sqrt() }
     }
 }
 
@@ -104,6 +104,11 @@ fn column(x: Var<'_>) -> Var<'_> {
     x.reshape(&[x.dim(0), x.dim(1), 1, 1])
 }
 
+/// What sums to 1 over the Gaussians.
+fn shares(share: Var<'_>) -> Var<'_> {
+    share / share.sum(0).max_with(share.graph().constant(f32::MIN_POSITIVE))
+}
+
 /// Every Gaussian as a distribution over keys, `[component, head, query, key]`, of `precision = 1 / (2 sigma^2)`.
 fn gaussians<'g>(precision: Var<'g>, squared: Var<'g>) -> Var<'g> {
     (-(squared * column(precision))).softmax()
@@ -112,8 +117,7 @@ fn gaussians<'g>(precision: Var<'g>, squared: Var<'g>) -> Var<'g> {
 /// The mixture of distributions, `[head, query, key]`.
 fn blend<'g>(share: Var<'g>, gaussians: Var<'g>) -> Var<'g> {
     let shape = gaussians.shape();
-    let total = share.sum(0).max_with(share.graph().constant(f32::MIN_POSITIVE));
-    (gaussians * column(share / total)).sum(0).reshape(&shape[1..])
+    (gaussians * column(shares(share))).sum(0).reshape(&shape[1..])
 }
 
 /// Shares the weights out among the Gaussians, and gives each the share and nearly the width of what it got.
@@ -127,8 +131,7 @@ fn step<'g>(
     let g = pattern.graph();
     let each = gaussians(precision, squared);
     let all = blend(share, each).max_with(g.constant(f32::MIN_POSITIVE));
-    let total = share.sum(0).max_with(g.constant(f32::MIN_POSITIVE));
-    let got = pattern / all * each * column(share / total); // [component, head, query, key]
+    let got = pattern / all * each * column(shares(share)); // [component, head, query, key]
     let mass = got.sum(-1); // [component, head, query, 1]
     let sum = |x: Var<'g>| {
         let [components, heads] = [x.dim(0), x.dim(1)];
@@ -149,8 +152,7 @@ fn record(it: &Given<'_>) {
     let (pattern, places) = (it.tensor("pattern"), places(it));
     let count = |name| it.count(name).unwrap_or_else(|| unreachable!("{name} has a default"));
     let mixture = Mixture::fitted(pattern, places, count("components"), count("steps"));
-    let total = mixture.share.sum(0).max_with(it.graph().constant(f32::MIN_POSITIVE));
-    (mixture.share / total).keep("share");
+    mixture.share.keep("share");
     mixture.sigma.keep("sigma");
     let fitted = mixture.weights(places).keep("fitted");
     divergence(pattern, fitted).keep("residual");

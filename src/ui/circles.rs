@@ -132,7 +132,7 @@ impl Circles<'_> {
 
     /// What stands beside a handle, on a ground of its own; nothing where the picture is small.
     fn label(&self, ui: &egui::Ui, style: &Style, i: usize, at: Pos2) {
-        if self.rect.width() < style.grid(17.0) {
+        if self.rect.width() < style.grid(22.0) {
             return;
         }
         let (it, font) = (&self.circles[i], style.semibold(style.caption));

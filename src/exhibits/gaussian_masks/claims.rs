@@ -67,7 +67,7 @@ fn attended() -> Vec<Check> {
             zeros,
         ),
         check(
-            "a class token is left alone",
+            "class token left alone",
             "scores of and with a token before the patches, multiplied by a mask that does not reach it: largest difference",
             (0.0, "bit for bit: times 1"),
             class_token,
@@ -91,7 +91,7 @@ fn masks() -> Vec<Check> {
             even,
         ),
         check(
-            "neither sign nor order count",
+            "σ = −σ, any order",
             "masks of σ and of −σ, and with their Gaussians exchanged: largest difference",
             (0.0, "it enters squared, and a + b = b + a"),
             sign,
@@ -109,7 +109,7 @@ fn masks() -> Vec<Check> {
 fn fits() -> Vec<Check> {
     vec![
         check(
-            "a mixture is found again",
+            "a mixture is found",
             "share and width of the mixture that is fitted to weights that are one, against those: largest difference",
             (1e-3, "60 rounds of expectation maximisation, which comes closer by a constant factor a round"),
             found_again,

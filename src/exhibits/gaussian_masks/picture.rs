@@ -101,11 +101,11 @@ pub(super) fn page(state: &GaussianMasks, scene: &Scene<'_>) -> Option<Page> {
     } else {
         "Drag a handle or a rim: σ is how wide, α how strong."
     };
-    let what = if state.over == Over::Mask { "the mask around" } else { "what is seen by" };
+    let what = if state.over == Over::Mask { "Mask" } else { "Attention" };
     let counted = format!("2KH = {} numbers, not N² = {}", 2 * COMPONENTS * HEADS, SIDE.pow(4));
     Some(row([
         panel("picture", 0, Looking::ROOM)
-            .titled(format!("Head {h}: {what} patch {}, {}", at / SIDE, at % SIDE))
+            .titled(format!("{what} of head {h} at {}, {}", at / SIDE, at % SIDE))
             .read(
                 "Circles have the width of each Gaussian, their rims its strength; below 0 they are dashed.",
             )

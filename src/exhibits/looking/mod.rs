@@ -134,6 +134,7 @@ impl Looking {
             value: logits[*i],
             before: None,
             lit: asked == Some(*i),
+            hue: None,
         };
         Some(page::Picture::Bars(Bars {
             label: "evidence (logit)".to_owned(),

@@ -203,6 +203,7 @@ fn classes(trace: &Trace) -> Option<(Bars, String, String)> {
         value: now[*i],
         before: Some(before[*i]),
         lit: after == *i,
+        hue: None,
     };
     let bars = Bars {
         label: "evidence (logit)".to_owned(),
