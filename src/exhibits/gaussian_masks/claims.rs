@@ -87,7 +87,7 @@ fn masks() -> Vec<Check> {
         check(
             "M is even, Σα at 0",
             "M_ij − M_ji, and M_ii less the sum of its α: largest difference",
-            (1e-6, "f32 sum of two numbers"),
+            (0.0, "bit for bit: equal distances have the same number, and e⁰ is 1"),
             even,
         ),
         check(

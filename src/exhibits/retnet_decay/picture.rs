@@ -189,14 +189,19 @@ fn cost(state: &RetnetDecay) -> (Chart, String) {
             let each = Way::ALL.map(|way| curve(&|n| way.kept(n) as f32));
             ("numbers", format!("What is kept, {heads} heads of {d}"), each.into())
         }
-        Cost::Operations => {
-            let each = Way::ALL.into_iter().map(counted).map(|it| curve(&|n| it[n.ilog2() as usize - 4]));
-            ("operations", "Operations of one more token".to_owned(), each.collect())
+        Cost::Time if state.race.curve(Way::Recurrent).len() > 1 => {
+            let curves = Way::ALL.map(|way| state.race.curve(way));
+            ("µs", format!("One more token, {}", state.race.device()), curves.into())
         }
-        Cost::Time => {
-            let device = state.race.device();
-            let words = if device.is_empty() { "press Measure" } else { device };
-            ("µs", format!("One more token, {words}"), Way::ALL.map(|way| state.race.curve(way)).into())
+        // Before there is a line to draw, too.
+        Cost::Operations | Cost::Time => {
+            let each = Way::ALL.into_iter().map(counted).map(|it| curve(&|n| it[n.ilog2() as usize - 4]));
+            let words = if state.cost == Cost::Time {
+                "Operations; “Measure” times them"
+            } else {
+                "Operations of one more token"
+            };
+            ("operations", words.to_owned(), each.collect())
         }
     };
     let all = || curves.iter().flatten().map(|it| it[1]);
