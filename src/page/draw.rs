@@ -221,6 +221,7 @@ impl Fields {
             let centre: Pos2 = rect.min + side * vec2(*x, *y);
             ui.painter().circle(centre, 0.009 * side, end, (0.003 * side, edge));
         }
+        outline(ui, style, rect, &field.line);
         let clicked = response.clicked() && !self.click.is_empty();
         let there = at.or(focus.spot().at.filter(|_| self.linked));
         if let Some((at, value)) = there.and_then(|at| Some((at, field.map.as_ref()?.share(at)?))) {
@@ -253,6 +254,15 @@ impl Fields {
         let ([row, col], of) =
             (map.cell(at), if map.divided() == Divided::Map { ", of each map's largest value" } else { "" });
         format!("{title} · row {row}, column {col}{of}: {}", each.join(" · "))
+    }
+}
+
+/// A line over a map, seen on any colour, as far as it lies inside.
+fn outline(ui: &Ui, style: &Style, rect: Rect, line: &[[f32; 2]]) {
+    let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
+    let points: Vec<Pos2> = line.iter().map(|[x, y]| rect.min + rect.size() * vec2(*x, *y)).collect();
+    for (width, colour) in [(3.0, style.surface.gamma_multiply(0.6)), (1.5, style.text)] {
+        painter.line(points.clone(), egui::Stroke::new(width * style.scale, colour));
     }
 }
 

@@ -168,6 +168,8 @@ pub struct Field {
     pub note: String,
     /// Whether it is chosen.
     pub lit: bool,
+    /// A line over it: columns and rows from 0 to 1; none if empty.
+    pub line: Vec<[f32; 2]>,
     /// Other numbers of the same places, by name, for the read-out.
     pub also: Vec<(String, Map)>,
 }

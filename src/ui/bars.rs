@@ -17,6 +17,8 @@ pub struct Bar {
     pub before: Option<f32>,
     /// Whether it is the one that is asked for.
     pub lit: bool,
+    /// Which of the hues it has on the screen, where it is something that has one elsewhere.
+    pub hue: Option<usize>,
 }
 
 /// Bars, the first on top.
@@ -116,7 +118,7 @@ impl Bars {
         let fill = match (asked, bar.lit) {
             (true, true) => style.accent,
             (true, false) => style.hue(1).gamma_multiply(0.4),
-            (false, _) => style.hue(1),
+            (false, _) => style.hue(bar.hue.unwrap_or(1)),
         };
         if let Some(before) = bar.before {
             paint([0.1, 0.6], bar.value, fill);

@@ -188,6 +188,7 @@ mod tests {
             value: i as f32 - 2.5,
             before: Some(1.0),
             lit: i == 3,
+            hue: None,
         };
         Bars {
             label: "logit".to_owned(),

@@ -40,7 +40,7 @@ fn bars(state: &NextCharacter, reading: &Reading, scene: &Scene<'_>) -> Bars {
     let bar = |id: usize| {
         let name = reading.word(id, state, scene);
         let lit = follows.as_ref() == Some(&name);
-        Bar { name, value: p[id] as f32, before: before.as_ref().map(|it| it[id] as f32), lit }
+        Bar { name, value: p[id] as f32, before: before.as_ref().map(|it| it[id] as f32), lit, hue: None }
     };
     let bars = likeliest(reading.said(at), BARS).into_iter().map(bar).collect();
     Bars { label: "probability".to_owned(), names: "next".to_owned(), bars, click: String::new() }

@@ -44,7 +44,7 @@ pub(super) fn page(state: &RmtDecay, scene: &Scene<'_>) -> Option<Page> {
         column([
             panel("diamonds", 0, Room::fill(230.0, 130.0))
                 .titled(format!("What {what} worth from row {r}, column {c}"))
-                .read("What every place is worth to the patch, from 0 to 1, in four heads, and after how many steps it has fallen to 1/e.")
+                .read("What every place is worth to the patch, from 0 to 1, in four heads. At the line it has fallen to 1/e.")
                 .shows(Picture::Fields(diamonds(state, scene)?))
                 .into(),
             panel("weights", 2, four)
@@ -74,15 +74,24 @@ pub(super) fn page(state: &RmtDecay, scene: &Scene<'_>) -> Option<Page> {
 /// What a click on a map does.
 const CLICK: &str = "A click moves the patch.";
 
+/// Where the decay has fallen to 1/e, around the patch: nowhere where it falls in reading order.
+fn diamond(state: &RmtDecay, radius: f32) -> Vec<[f32; 2]> {
+    if state.form == Form::Retention {
+        return vec![];
+    }
+    let side = state.places().width as f32;
+    let [row, col] = state.patch().map(|it| (it as f32 + 0.5) / side);
+    let r = radius / side;
+    [[0.0, -r], [r, 0.0], [0.0, r], [-r, 0.0], [0.0, -r]].map(|[x, y]| [col + x, row + y]).into()
+}
+
 fn diamonds(state: &RmtDecay, scene: &Scene<'_>) -> Option<Fields> {
     let kept = scene.trace.get("field")?;
-    let name = |gamma: f64| format!("1/e: {:.1}", radius(gamma));
-    let fields = state
-        .gammas()
-        .into_iter()
-        .enumerate()
-        .map(|(h, it)| Field::new(Map::of(kept, h), name(it)))
-        .collect();
+    let field = |(h, gamma): (usize, f64)| Field {
+        line: diamond(state, radius(gamma)),
+        ..Field::new(Map::of(kept, h), format!("1/e: {:.1}", radius(gamma)))
+    };
+    let fields = state.gammas().into_iter().enumerate().map(field).collect();
     let legend = Some("worth".to_owned());
     Some(Fields { fields, value: "worth", linked: true, legend, click: CLICK, ..Fields::default() })
 }
@@ -106,7 +115,7 @@ fn compared(state: &RmtDecay, scene: &Scene<'_>) -> Option<Fields> {
     let full = map(scene, "pattern", head)?;
     let most = full.range.max;
     let mut fields = vec![Field::new(Some(full), "all at once")];
-    for (name, words) in [("nested", "nested"), ("difference", "difference")] {
+    for (name, words) in [("nested", "rows, columns"), ("difference", "difference")] {
         let map = scene.trace.get(name).and_then(|it| Some(Map::of(it, head)?.signed(most)));
         fields.push(Field::new(map, words));
     }

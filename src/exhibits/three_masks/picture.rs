@@ -105,7 +105,12 @@ impl<'a> Row<'a> {
 
 /// One number of every mechanism.
 fn bars(label: &str, values: impl Iterator<Item = f32>) -> Bars {
-    let bar = |(it, value): (&(&str, usize), f32)| Bar { name: it.0.to_owned(), value, ..Bar::default() };
+    let bar = |(it, value): (&(&str, usize), f32)| Bar {
+        name: it.0.to_owned(),
+        value,
+        hue: Some(it.1),
+        ..Bar::default()
+    };
     let bars = MECHANISMS.iter().zip(values).map(bar).collect();
     Bars { label: label.to_owned(), names: "mechanism".to_owned(), bars, click: String::new() }
 }
