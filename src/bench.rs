@@ -1,6 +1,8 @@
 //! How long `MiniLM` takes, with its last hidden states and all attention patterns delivered to the host: what
 //! `vitrine bench` and the page's benchmark measure.
 
+pub mod token;
+
 use serde_json::{Value, json};
 use web_time::{Duration, Instant};
 

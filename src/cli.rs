@@ -81,6 +81,12 @@ enum Command {
         /// Time `NormGrad` of all layers of one picture instead, beside the forward pass alone
         #[arg(long)]
         normgrad: bool,
+        /// Time one more token of attention and retention after up to 4096 others instead
+        #[arg(long)]
+        retention: bool,
+        /// Time a slider of the exhibits of fields instead: computed and drawn anew
+        #[arg(long)]
+        fields: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -131,6 +137,8 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
         }
         Some(Command::Bench { train: true, runs, .. }) => bench::train(runs)?,
         Some(Command::Bench { normgrad: true, runs, .. }) => bench::normgrad(runs)?,
+        Some(Command::Bench { retention: true, runs, .. }) => bench::retention(runs)?,
+        Some(Command::Bench { fields: true, runs, .. }) => bench::fields(runs)?,
         Some(Command::Bench { json, runs, .. }) => bench::run(json, runs)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -59,7 +59,7 @@ pub struct Panel {
     pub title: String,
     /// A line of words under the title, kept free if it is `Some("")`: what a click causes moves nothing.
     pub note: Option<String>,
-    /// 0: the essential one, which every size shows; higher ones leave first where there is no room.
+    /// 0: essential, which every size shows; higher ones leave first where there is no room.
     pub rank: u8,
     /// The room that it needs.
     pub room: Room,
@@ -169,6 +169,18 @@ impl Page {
         match self {
             Self::Panel(panel) => vec![panel],
             Self::Row(parts) | Self::Column(parts) => parts.iter().flat_map(Self::panels).collect(),
+        }
+    }
+
+    /// The same panels without what stands above them.
+    pub(crate) fn bare(&self) -> Self {
+        let all = |parts: &[Self]| parts.iter().map(Self::bare).collect();
+        match self {
+            Self::Panel(panel) => {
+                Self::Panel(Box::new(Panel { title: String::new(), note: None, ..(**panel).clone() }))
+            }
+            Self::Row(parts) => Self::Row(all(parts)),
+            Self::Column(parts) => Self::Column(all(parts)),
         }
     }
 

@@ -1,8 +1,8 @@
 //! All mechanisms that can be called by name.
 
 use crate::mechanisms::{
-    CallError, Mechanism, adamw, attention, bayes_mixture, gaussian_mask, gelu, gradient_descent, layer_norm,
-    linear_attention, linear_optimum, retention, ridge, rmt,
+    CallError, Mechanism, adamw, attention, bayes_mixture, gaussian_fit, gaussian_mask, gelu,
+    gradient_descent, layer_norm, linear_attention, linear_optimum, retention, ridge, rmt,
 };
 use crate::saliency::signature as saliency;
 
@@ -13,6 +13,7 @@ pub fn all() -> Vec<&'static Mechanism> {
         &attention::MECHANISM,
         &gaussian_mask::GAUSSIAN,
         &gaussian_mask::ELEMENTWISE,
+        &gaussian_fit::MECHANISM,
         &rmt::MECHANISM,
         &retention::MECHANISM,
         &layer_norm::MECHANISM,

@@ -42,7 +42,9 @@ fn run(recording: &vitrine::graph::Recording) -> Trace {
 
 /// What would make the first picture too large, or is rounding, another on every machine: it comes when the model is there.
 fn comes_later(exhibit: &str, name: &str) -> bool {
-    exhibit == "next-character" && name.ends_with(".attn.pattern") || name.ends_with("rows.error")
+    exhibit == "next-character" && name.ends_with(".attn.pattern")
+        || exhibit == "retnet-decay" && name == "states"
+        || name.ends_with("rows.error")
 }
 
 /// The first picture comes from a file. `UPDATE_TRACES=1` writes those anew that are out of date.

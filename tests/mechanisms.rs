@@ -58,7 +58,10 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    ["mechanisms", "in_context"].iter().flat_map(|it| cases_of(&format!("{it}.safetensors"))).collect()
+    ["mechanisms", "in_context", "gaussian_fit"]
+        .iter()
+        .flat_map(|it| cases_of(&format!("{it}.safetensors")))
+        .collect()
 }
 
 fn cases_of(file: &str) -> Vec<Case> {

@@ -1,6 +1,8 @@
 //! `vitrine bench`: how long `MiniLM` takes on every device.
 
+mod fields;
 mod saliency;
+mod token;
 mod vit;
 
 use serde_json::{Value, json};
@@ -21,6 +23,16 @@ pub(super) fn train(repeats: usize) -> Result<(), String> {
 /// Prints how long the maps of all layers take, as JSON.
 pub(super) fn normgrad(repeats: usize) -> Result<(), String> {
     on_both(repeats, saliency::measure)
+}
+
+/// Prints what one more token costs after many others, as JSON.
+pub(super) fn retention(repeats: usize) -> Result<(), String> {
+    on_both(repeats, token::measure)
+}
+
+/// Prints how long a slider of the exhibits of fields takes, as JSON.
+pub(super) fn fields(repeats: usize) -> Result<(), String> {
+    on_both(repeats, fields::measure)
 }
 
 fn on_both(

@@ -5,12 +5,14 @@
 //! keys are the patches of the picture themselves, freed of their mean and of length `sharp`.
 
 mod claims;
+mod fit;
 mod picture;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::fit::Fit;
 use super::looking::Looking;
 use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened};
@@ -35,15 +37,18 @@ pub static CARD: Card = Card {
     year: 2023,
     reference: "2309.05375",
     family: "Fields of distance",
-    more: "The curve is the mask of one head over the distance between two patches: a sum of Gaussians, each with a weight α and \
-           a width σ. Drag a handle: sideways is σ, up and down is α. A head needs two numbers for each Gaussian, where a free \
-           mask needs one for every pair of patches: here 4 against 4096.\n\n\
+    more: "The circles around the patch and the curve are the mask of one head over the distance between two patches: a sum of \
+           Gaussians, each with a weight α and a width σ. Drag a rim for σ, a handle of the curve sideways for σ, up and down \
+           for α. A head needs two numbers for each Gaussian, where a free mask needs one for every pair of patches.\n\n\
            The mask multiplies the scores before the softmax. A score that is multiplied by nearly 0 becomes 0, and a key \
            whose score is 0 still has weight e⁰: it is a key like any other, not an absent one. So narrow Gaussians do not make \
            attention local; all other patches become equal. Press “σ → 0” to see it. Where M is negative, what is alike is \
-           avoided.\n\n\
-           Nothing here was trained: queries and keys are the patches of the picture, 7 x 7 pixels each, freed of their mean \
-           and scaled to one length. Click a patch to see what it looks at.",
+           avoided. By hand, queries and keys are the patches of the picture, 7 x 7 pixels each, freed of their mean and \
+           scaled to one length. Click a patch to see what it looks at.\n\n\
+           “A trained head” asks how much of a transformer that learnt clothes is distance. Expectation maximisation finds the \
+           mixture of Gaussians around every patch that comes closest to the head's weights: each weight is shared out among \
+           the Gaussians, each Gaussian takes the width of what it got, and again. Then the head gets that mixture instead of \
+           its own attention, which no longer sees what is in the picture, and the bars say what that costs.",
 };
 
 /// Patches along a side of the picture.
@@ -71,6 +76,20 @@ pub struct GaussianMasks {
     pub sharp: u32,
     /// The picture with the map over it.
     pub looking: Looking,
+    /// Which map that is.
+    pub over: Over,
+    /// A head of a trained model, and the mixture that comes closest to it.
+    pub fit: Fit,
+}
+
+/// What lies over the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Over {
+    /// What the scores of the patch are multiplied by.
+    #[default]
+    Mask,
+    /// What the patch looks at.
+    Attention,
 }
 
 const USUAL: [Mixture; HEADS] = [
@@ -82,7 +101,13 @@ const USUAL: [Mixture; HEADS] = [
 
 impl Default for GaussianMasks {
     fn default() -> Self {
-        Self { mixtures: USUAL, sharp: 25, looking: Looking::default() }
+        Self {
+            mixtures: USUAL,
+            sharp: 25,
+            looking: Looking::default(),
+            over: Over::Mask,
+            fit: Fit::default(),
+        }
     }
 }
 
@@ -117,6 +142,38 @@ fn patches<'g>(g: &'g Graph, picture: &Image, sharp: f32) -> Option<Var<'g>> {
     Some(g.input(&Tensor::new(&[1, SIDE * SIDE, area], data)))
 }
 
+impl GaussianMasks {
+    /// Mixtures that show something.
+    fn presets(&mut self, k: &mut Knobs<'_, '_>) {
+        let each = |state: &mut Self, f: &mut dyn FnMut(&mut [f32; 2])| {
+            state.mixtures.iter_mut().flatten().for_each(f);
+        };
+        if k.button("σ → 0", "Gaussians that reach no other patch.", true) {
+            each(self, &mut |it| it[1] = 0.01);
+        }
+        if k.button("σ → ∞", "Gaussians that are the same everywhere.", true) {
+            each(self, &mut |it| it[1] = 1000.0);
+        }
+    }
+
+    /// Mixtures to begin with.
+    fn more(&mut self, k: &mut Knobs<'_, '_>) {
+        if k.button("As it opened", "The mixtures that one sees first.", true) {
+            self.mixtures = USUAL;
+        }
+        if k.button(
+            "As training begins",
+            "α of 2 N(0, 1), σ of 10 + 10 N(0, 1), as in the authors' code.",
+            true,
+        ) {
+            let mut chance = Random::new(0);
+            let draw = |it: &mut [f32; 2]| *it = [2.0, 10.0].map(|spread| (spread * chance.normal()) as f32);
+            self.mixtures.iter_mut().flatten().for_each(draw);
+            self.mixtures.iter_mut().flatten().for_each(|it| it[1] += 10.0);
+        }
+    }
+}
+
 impl Exhibit for GaussianMasks {
     fn card(&self) -> &'static Card {
         &CARD
@@ -127,10 +184,13 @@ impl Exhibit for GaussianMasks {
     }
 
     fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
-        ""
+        if self.fit.on { fit::MODEL } else { "" }
     }
 
-    fn record(&self, inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
+    fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
+        if self.fit.on {
+            return self.fit.record(inputs, zoo);
+        }
         let g = Graph::default();
         let x = patches(&g, &inputs.picture, self.sharp as f32 * 0.1)?;
         g.label("image", vec![(SIDE * PATCH).to_string(), "1".to_owned()]);
@@ -152,50 +212,44 @@ impl Exhibit for GaussianMasks {
     }
 
     fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
-        let plain = Self { looking: Looking::default(), ..self.clone() } == Self::default();
+        let plain = Self { looking: Looking::default(), over: Over::Mask, ..self.clone() } == Self::default();
         recorded(CARD.id).filter(|_| plain && inputs.picture == Inputs::default().picture)
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
-        let each = |state: &mut Self, f: &mut dyn FnMut(&mut [f32; 2])| {
-            state.mixtures.iter_mut().flatten().for_each(f);
-        };
         k.row(|k| {
-            if k.button("σ → 0", "Gaussians that reach no other patch.", true) {
-                each(self, &mut |it| it[1] = 0.01);
-            }
-            if k.button("σ → ∞", "Gaussians that are the same everywhere.", true) {
-                each(self, &mut |it| it[1] = 1000.0);
-            }
-            if k.button("As it opened", "The mixtures that one sees first.", true) {
-                self.mixtures = USUAL;
-            }
-            if k.button(
-                "As training begins",
-                "α of 2 N(0, 1), σ of 10 + 10 N(0, 1), as in the authors' code.",
-                true,
-            ) {
-                let mut chance = Random::new(0);
-                each(self, &mut |it| *it = [2.0, 10.0].map(|spread| (spread * chance.normal()) as f32));
-                each(self, &mut |it| it[1] += 10.0);
-            }
+            self.fit.switch(k);
+            if self.fit.on { self.fit.knobs(k) } else { self.presets(k) }
         });
+        k.row(|k| if self.fit.on { self.fit.more(k) } else { self.more(k) });
         k.row(|k| {
-            k.slide("largest score, in tenths", &mut self.sharp, 0..=200, |it| it);
-            self.looking.knobs(k);
+            k.choice(
+                "over the picture",
+                &mut self.over,
+                &[(Over::Mask, "the mask"), (Over::Attention, "attention")],
+            );
+            k.only_if(!self.fit.on, |k| {
+                k.slide("largest score, in tenths", &mut self.sharp, 0..=200, |it| it);
+            });
         });
+        k.row(|k| self.looking.knobs(k));
         k.row(|k| self.looking.overlay_knobs(k));
     }
 
     fn heed(&mut self, _ui: &egui::Ui, scene: &mut Scene<'_>) {
-        scene.focus.shown = Spot { head: Some(picture::head(scene.focus.locked)), ..Spot::default() };
+        if !self.fit.on {
+            scene.focus.shown = Spot { head: Some(picture::head(scene.focus.locked)), ..Spot::default() };
+        }
     }
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
-        picture::page(self, scene)
+        if self.fit.on { fit::page(self, scene) } else { picture::page(self, scene) }
     }
 
     fn touched(&mut self, panel: &str, touch: Touch, scene: &mut Scene<'_>) {
+        if self.fit.on {
+            return self.fit.touched(touch, scene);
+        }
         match touch {
             Touch::Dragged(k, [sigma, height]) if k < COMPONENTS => {
                 let h = picture::head(scene.focus.spot());
@@ -210,11 +264,12 @@ impl Exhibit for GaussianMasks {
     }
 
     fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        picture::seen(self, ui, scene);
+        if self.fit.on { fit::seen(self, ui, scene) } else { picture::seen(self, ui, scene) }
     }
 
     fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<crate::ui::Body> {
-        super::looking::table(&picture::looks(scene)?).map(crate::ui::Body::Table)
+        let map = if self.fit.on { fit::looks(self, scene) } else { picture::looks(self, scene) };
+        super::looking::table(&map?).map(crate::ui::Body::Table)
     }
 
     fn checks(&self) -> Vec<Check> {

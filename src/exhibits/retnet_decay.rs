@@ -5,18 +5,21 @@
 //! here was trained: every character has a direction of its own, drawn at random, so that equal ones match.
 
 mod claims;
+mod knobs;
 mod picture;
+mod race;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::race::Race;
 use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, largest, opened};
 use crate::data::Random;
 use crate::focus::Spot;
 use crate::graph::{Graph, Var};
-use crate::mechanisms::retention::{Form, Retention, gammas, half_life, rotate};
+use crate::mechanisms::retention::{Form, Retention, rotate};
 use crate::models::{Kind, Zoo};
 use crate::page::{Knobs, Page, Touch};
 use crate::tensor::Tensor;
@@ -50,7 +53,7 @@ const HEADS: usize = 4;
 const D_HEAD: usize = 8;
 
 /// Of a long text the end is read: so many characters.
-const LONGEST: usize = 96;
+const LONGEST: usize = 256;
 
 /// The exhibit's state.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -68,13 +71,61 @@ pub struct RetnetDecay {
     pub read: Option<usize>,
     /// What chance begins with.
     pub seed: u64,
+    /// Which factor of the head is large.
+    pub large: Factor,
+    /// What of a token's cost is drawn.
+    pub cost: Cost,
+    /// When the next token is read, in seconds since the start; it waits if that is not set.
+    #[serde(skip)]
+    next: Option<f64>,
+    /// What a token costs here.
+    #[serde(skip)]
+    race: Race,
 }
+
+/// What a head multiplies, and what comes of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Factor {
+    /// `Q K^T`
+    Scores,
+    /// `D`
+    Decay,
+    /// `Q K^T o D`
+    #[default]
+    Product,
+}
+
+/// What one more token costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cost {
+    /// Numbers that are kept.
+    #[default]
+    Memory,
+    /// Floating-point operations.
+    Operations,
+    /// Microseconds on this device.
+    Time,
+}
+
+/// Seconds a token while it plays.
+const PACE: f64 = 0.16;
 
 const USUAL: [f32; HEADS] = [2.0, 5.0, 12.0, 30.0];
 
 impl Default for RetnetDecay {
     fn default() -> Self {
-        Self { half_lives: USUAL, log: false, rotate: false, chunk: 8, read: None, seed: 0 }
+        Self {
+            half_lives: USUAL,
+            log: false,
+            rotate: false,
+            chunk: 8,
+            read: None,
+            seed: 0,
+            large: Factor::Product,
+            cost: Cost::Memory,
+            next: None,
+            race: Race::default(),
+        }
     }
 }
 
@@ -97,10 +148,35 @@ fn directions<'g>(g: &'g Graph, tokens: &[char], seed: u64, what: u64) -> Var<'g
     g.input(&Tensor::new(&[HEADS, tokens.len(), D_HEAD], data))
 }
 
+/// The states after every token, `[head, pos, d_head, d_value]`: `S_n = sum_m D[n, m] k_m^T v_m`.
+fn states<'g>(decay: Var<'g>, k: Var<'g>, v: Var<'g>) -> Var<'g> {
+    let pos = k.dim(-2);
+    let added = k.reshape(&[HEADS, pos, D_HEAD, 1]) * v.reshape(&[HEADS, pos, 1, D_HEAD]);
+    let states = decay.matmul(added.reshape(&[HEADS, pos, D_HEAD * D_HEAD]));
+    states.reshape(&[HEADS, pos, D_HEAD, D_HEAD])
+}
+
 impl RetnetDecay {
     /// What a step away is worth in every head.
     fn gammas(&self) -> [f32; HEADS] {
         self.half_lives.map(|it| (-std::f32::consts::LN_2 / it.clamp(0.1, 1e6)).exp())
+    }
+
+    /// How many of `n` tokens the state that is shown has read.
+    fn read(&self, n: usize) -> usize {
+        self.read.unwrap_or(n).clamp(1.min(n), n)
+    }
+
+    /// Reads on, a token after the other, while it plays.
+    fn play(&mut self, ui: &egui::Ui, n: usize) {
+        let Some(next) = self.next else { return };
+        let now = ui.input(|it| it.time);
+        if now >= next {
+            let read = self.read(n) + 1;
+            self.read = (read < n).then_some(read);
+            self.next = self.read.map(|_| now + PACE);
+        }
+        ui.ctx().request_repaint_after_secs(PACE as f32 / 4.0);
     }
 
     /// The end of the text that is read.
@@ -128,6 +204,9 @@ impl Exhibit for RetnetDecay {
     }
 
     fn record(&self, inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
+        if let Some(g) = self.race.record() {
+            return Some(g);
+        }
         let tokens = Self::tokens(&inputs.text);
         if tokens.is_empty() {
             return None;
@@ -148,11 +227,9 @@ impl Exhibit for RetnetDecay {
         let apart = |form| largest(retention(form).record(x, x, v, None).z - z);
         apart(Form::Recurrent).keep("apart.recurrent");
         apart(Form::Chunkwise(self.chunk.clamp(1, LONGEST))).keep("apart.chunkwise");
-        let read = self.read.unwrap_or(tokens.len()).clamp(1, tokens.len());
-        let [q, v] = [x, v].map(|it| it.slice(-2, 0, read));
-        let state = parallel.record(q, q, v, None).state; // [head, d_head, d_value]
-        state.keep("state");
-        largest(state).keep("state.peak");
+        let states = states(decay, x, v).keep("states");
+        states.slice(1, tokens.len() - 1, 1).reshape(&[HEADS, D_HEAD, D_HEAD]).keep("state");
+        largest(states).keep("state.peak");
         Some(g)
     }
 
@@ -161,45 +238,39 @@ impl Exhibit for RetnetDecay {
     }
 
     fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
-        let plain = Self { log: false, ..self.clone() } == Self::default();
+        let looks = Self::default();
+        let plain =
+            Self { log: false, read: None, large: looks.large, cost: looks.cost, next: None, ..self.clone() };
+        let plain = plain == looks && self.race.at().is_none();
         recorded(CARD.id).filter(|_| plain && inputs.text == Inputs::default().text)
     }
 
-    fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
-        let n = k.scene.trace.words("tokens").len().max(1);
-        k.row(|k| {
-            let mut read = self.read.unwrap_or(n).min(n);
-            if k.slider("tokens read", &mut read, 1..=n) {
-                self.read = (read < n).then_some(read);
-            }
-            k.switch("D in decades", &mut self.log);
-            k.switch("turn by position", &mut self.rotate);
-        });
-        k.row(|k| {
-            k.choice("tokens of a chunk", &mut self.chunk, &[(1, "1"), (3, "3"), (8, "8"), (32, "32")]);
-            if k.button("The paper's γ", "1 − 2^(−5−h)", true) {
-                let paper = gammas(HEADS);
-                self.half_lives = std::array::from_fn(|h| half_life(paper[h]) as f32);
-            }
-            if k.button("Short memories", "Half-lives that a sentence shows.", true) {
-                self.half_lives = USUAL;
-            }
-            k.slide("seed", &mut self.seed, 0..=99, |it| it);
-        });
+    fn progress(&self) -> Option<u64> {
+        self.race.at().map(|it| it as u64)
     }
 
-    fn heed(&mut self, _ui: &egui::Ui, scene: &mut Scene<'_>) {
+    fn go_on(&mut self, trace: &Trace) -> bool {
+        self.race.take(trace)
+    }
+
+    fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
+        knobs::visit(self, k);
+    }
+
+    fn heed(&mut self, ui: &egui::Ui, scene: &mut Scene<'_>) {
         scene.focus.shown = Spot { head: Some(picture::head(scene.focus.locked)), ..Spot::default() };
+        self.play(ui, self.race.shown(scene.trace).words("tokens").len());
     }
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
-        picture::page(self, scene)
+        picture::page(self, self.race.shown(scene.trace), scene.focus.spot())
     }
 
     fn touched(&mut self, panel: &str, touch: Touch, scene: &mut Scene<'_>) {
         match touch {
             Touch::Dragged(h, [distance, _]) if h < HEADS => self.half_lives[h] = distance.clamp(0.5, 1000.0),
-            Touch::Clicked(h) if panel != "three forms" => {
+            Touch::Clicked(i) if panel == "factors" => self.large = picture::FACTORS[i.min(2)].0,
+            Touch::Clicked(h) if panel == "D" => {
                 scene.focus.lock(Spot { head: Some(h), ..Spot::default() });
             }
             _ => {}

@@ -53,6 +53,8 @@ pub struct Graph {
     index: RefCell<HashMap<Node, usize>>,
     edits: Vec<Edit>,
     keeps: Vec<String>,
+    /// What stands in the place of taps, by name.
+    put: RefCell<BTreeMap<String, usize>>,
 }
 
 /// A finished recording: what an engine compiles and runs.
@@ -100,6 +102,13 @@ impl Graph {
     /// Applies `edit` at the tap that it names, from here on.
     pub fn edit(&mut self, edit: Edit) {
         self.edits.push(edit);
+    }
+
+    /// Puts `x` in the place of what is tapped under `name` in this scope from here on: an intervention that the recording
+    /// itself computes.
+    pub fn put(&self, name: &str, x: Var<'_>) {
+        let name = format!("{}{name}", self.scope.borrow());
+        self.put.borrow_mut().insert(name, x.id);
     }
 
     /// Records `f` with `name/` before every tap, so that one recording can hold several runs of a model.
@@ -195,6 +204,11 @@ impl Graph {
         for edit in self.edits.iter().filter(|it| matches(&it.at, &name)) {
             x = edit.apply(x, axes);
         }
+        if let Some(id) = self.put.borrow().get(&name) {
+            let put = Var { graph: self, id: *id };
+            assert_eq!(put.shape(), x.shape(), "what is put at {name}");
+            x = put;
+        }
         self.inner.borrow_mut().taps.push(Tap { name: name.clone(), axes: axes.to_owned(), id: x.id });
         if self.keeps.iter().any(|pattern| matches(pattern, &name)) {
             self.keep_as(x, &name);
@@ -272,6 +286,19 @@ mod tests {
         let x = g.input(&Tensor::new(&[2], [1.0, 2.0]));
         let y = g.input(&Tensor::new(&[2], [1.0, 2.0]));
         assert_eq!((x + 1.0).id, (y + 1.0).id, "one node for equal work");
+    }
+
+    #[test]
+    fn what_is_computed_stands_in_the_place_of_a_tap() {
+        let g = Graph::default();
+        let x = g.input(&Tensor::new(&[1], [2.0]));
+        let tapped = || g.at("x").map(|it| it.id);
+        g.scope("twice", || {
+            g.put("x", x * 2.0);
+            assert_eq!(x.tap("x", "pos").id, (x * 2.0).id);
+            assert_eq!(tapped(), Some((x * 2.0).id));
+        });
+        assert_eq!(x.tap("x", "pos").id, x.id, "in its scope only");
     }
 
     #[test]

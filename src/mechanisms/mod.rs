@@ -11,6 +11,7 @@ pub mod bayes_mixture;
 mod call;
 mod covariance;
 pub mod field;
+pub mod gaussian_fit;
 pub mod gaussian_mask;
 pub mod gelu;
 pub mod gradient_descent;

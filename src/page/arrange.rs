@@ -18,12 +18,17 @@ pub struct Arranged {
 }
 
 /// Places the panels of `page` in `rect`. `front` is a panel that is asked for by name: where it would not fit, it is shown
-/// alone. With `alone`, only the essential panel is shown.
+/// alone. With `alone`, only what is essential is shown: the panels of rank 0, or the first of them where they find no room.
 pub fn arrange(page: &Page, style: &Style, rect: Rect, front: Option<&str>, alone: bool) -> Arranged {
     let frame = Frame { style };
     let mut panels = page.panels();
     panels.sort_by_key(|it| it.rank);
-    let mut count = if alone { 0 } else { panels.len() };
+    let essential = panels.iter().filter(|it| it.rank == 0).count();
+    let mut count = match essential {
+        _ if !alone => panels.len(),
+        0 | 1 => 0,
+        several => several,
+    };
     let placed = loop {
         if count == 0 {
             break panels.first().map(|it| vec![((*it).clone(), rect)]).unwrap_or_default();
@@ -220,6 +225,26 @@ mod tests {
         assert_eq!(asked.placed.len(), 1);
         assert_eq!(asked.placed[0].0.name, "rest");
         assert_eq!(arranged(40.0, 40.0).placed[0].0.name, "map", "the essential one is always there");
+    }
+
+    #[test]
+    fn a_card_shows_what_is_essential() {
+        let two = column([
+            panel("curve", 0, Room::fill(100.0, 80.0)).into(),
+            panel("map", 0, Room::fill(100.0, 80.0)).into(),
+            panel("rest", 1, Room::fill(10.0, 10.0)).into(),
+        ]);
+        let names = |page: &Page, height: f32| -> Vec<&str> {
+            let rect = Rect::from_min_size(Pos2::ZERO, egui::vec2(150.0, height));
+            arrange(page, &Style::new(true, 1.0), rect, None, true)
+                .placed
+                .iter()
+                .map(|it| it.0.name)
+                .collect()
+        };
+        assert_eq!(names(&two, 200.0), ["curve", "map"], "both, where both find room");
+        assert_eq!(names(&two, 120.0), ["curve"]);
+        assert_eq!(names(&page(), 600.0), ["map"]);
     }
 
     proptest::proptest! {

@@ -35,7 +35,9 @@ pub fn show(
     view.panels = page.panels().iter().map(|it| (it.name, it.picture.map().cloned())).collect();
     let front = &mut view.front;
     *front = front.filter(|it| view.panels.iter().any(|panel| panel.0 == *it));
-    let mut arranged = arrange(page, style, rect, *front, alone);
+    // A card has a title of its own.
+    let bare = alone.then(|| page.bare());
+    let mut arranged = arrange(bare.as_ref().unwrap_or(page), style, rect, *front, alone);
     if !arranged.hidden.is_empty() && !alone {
         let bar = 2.6 * style.caption;
         let above = Rect::from_min_max(rect.min, pos2(rect.right(), rect.bottom() - bar));
@@ -44,14 +46,15 @@ pub fn show(
         tabs(ui, style, page, &arranged.hidden, front, below);
     }
     let mut touches = vec![];
-    for (mut panel, mut place) in arranged.placed {
+    let single = arranged.placed.len() == 1;
+    for (panel, mut place) in arranged.placed {
+        let mut panel = page.panels().into_iter().find(|it| it.name == panel.name).cloned().unwrap_or(panel);
         if let Some(minus) = &view.minus {
             panel = minus.from(panel);
         }
         if alone {
-            // A card has a title of its own.
             panel.note = None;
-            place = rect;
+            place = if single { rect } else { place };
         }
         touches.extend(one(ui, scene, &panel, place, alone, own).map(|it| (panel.name, it)));
     }

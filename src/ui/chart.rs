@@ -124,6 +124,8 @@ struct Plan {
     frame: Rect,
     x: Range,
     y: Range,
+    /// Whether there is no height for what the axes measure.
+    tight: bool,
 }
 
 impl Plan {
@@ -206,14 +208,15 @@ impl Chart {
             self.y.marks(y).iter().map(|it| width(&it.1)).fold(width("0.00"), f32::max) + style.grid(1.0);
         let line = 1.4 * style.caption;
         let names = if names > 0.0 { names + style.grid(1.5) } else { style.grid(2.0) };
-        let mut frame =
-            Rect::from_min_max(area.min + vec2(left, 1.6 * line), area.max - vec2(names, 2.2 * line));
+        let tight = area.height() < 5.5 * line;
+        let [above, below] = if tight { [0.6, 1.3] } else { [1.6, 2.2] }.map(|it| it * line);
+        let mut frame = Rect::from_min_max(area.min + vec2(left, above), area.max - vec2(names, below));
         if self.plane {
             let (wide, high) = (x.max - x.min, y.max - y.min);
             let unit = (frame.width() / wide).min(frame.height() / high);
             frame = Rect::from_center_size(frame.center(), vec2(wide, high) * unit);
         }
-        frame.is_positive().then_some(Plan { frame, x, y })
+        frame.is_positive().then_some(Plan { frame, x, y, tight })
     }
 
     /// The frame with what is written around it.
@@ -228,7 +231,9 @@ impl Chart {
             painter.hline(frame.x_range(), y, style.hair());
             write(pos2(frame.left() - style.grid(0.75), y), Align2::RIGHT_CENTER, &words);
         }
-        write(pos2(area.left(), frame.top() - 2.2 * style.caption), Align2::LEFT_TOP, &self.y.label);
+        if !plan.tight {
+            write(pos2(area.left(), frame.top() - 2.2 * style.caption), Align2::LEFT_TOP, &self.y.label);
+        }
         let width = |words: &str| {
             let words = ui.painter().layout_no_wrap(words.to_owned(), font.clone(), style.text);
             words.size().x + style.grid(0.5)
@@ -244,7 +249,9 @@ impl Chart {
             write(pos2(x, frame.bottom() + style.grid(0.5)), Align2::CENTER_TOP, &words);
         }
         let foot = (frame.bottom() + 3.1 * style.caption).min(area.bottom());
-        write(pos2(frame.center().x, foot), Align2::CENTER_BOTTOM, &self.x.label);
+        if !plan.tight {
+            write(pos2(frame.center().x, foot), Align2::CENTER_BOTTOM, &self.x.label);
+        }
     }
 
     /// The names at the right, apart from each other and above the foot of the frame, where the horizontal axis has its words.

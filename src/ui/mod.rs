@@ -2,7 +2,7 @@
 //!
 //! [`Style`] holds all colours and sizes. [`Maps`] paints heat maps straight from a trace's tensor, [`Axes`] one of them
 //! large with its tokens, [`Tokens`] a sentence, [`Lines`] who looks at whom,
-//! [`Easel`] a picture to draw on, [`Square`] a map of it, [`Legend`] what the colours say, [`card()`]
+//! [`Easel`] a picture to draw on, [`Circles`] widths on it, [`Square`] a map of it, [`Legend`] what the colours say, [`card()`]
 //! the label on the wall, and [`Figure`] the same picture for a paper. Whatever the pointer is on comes back as a
 //! [`Hit`].
 
@@ -11,6 +11,7 @@ mod bars;
 mod card;
 mod chart;
 mod choice;
+mod circles;
 mod easel;
 mod figure;
 mod head_grid;
@@ -30,6 +31,7 @@ pub use bars::{Bar, Bars};
 pub use card::{Card, Measured, Size, badge, card, formula};
 pub use chart::{Axis, Chart, Form, Handle, Series, Touched};
 pub use choice::choice;
+pub use circles::{Circle, Circles, Moved};
 pub use easel::Easel;
 pub use figure::{Body, Figure, FigureError, Table};
 pub use head_grid::{HeadGrid, Mark, Picked};

@@ -1,78 +1,129 @@
 //! The claims of mixture masks as measurements.
 
-use super::{COMPONENTS, GaussianMasks, HEADS, Mixture, PATCH, PLACES, SIDE, parameters, patches};
+use super::{COMPONENTS, GaussianMasks, HEADS, PATCH, PLACES, SIDE, parameters, patches};
 use crate::data::Image;
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
+use crate::mechanisms::field::preceded;
+use crate::mechanisms::gaussian_fit::{Mixture, divergence};
 use crate::mechanisms::gaussian_mask::{masked, mixture};
 use crate::models::Zoo;
+use crate::tensor::Tensor;
+
+fn check(
+    name: &'static str,
+    claim: &'static str,
+    (tolerance, because): (f32, &'static str),
+    measure: fn(&Zoo) -> Option<Graph>,
+) -> Check {
+    Check { name, claim, tolerance, because, model: "", measure: Measure::Scalar(measure) }
+}
+
+fn opened(zoo: &Zoo) -> Option<Graph> {
+    GaussianMasks::default().record(&Inputs::default(), zoo)
+}
 
 /// The claims.
 pub(super) fn checks() -> Vec<Check> {
-    let check = |name, claim, tolerance, because, measure| Check {
-        name,
-        claim,
-        tolerance,
-        because,
-        model: "",
-        measure,
+    let rows = "every row of attention with the mask: largest |sum - 1|";
+    let devices = "masks, scores and attention of the picture that one sees first, on the GPU and on the CPU: largest difference";
+    let shown = Check {
+        measure: Measure::Shown("rows.error", opened),
+        ..check("rows sum to 1", rows, (1e-5, "f32 sum of 64 weights"), opened)
     };
-    let opened = |zoo: &Zoo| GaussianMasks::default().record(&Inputs::default(), zoo);
+    let devices = Check {
+        measure: Measure::Devices(opened),
+        ..check("GPU equals CPU", devices, (1e-5, "f32 sums of 49 products, scores up to 3"), opened)
+    };
+    [vec![shown], attended(), masks(), fits(), vec![devices]].into_iter().flatten().collect()
+}
+
+/// What a mask does to attention.
+fn attended() -> Vec<Check> {
     vec![
-        check(
-            "rows sum to 1",
-            "every row of attention with the mask: largest |sum - 1|",
-            1e-5,
-            "f32 sum of 64 weights",
-            Measure::Shown("rows.error", opened),
-        ),
         check(
             "Σα = 1, σ → ∞ is plain attention",
             "attention with such a mask against attention without one: largest difference",
-            2e-6,
-            "a width of 1e4 leaves 5e-7 to 1, on scores up to 4",
-            Measure::Scalar(flat),
+            (2e-6, "a width of 1e4 leaves 5e-7 to 1, on scores up to 4"),
+            flat,
+        ),
+        check(
+            "Σα = 3: scores times 3",
+            "attention with a wide mask of 3 against attention of three times the scores: largest difference",
+            (1e-5, "a width of 1e4 leaves 5e-7 to 1, on scores up to 12"),
+            hot,
         ),
         check(
             "σ → 0 is not local",
             "weights of all other patches in a row, where no Gaussian reaches them: largest less smallest",
-            0.0,
-            "bit for bit: scores times 0 are equal",
-            Measure::Scalar(narrow),
-        ),
-        check(
-            "one patch away, σ = 1: e^(−1/2)",
-            "the mask of one Gaussian between neighbours: difference",
-            1e-5,
-            "the code adds 1e-5 to the squared width, which moves it by 3e-6",
-            Measure::Scalar(neighbour),
+            (0.0, "bit for bit: scores times 0 are equal"),
+            narrow,
         ),
         check(
             "a mask of zeros is uniform",
             "attention under an element-wise mask before training: largest |weight - 1/64|",
-            0.0,
-            "64 is a power of two: exact",
-            Measure::Scalar(zeros),
+            (0.0, "64 is a power of two: exact"),
+            zeros,
         ),
         check(
-            "the sign of σ means nothing",
-            "masks of σ and of −σ: largest difference",
-            0.0,
-            "it enters squared",
-            Measure::Scalar(sign),
-        ),
-        check(
-            "GPU equals CPU",
-            "masks, scores and attention of the picture that one sees first, on the GPU and on the CPU: largest difference",
-            1e-5,
-            "f32 sums of 49 products, scores up to 3",
-            Measure::Devices(opened),
+            "a class token is left alone",
+            "scores of and with a token before the patches, multiplied by a mask that does not reach it: largest difference",
+            (0.0, "bit for bit: times 1"),
+            class_token,
         ),
     ]
 }
 
-fn mask<'g>(g: &'g Graph, mixtures: &[Mixture; HEADS]) -> Var<'g> {
+/// What a mask is.
+fn masks() -> Vec<Check> {
+    vec![
+        check(
+            "one patch away, σ = 1: e^(−1/2)",
+            "the mask of one Gaussian between neighbours: difference",
+            (1e-5, "the code adds 1e-5 to the squared width, which moves it by 3e-6"),
+            neighbour,
+        ),
+        check(
+            "M is even, Σα at 0",
+            "M_ij − M_ji, and M_ii less the sum of its α: largest difference",
+            (1e-6, "f32 sum of two numbers"),
+            even,
+        ),
+        check(
+            "neither sign nor order count",
+            "masks of σ and of −σ, and with their Gaussians exchanged: largest difference",
+            (0.0, "it enters squared, and a + b = b + a"),
+            sign,
+        ),
+        check(
+            "∂M/∂σ = α e d²σ / s²",
+            "the slope by reverse mode against the formula, s = σ² + 1e-5, over the largest: difference",
+            (1e-5, "f32 sums of 4096 products, relative to the largest"),
+            slope,
+        ),
+    ]
+}
+
+/// What is fitted.
+fn fits() -> Vec<Check> {
+    vec![
+        check(
+            "a mixture is found again",
+            "share and width of the mixture that is fitted to weights that are one, against those: largest difference",
+            (1e-3, "60 rounds of expectation maximisation, which comes closer by a constant factor a round"),
+            found_again,
+        ),
+        check(
+            "every round fits better",
+            "the most that a round of fitting adds to the divergence from attention of the picture",
+            (1e-6, "rounding: the divergence is about 1 nat"),
+            closer,
+        ),
+    ]
+}
+
+fn mask<'g>(g: &'g Graph, mixtures: &[super::Mixture; HEADS]) -> Var<'g> {
     mixture(parameters(g, mixtures, 0), parameters(g, mixtures, 1), PLACES)
 }
 
@@ -117,10 +168,79 @@ fn zeros(_zoo: &Zoo) -> Option<Graph> {
     Some(g)
 }
 
+fn hot(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let x = patches(&g, &Image::default(), 4.0)?;
+    let scaled = Attention::softmax(3.0 / (PATCH as f32)).record(x, x, x, untapped).pattern;
+    largest(pattern(&g, mask(&g, &[[[1.0, 1e4], [2.0, 1e4]]; HEADS]))? - scaled).keep("error");
+    Some(g)
+}
+
+fn class_token(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let x = patches(&g, &Image::default(), 4.0)?.pad(-2, 1, 0, 0.1);
+    let scores = x.matmul(x.t());
+    let masked = preceded(mask(&g, &GaussianMasks::default().mixtures), 1, 1.0) * scores;
+    let [row, column] = [-2, -1].map(|axis| masked.slice(axis, 0, 1) - scores.slice(axis, 0, 1));
+    worst([row, column])?.keep("error");
+    Some(g)
+}
+
+fn even(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let mixtures = GaussianMasks::default().mixtures;
+    let m = mask(&g, &mixtures);
+    let own = m * PLACES.mask(&g, |i, j| i == j);
+    let total = parameters(&g, &mixtures, 0).sum(0).reshape(&[HEADS, 1, 1]);
+    worst([m - m.t(), own.sum(-1) - total])?.keep("error");
+    Some(g)
+}
+
+fn slope(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let mixtures = GaussianMasks::default().mixtures;
+    let [alpha, sigma] = [0, 1].map(|what| parameters(&g, &mixtures, what));
+    // Some weights for the entries of the mask, so that one number depends on all of them.
+    let weights = g.input(&PLACES.table(|i, j| ((i * 7 + j * 3) % 11) as f64 / 11.0));
+    let total = (mixture(alpha, sigma, PLACES) * weights).flat().sum(0);
+    let [found] = g.grad(total, &[sigma])[..] else { return None };
+    let squared = g.input(&PLACES.table(|i, j| PLACES.squared(i, j))).flat();
+    let [alpha, sigma] = [alpha, sigma].map(|it| it.reshape(&[COMPONENTS, HEADS, 1]));
+    let s = sigma * sigma + 1e-5;
+    let formula = alpha * (-(squared / s) * 0.5).exp() * squared * sigma / (s * s) * weights.flat();
+    let wanted = formula.sum(-1).reshape(&[COMPONENTS, HEADS]);
+    (largest(found - wanted) / largest(wanted)).keep("error");
+    Some(g)
+}
+
+fn found_again(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let numbers = |of: [f32; 2]| g.input(&Tensor::new(&[2, 1], of));
+    let known = Mixture { share: numbers([0.6, 0.4]), sigma: numbers([0.7, 3.0]) };
+    let fitted = Mixture::fitted(known.weights(PLACES), PLACES, 2, 60);
+    worst([fitted.share - known.share, fitted.sigma - known.sigma])?.keep("error");
+    Some(g)
+}
+
+fn closer(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let x = patches(&g, &Image::default(), 4.0)?;
+    let attention = Attention::scaled(PATCH * PATCH).record(x, x, x, untapped).pattern;
+    let after = |steps| divergence(attention, Mixture::fitted(attention, PLACES, 2, steps).weights(PLACES));
+    let rounds: Vec<Var<'_>> = (0..8).map(after).collect();
+    let more: Vec<Var<'_>> = rounds.windows(2).map(|it| it[1] - it[0]).collect();
+    let most = Var::concat(&more, 0).max(0);
+    // A round that adds nothing measures 0, which is not the same as none.
+    most.max_with(g.constant(1e-9)).keep("error");
+    Some(g)
+}
+
 fn sign(_zoo: &Zoo) -> Option<Graph> {
     let g = Graph::default();
     let mixtures = GaussianMasks::default().mixtures;
     let turned = mixtures.map(|it| it.map(|[alpha, sigma]| [alpha, -sigma]));
-    worst([mask(&g, &mixtures) - mask(&g, &turned)])?.keep("error");
+    let exchanged = mixtures.map(|[a, b]| [b, a]);
+    let plain = mask(&g, &mixtures);
+    worst([turned, exchanged].map(|it| plain - mask(&g, &it)))?.keep("error");
     Some(g)
 }

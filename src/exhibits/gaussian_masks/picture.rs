@@ -1,13 +1,13 @@
 //! How mixture masks look: the curve of one head, and for a patch what it is multiplied by, step by step.
 
-use super::{COMPONENTS, GaussianMasks, HEADS, SIDE};
+use super::{COMPONENTS, GaussianMasks, HEADS, Over, SIDE};
 use crate::exhibits::looking::Looking;
-use crate::focus::Spot;
+use crate::focus::{Focus, Spot};
 use crate::mechanisms::field;
 use crate::page::{Field, Fields, Map, Page, Picture, Room, Scene, column, panel, row};
 use crate::tensor::Tensor;
 use crate::trace::{Kept, Trace};
-use crate::ui::{Axis, Bar, Bars, Chart, Form, Range, Scale, number};
+use crate::ui::{Axis, Bar, Bars, Chart, Circle, Circles, Form, Range, Scale, number};
 
 /// The farthest distance that the curve shows, in patches: about the diagonal of the grid.
 const FAR: f32 = 10.0;
@@ -17,10 +17,10 @@ pub(super) fn head(spot: Spot) -> usize {
     spot.head.unwrap_or(1).min(HEADS - 1)
 }
 
-/// The patch under the cursor; the bag's clasp if there is none.
-fn patch(spot: Spot) -> usize {
-    let [row, col] = spot.at.map_or([2, 2], |at| at.map(|it| usize::from(it) * SIDE / 1000));
-    row * SIDE + col
+/// The patch of `side` a side that was clicked; the bag's clasp if none was. Circles around the pointer could not be grasped.
+pub(super) fn patch(focus: &Focus, side: usize) -> usize {
+    let [row, col] = focus.locked.at.unwrap_or([280, 280]).map(|it| usize::from(it) * side / 1000);
+    row * side + col
 }
 
 /// What the patch has in a tensor `[head, query, key]`, as a map of the picture.
@@ -41,42 +41,86 @@ fn own(values: impl IntoIterator<Item = f32>) -> Option<Map> {
     Map::of(&Kept::from(Tensor::new(&[SIDE, SIDE], values)), 0)
 }
 
-/// What the patch looks at, coloured to its largest.
-pub(super) fn looks(scene: &Scene<'_>) -> Option<Map> {
-    let spot = scene.focus.spot();
-    let map = of_patch(scene.trace, "pattern", head(spot), patch(spot))?;
-    Some(
-        own(map.values()?.iter().copied())?
-            .to(Range { min: 0.0, max: most(&map), log: false }, Scale::Saliency),
-    )
+/// What lies over the picture: the mask around the patch, or what the patch looks at.
+pub(super) fn looks(state: &GaussianMasks, scene: &Scene<'_>) -> Option<Map> {
+    let (h, at) = (head(scene.focus.spot()), patch(scene.focus, SIDE));
+    let name = if state.over == Over::Mask { "mask" } else { "pattern" };
+    let map = of_patch(scene.trace, name, h, at)?;
+    let (own, most) = (own(map.values()?.iter().copied())?, most(&map));
+    Some(match state.over {
+        Over::Mask => own.signed(most),
+        Over::Attention => own.to(Range { min: 0.0, max: most, log: false }, Scale::Saliency),
+    })
 }
 
-/// The picture, and over it what the patch looks at.
-pub(super) fn seen(state: &GaussianMasks, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-    let map = looks(scene);
-    state.looking.show(ui, scene, map.as_ref().map(Map::maps));
+/// The picture, over it a map, and the Gaussians of the head as circles around the patch.
+pub(super) fn seen(state: &mut GaussianMasks, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
+    let (h, at) = (head(scene.focus.spot()), patch(scene.focus, SIDE));
+    let map = looks(state, scene);
+    let rect = state.looking.show(ui, scene, map.as_ref().map(Map::maps));
+    let circle = |(k, [alpha, sigma]): (usize, &[f32; 2])| Circle {
+        name: format!("Gaussian {k} of head {h}: σ {}, α {}", number(sigma.abs()), number(*alpha)),
+        label: format!("σ {} · α {}", number(sigma.abs()), number(*alpha)),
+        hue: 2 + k,
+        radius: sigma.abs() / SIDE as f32,
+        strength: *alpha,
+    };
+    let circles: Vec<Circle> = state.mixtures[h].iter().enumerate().map(circle).collect();
+    if let Some((k, radius)) = circled(state.looking.brush, rect, [at, SIDE], &circles, ui, scene) {
+        state.mixtures[h][k][1] = (radius * SIDE as f32).max(0.01);
+    }
+}
+
+/// Circles around a patch, of so many a side, of the picture at `rect`; which was dragged, and its radius in sides.
+pub(super) fn circled(
+    brush: Option<bool>,
+    rect: egui::Rect,
+    [at, side]: [usize; 2],
+    circles: &[Circle],
+    ui: &mut egui::Ui,
+    scene: &mut Scene<'_>,
+) -> Option<(usize, f32)> {
+    let centre = [at % side, at / side].map(|it| (it as f32 + 0.5) / side as f32);
+    // A hand that draws is not to drag.
+    let circles = Circles { rect, centre, circles, drags: brush.is_none() };
+    let moved = circles.show(ui, scene.style);
+    if let Some(words) = moved.words {
+        scene.focus.readout = words;
+    }
+    moved.dragged
 }
 
 /// The panels.
 pub(super) fn page(state: &GaussianMasks, scene: &Scene<'_>) -> Option<Page> {
-    let (trace, spot) = (scene.trace, scene.focus.spot());
-    let (h, at) = (head(spot), patch(spot));
+    let trace = scene.trace;
+    let (h, at) = (head(scene.focus.spot()), patch(scene.focus, SIDE));
     trace.get("mask")?;
     let negative = (0..100).any(|i| mask(state, h, 0.1 * i as f32) < 0.0);
-    let negative = if negative { ", negative in places" } else { "" };
+    let note = if negative {
+        "M is below 0 in places (red): there, what is alike is avoided."
+    } else {
+        "Drag a handle or a rim: σ is how wide, α how strong."
+    };
+    let what = if state.over == Over::Mask { "the mask around" } else { "what is seen by" };
+    let counted = format!("2KH = {} numbers, not N² = {}", 2 * COMPONENTS * HEADS, SIDE.pow(4));
     Some(row([
         panel("picture", 0, Looking::ROOM)
-            .titled(format!("Head {h}: what patch {}, {} looks at", at / SIDE, at % SIDE))
+            .titled(format!("Head {h}: {what} patch {}, {}", at / SIDE, at % SIDE))
+            .read(
+                "Circles have the width of each Gaussian, their rims its strength; below 0 they are dashed.",
+            )
             .into(),
         column([
             row([
                 panel("profile", 1, Room::fill(230.0, 130.0))
-                    .titled(format!("Head {h}: mask by distance{negative}"))
+                    .titled(format!("Head {h}: mask by distance"))
+                    .noted(note)
                     .read("Handles sit at the width of each Gaussian.")
                     .shows(Picture::Chart(profile(state, h)))
                     .into(),
                 panel("heads", 3, Room::fill(150.0, 130.0).at_most_wide(300.0))
                     .titled("Masks of all heads")
+                    .noted(counted)
                     .shows(Picture::Fields(heads(trace, h, at)))
                     .into(),
             ]),
@@ -108,8 +152,8 @@ fn gaussian([alpha, sigma]: [f32; 2], d: f32) -> f32 {
 fn profile(state: &GaussianMasks, h: usize) -> Chart {
     let points =
         |f: &dyn Fn(f32) -> f32| (0..=100).map(|i| FAR * i as f32 / 100.0).map(|d| [d, f(d)]).collect();
-    let high = state.mixtures[h].iter().fold(1.5f32, |most, it| most.max(it[0].abs() + 0.5));
-    let y = Axis::new("mask").to(Range::signed(high.ceil()));
+    let high = state.mixtures[h].iter().fold(1.0f32, |most, it| most.max(it[0].abs() + 0.5));
+    let y = Axis::new("mask").to(Range::signed((2.0 * high).ceil() / 2.0));
     let x = Axis::new("distance (patches)").to(Range { min: 0.0, max: FAR, log: false });
     let mut chart = Chart { x, y, ..Chart::default() };
     for (k, it) in state.mixtures[h].iter().enumerate() {

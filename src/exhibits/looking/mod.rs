@@ -96,8 +96,8 @@ impl Looking {
     /// The room that the picture needs, with other pictures below.
     pub const ROOM: Room = Room::shaped(6.0 / 7.0, [140.0, 165.0], [0.0, 4.0]);
 
-    /// The picture with a map over it, and other pictures below, as large as there is room.
-    pub fn show(&self, ui: &mut egui::Ui, scene: &mut Scene<'_>, overlay: Option<Maps<'_>>) {
+    /// The picture with a map over it, and other pictures below, as large as there is room; where the picture is.
+    pub fn show(&self, ui: &mut egui::Ui, scene: &mut Scene<'_>, overlay: Option<Maps<'_>>) -> egui::Rect {
         let (room, gap) = (ui.available_size(), scene.style.grid(0.5));
         // Below are as many small ones as a side holds.
         let side = room.x.min((room.y - gap) / (1.0 + 1.0 / OFFERED.len() as f32));
@@ -114,12 +114,14 @@ impl Looking {
             words: "the picture",
         };
         let response = easel.show(ui, scene.style, scene.focus, &mut scene.inputs.picture, side);
+        let rect = response.rect;
         // A hand that draws needs no number in its way.
         let there = scene.focus.spot().at.filter(|_| self.brush.is_none());
         if let Some((x, ..)) = there.zip(overlay).and_then(|(at, it)| entry(it.tensor, at)) {
             response.on_hover_text_at_pointer(number(x));
         }
         pictures(ui, scene, side, channels);
+        rect
     }
 
     /// All classes with their logits, the likeliest first; a click asks for one, see [`Self::ask`].

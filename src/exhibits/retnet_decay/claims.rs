@@ -1,11 +1,11 @@
 //! The claims of retention as measurements.
 
-use super::{HEADS, RetnetDecay, directions};
+use super::{HEADS, RetnetDecay, directions, states};
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
 use crate::mechanisms::field::{Places, causal};
-use crate::mechanisms::retention::{Form, Retention, gammas};
+use crate::mechanisms::retention::{Form, Retention, gammas, rms_norm, rotate};
 use crate::models::Zoo;
 use crate::tensor::Tensor;
 
@@ -61,6 +61,27 @@ pub(super) fn checks() -> Vec<Check> {
             Measure::Scalar(rows),
         ),
         check(
+            "turned: only the distance counts",
+            "outputs with queries and keys turned by their position, counted from 0 and from 1000: largest difference",
+            1e-4,
+            "angles of 1000 rounded to f32, in sums of up to 61 products",
+            Measure::Scalar(turned),
+        ),
+        check(
+            "a norm forgets how D is scaled",
+            "every output after a norm of its head, with every row of D times another number: largest difference",
+            1e-5,
+            "f32: a sum of 8 squares and its root",
+            Measure::Scalar(normed),
+        ),
+        check(
+            "states = recurrence",
+            "the state after the last token as one sum, and as it comes out of the recurrent form: largest difference",
+            1e-5,
+            sums,
+            Measure::Scalar(carried),
+        ),
+        check(
             "GPU equals CPU",
             "D, scores, their product and the state of the sentence that one sees first, on the GPU and on the CPU: largest \
              difference",
@@ -101,6 +122,39 @@ fn ahead(_zoo: &Zoo) -> Option<Graph> {
     };
     let forms = [Form::Parallel, Form::Recurrent, Form::Chunkwise(8)];
     worst(forms.map(|form| out('.', form) - out('!', form)))?.keep("error");
+    Some(g)
+}
+
+fn turned(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let (x, v) = (directions(&g, &letters('.'), 0, 0), directions(&g, &letters('.'), 0, 1));
+    let from = |first| {
+        let x = rotate(x, first);
+        paper(&g, Form::Parallel).record(x, x, v, None).z
+    };
+    worst([from(0) - from(1000)])?.keep("error");
+    Some(g)
+}
+
+fn normed(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let (x, v) = (directions(&g, &letters('.'), 0, 0), directions(&g, &letters('.'), 0, 1));
+    let decay = paper(&g, Form::Parallel).decay(POS);
+    let scales = g.input(&Tensor::from_fn(&[POS, 1], |at| 0.1 + (at[0] % 7) as f32));
+    let [plain, scaled] = [decay, decay * scales].map(|decay| {
+        let attention = Attention { multiply: Some(decay), ..Attention::linear(1.0) };
+        rms_norm(attention.record(x, x, v, untapped).z, 0.0)
+    });
+    worst([plain - scaled])?.keep("error");
+    Some(g)
+}
+
+fn carried(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let (x, v) = (directions(&g, &letters('.'), 0, 0), directions(&g, &letters('.'), 0, 1));
+    let sums = states(paper(&g, Form::Parallel).decay(POS), x, v).slice(1, POS - 1, 1);
+    let state = paper(&g, Form::Recurrent).record(x, x, v, None).state;
+    worst([sums.reshape(&state.shape()) - state])?.keep("error");
     Some(g)
 }
 

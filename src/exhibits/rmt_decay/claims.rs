@@ -4,6 +4,7 @@ use super::{HEADS, RmtDecay};
 use crate::data::Image;
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
 use crate::graph::{Graph, Var};
+use crate::mechanisms::attention::{Attention, untapped};
 use crate::mechanisms::field::Places;
 use crate::mechanisms::rmt::{Form, Manhattan};
 use crate::models::Zoo;
@@ -41,6 +42,30 @@ pub(super) fn checks() -> Vec<Check> {
             "a thousandth over the largest difference of both where the content is 4 (first collage)",
             (1.0, "1 would be a difference of a thousandth"),
             differ,
+        ),
+        check(
+            "one row: full = decomposed",
+            "outputs all at once and decomposed, of patches in a single row: largest difference",
+            (1e-6, "f32 sums of 8 weights below 1"),
+            single,
+        ),
+        check(
+            "the paper's rows sum to less",
+            "the largest sum of a row of the paper's form",
+            (1.0, "weights of a softmax times factors up to 1"),
+            less,
+        ),
+        check(
+            "D is the same mirrored and turned",
+            "against D with query and key, and with rows and columns, exchanged, and counted from the other corner: largest difference",
+            (0.0, "bit for bit: it depends on the sum of steps"),
+            symmetric,
+        ),
+        check(
+            "γ → 1 is plain attention",
+            "weights of the code's form with γ = 1 − 1e-6, and of softmax alone: largest difference",
+            (3e-5, "26 steps take 2.6e-5 off a logit"),
+            gentle,
         ),
         check(
             "rows, then columns = nested weights",
@@ -111,6 +136,51 @@ fn alike(_zoo: &Zoo) -> Option<Graph> {
 fn differ(_zoo: &Zoo) -> Option<Graph> {
     let state = RmtDecay::default();
     error(&state, |inputs| apart(&state, inputs).recip() * 1e-3)
+}
+
+fn single(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let x = |phase: f32| {
+        g.input(&Tensor::from_fn(&[HEADS, 8, 4], |at| {
+            (at[0] as f32 + 1.7 * (at[1] * 4 + at[2]) as f32 + phase).sin()
+        }))
+    };
+    let manhattan = Manhattan { places: Places::line(8), ..RmtDecay::default().manhattan(&g, Form::Code) };
+    let [q, k, v] = [0.0, 1.0, 2.0].map(x);
+    worst([manhattan.full(q, k, v).z - manhattan.decomposed(q, k, v)])?.reshape(&[]).keep("error");
+    Some(g)
+}
+
+fn less(_zoo: &Zoo) -> Option<Graph> {
+    let state = RmtDecay::default();
+    error(&state, |[q, k]| largest(state.manhattan(q.graph(), Form::Paper).full(q, k, k).pattern.sum(-1)))
+}
+
+fn symmetric(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let side = 6;
+    let places = Places::grid(side, side);
+    let d = Manhattan { places, ..RmtDecay::default().manhattan(&g, Form::Paper) }.mask();
+    let grid = d.reshape(&[HEADS, side, side, side, side]);
+    let turned = grid.permute(&[0, 2, 1, 4, 3]).reshape(&d.shape());
+    let last = places.count() - 1;
+    let other = g.input(&Tensor::from_fn(&[last + 1], |at| (last - at[0]) as f32));
+    let rows = d.permute(&[1, 0, 2]).reshape(&[last + 1, HEADS * (last + 1)]).gather(other);
+    let columns = rows.reshape(&[last + 1, HEADS, last + 1]).permute(&[2, 1, 0]);
+    let mirrored = columns.reshape(&[last + 1, HEADS * (last + 1)]).gather(other);
+    let mirrored = mirrored.reshape(&[last + 1, HEADS, last + 1]).permute(&[1, 2, 0]);
+    worst([d - d.t(), d - turned, d - mirrored])?.reshape(&[]).keep("error");
+    Some(g)
+}
+
+fn gentle(_zoo: &Zoo) -> Option<Graph> {
+    let state = RmtDecay::default();
+    error(&state, |[q, k]| {
+        let gamma = q.graph().input(&Tensor::new(&[HEADS], [1.0 - 1e-6; HEADS]));
+        let code = Manhattan { gamma, ..state.manhattan(q.graph(), Form::Code) };
+        let plain = Attention::softmax(1.0).record(q, k, k, untapped).pattern;
+        largest(code.full(q, k, k).pattern - plain)
+    })
 }
 
 fn nested(_zoo: &Zoo) -> Option<Graph> {

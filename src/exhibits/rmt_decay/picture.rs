@@ -106,7 +106,7 @@ fn compared(state: &RmtDecay, scene: &Scene<'_>) -> Option<Fields> {
     let full = map(scene, "pattern", head)?;
     let most = full.range.max;
     let mut fields = vec![Field::new(Some(full), "all at once")];
-    for (name, words) in [("nested", "nested"), ("difference", "difference")] {
+    for (name, words) in [("nested", "rows, columns"), ("difference", "difference")] {
         let map = scene.trace.get(name).and_then(|it| Some(Map::of(it, head)?.signed(most)));
         fields.push(Field::new(map, words));
     }
