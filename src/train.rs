@@ -6,7 +6,9 @@
 //! only, so a run that was cut off and restored goes on bit for bit as if it had not been.
 
 mod checkpoint;
+pub mod fields;
 pub mod images;
+pub mod lag_recall;
 pub mod linear_attention;
 mod recipe;
 pub mod shakespeare;
@@ -171,15 +173,35 @@ impl Trainer {
         Ok(last)
     }
 
+    /// The means of loss and measures over what choices are made by; none if the recipe has nothing for that.
+    pub async fn validate(
+        &mut self,
+        device: &mut Device,
+        cancel: &Cancel,
+    ) -> Result<BTreeMap<String, f64>, EngineError> {
+        let batches = self.recipe.validation();
+        self.measure(batches, device, cancel).await
+    }
+
     /// The means of loss and measures over what the recipe holds back from training; none if it holds nothing back.
     pub async fn test(
         &mut self,
         device: &mut Device,
         cancel: &Cancel,
     ) -> Result<BTreeMap<String, f64>, EngineError> {
+        let batches = self.recipe.held_out();
+        self.measure(batches, device, cancel).await
+    }
+
+    async fn measure(
+        &self,
+        batches: Vec<Vec<Tensor>>,
+        device: &mut Device,
+        cancel: &Cancel,
+    ) -> Result<BTreeMap<String, f64>, EngineError> {
         let mut sums = BTreeMap::new();
         let mut samples = 0.0;
-        for batch in self.recipe.held_out() {
+        for batch in batches {
             let count = batch.first().and_then(|it| it.shape.first()).map_or(1.0, |n| *n as f64);
             let g = Graph::default();
             let vars = self.names[..self.parameters].iter().zip(&self.recording.states);
@@ -253,7 +275,9 @@ impl<'g> Leaves<'g> {
         loss.measures.push(("learning rate", lr));
         let (mut parameters, mut moments) = (BTreeMap::new(), BTreeMap::new());
         for ((name, it), gradient) in self.parameters.into_iter().zip(gradients) {
-            let (next, remembered) = course.rule.update(it, gradient, &self.moments[&name], lr, t);
+            let exempt = course.exempt.iter().any(|it| name.ends_with(it));
+            let rule = if exempt { course.rule.without_decay() } else { course.rule };
+            let (next, remembered) = rule.update(it, gradient, &self.moments[&name], lr, t);
             parameters.insert(name.clone(), next);
             moments.insert(name, remembered);
         }

@@ -57,6 +57,7 @@ fn transformer(pool: vit::Pool) -> Vit {
         eps: 1e-5,
         activation: Activation::Gelu,
         pool,
+        field: vit::Field::None,
         distilled: false,
         teacher: false,
         classes: classes(),

@@ -9,8 +9,9 @@ use proptest::prelude::*;
 use vitrine::data::Random;
 use vitrine::engine::{Cancel, Device, cpu::Cpu, gpu::Gpu};
 use vitrine::graph::{Graph, Var};
+use vitrine::mechanisms::attention::Attention;
 use vitrine::mechanisms::field::{self, Places};
-use vitrine::nn::{self, Activation, Block, Params, init};
+use vitrine::nn::{self, Activation, Attends, Block, Params, init};
 use vitrine::platform::block_on;
 use vitrine::tensor::{Tensor, size};
 use vitrine::weights::Weights;
@@ -206,7 +207,8 @@ fn block(
     let g = Graph::new(&["*"], &[]);
     let x = g.input(x);
     let mask = causal.then(|| Places::line(x.dim(-2)).mask(x.graph(), field::causal));
-    let block = Block { heads, eps: 1e-5, activation: Activation::GeluTanh, mask };
+    let attends = Attends::AtOnce(Attention { mask, ..Attention::scaled(x.dim(-1) / heads) });
+    let block = Block { heads, eps: 1e-5, activation: Activation::GeluTanh, attends };
     block.record(3, x, &Params::new(&g, weights).at("blocks.3"));
     run(device, g)
 }

@@ -347,7 +347,7 @@ fn models_learn() {
         (on(vit, 16), 0.989),
         (on(cnn, 16), 0.87),
         (on(Images::cnn("collage").of_collages(), 8), 0.87),
-        (Box::new(Shakespeare::new(text, 8)), 0.91),
+        (Box::new(Shakespeare::gpt(text, 8)), 0.91),
     ];
     for (recipe, most) in recipes {
         let (name, steps) = (recipe.course().name, recipe.course().steps);

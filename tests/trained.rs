@@ -90,7 +90,7 @@ fn the_language_model_does_what_is_said_of_it() {
     if no_data() {
         return;
     }
-    let mut recipe = (vitrine::train::shakespeare::ENTRY.open)(None)
+    let mut recipe = (vitrine::train::shakespeare::ENTRIES[0].open)(None)
         .unwrap_or_else(|fault| panic!("{fault}: `./run data` fetches it"));
     let figures = std::fs::read_to_string(asset("README.md")).unwrap();
     let line = figures.lines().find(|it| it.starts_with("| `shakespeare-gpt`")).unwrap();

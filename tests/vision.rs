@@ -165,6 +165,7 @@ fn small(pool: Pool) -> vit::Config {
         eps: 1e-6,
         activation: Activation::Gelu,
         pool,
+        field: vit::Field::None,
         distilled: false,
         teacher: false,
         classes: (0..10).map(|it| it.to_string()).collect(),

@@ -75,6 +75,11 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
     let result = course(options, &mut trainer, &mut device, &checkpoint);
     end_line();
     result?;
+    let measured =
+        block_on(trainer.validate(&mut device, &Cancel::default())).map_err(|it| it.to_string())?;
+    if !measured.is_empty() {
+        report(options.json, "validation", &trainer, &measured);
+    }
     let measured = block_on(trainer.test(&mut device, &Cancel::default())).map_err(|it| it.to_string())?;
     report(options.json, "test", &trainer, &measured);
     let weights =

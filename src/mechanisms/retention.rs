@@ -56,7 +56,12 @@ pub struct Retention<'g> {
 
 /// `gamma_h = 1 - 2^(-5-h)` for `heads` heads (eq. 8).
 pub fn gammas(heads: usize) -> Vec<f64> {
-    (0..heads).map(|h| 1.0 - (-5.0 - h as f64).exp2()).collect()
+    gammas_from(5.0, heads)
+}
+
+/// `gamma_h = 1 - 2^(-first-h)` for `heads` heads: faster decays where `first` is below the paper's 5.
+pub fn gammas_from(first: f64, heads: usize) -> Vec<f64> {
+    (0..heads).map(|h| 1.0 - (-first - h as f64).exp2()).collect()
 }
 
 /// After how many tokens `gamma` has halved what was retained.

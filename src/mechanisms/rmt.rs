@@ -93,21 +93,34 @@ impl<'g> Manhattan<'g> {
         self.attention(self.mask()).record(q, k, v, untapped)
     }
 
-    /// Every row by itself, then with what came of it every column by itself: `[head, pos, d_value]`. It costs
+    /// Every row by itself, then with what came of it every column by itself: `[.., head, pos, d_value]`. It costs
     /// `HW (H + W)` scores instead of `(HW)^2`, and is the full form only where queries and keys do not matter.
     pub fn decomposed(&self, q: Var<'g>, k: Var<'g>, v: Var<'g>) -> Var<'g> {
+        self.rows_then_columns(q, k, v, untapped)
+    }
+
+    /// The same, with `tap` for the tensors of both steps (`rows.pattern` `[.., head, row, query, key]`, `columns.pattern`) and
+    /// for what comes of them, as in [`Attention::record`].
+    pub fn rows_then_columns(
+        &self,
+        q: Var<'g>,
+        k: Var<'g>,
+        v: Var<'g>,
+        tap: impl Fn(Var<'g>, &str, &str) -> Var<'g>,
+    ) -> Var<'g> {
         let Places { height, width } = self.places;
-        let heads = self.gamma.dim(0);
-        let rows = |x: Var<'g>| x.reshape(&[heads, height, width, x.dim(-1)]);
-        let columns = |x: Var<'g>| rows(x).permute(&[0, 2, 1, 3]); // [head, col, row, ..]
-        let along = |len| {
-            let mask = self.mask_of(Places::line(len));
-            self.attention(mask.reshape(&[heads, 1, len, len]))
+        let rows = |x: Var<'g>| in_rows(x, height, width);
+        let columns = |x: Var<'g>| exchanged(rows(x)); // [.., head, column, row, ..]
+        let along = |len, line, [q, k, v]: [Var<'g>; 3]| {
+            let mask = self.mask_of(Places::line(len)).reshape(&[self.gamma.dim(0), 1, len, len]);
+            let tap = |x, name: &str, axes: &str| {
+                tap(x, &format!("{line}s.{name}"), &axes.replacen("head", &format!("head {line}"), 1))
+            };
+            self.attention(mask).record(q, k, v, tap).z
         };
-        let v = along(width).record(rows(q), rows(k), rows(v), untapped).z;
-        let z = along(height).record(columns(q), columns(k), v.permute(&[0, 2, 1, 3]), untapped).z;
-        let d_value = z.dim(-1);
-        z.permute(&[0, 2, 1, 3]).reshape(&[heads, height * width, d_value])
+        let v = along(width, "row", [rows(q), rows(k), rows(v)]);
+        let z = exchanged(along(height, "column", [columns(q), columns(k), exchanged(v)]));
+        tap(z.reshape(&[&q.shape()[..q.shape().len() - 1], &[z.dim(-1)]].concat()), "z", "head pos d_head")
     }
 
     fn attention(&self, mask: Var<'g>) -> Attention<'g> {
@@ -117,6 +130,21 @@ impl<'g> Manhattan<'g> {
             Form::Paper => Attention { weigh: Some(mask), ..plain },
         }
     }
+}
+
+/// `[.., height * width, d] -> [.., height, width, d]`
+fn in_rows(x: Var<'_>, height: usize, width: usize) -> Var<'_> {
+    let shape = x.shape();
+    let [lead @ .., _, d] = &shape[..] else { panic!("places are [.., pos, d], not {shape:?}") };
+    x.reshape(&[lead, &[height, width, *d]].concat())
+}
+
+/// Rows and columns exchanged: `[.., row, column, d] -> [.., column, row, d]`.
+fn exchanged(x: Var<'_>) -> Var<'_> {
+    let rank = x.shape().len();
+    let mut order: Vec<usize> = (0..rank).collect();
+    order.swap(rank - 3, rank - 2);
+    x.permute(&order)
 }
 
 fn record(it: &Given<'_>) {

@@ -4,13 +4,14 @@
 use super::any::{AnyModel, Kind, Sizes};
 use super::checkpoint::LoadError;
 use super::config::{ConfigError, ConfigFile};
-use super::{Pixels, bert, cnn, efficientnet, gpt, vit};
+use super::{Pixels, bert, cnn, efficientnet, gpt, retnet, vit};
 
 /// By which `model_type` a `config.json` is known, and what reads it.
-const FAMILIES: [(&[&str], Parse); 5] = [
+const FAMILIES: [(&[&str], Parse); 6] = [
     (&["bert"], |it| Ok(Box::new(bert::Config::parse(it)?))),
     (&["gpt2"], |it| Ok(Box::new(gpt::Config::parse(it)?))),
-    (&["vit", "deit"], |it| Ok(Box::new(vit::Config::parse(it)?))),
+    (&[retnet::MODEL_TYPE], |it| Ok(Box::new(retnet::Config::parse(it)?))),
+    (&["vit", "deit", vit::MODEL_TYPE], |it| Ok(Box::new(vit::Config::parse(it)?))),
     (&[cnn::MODEL_TYPE], |it| Ok(Box::new(cnn::Config::parse(it)?))),
     (&[efficientnet::MODEL_TYPE], |it| Ok(Box::new(efficientnet::Config::parse(it)?))),
 ];

@@ -12,8 +12,9 @@ use super::checkpoint::{LoadError, Source, collect, expect_rows, tokens};
 use super::config::{ConfigError, ConfigFile, EXACT};
 use crate::data::Tokenizer;
 use crate::graph::{Graph, Var};
+use crate::mechanisms::attention::Attention;
 use crate::mechanisms::field::{Places, causal};
-use crate::nn::{Activation, Block, Params, block_parameters, init, layer, layer_norm, tap};
+use crate::nn::{Activation, Attends, Block, Params, block_parameters, init, layer, layer_norm, tap};
 use crate::tensor::Tensor;
 use crate::weights::Weights;
 
@@ -95,7 +96,8 @@ pub fn record<'g>(config: &Config, ids: Var<'g>, p: &Params<'_, 'g>) -> Written<
     let position = p.get("wpe.weight").slice(0, 0, t).tap("pos_embed", "pos d_model"); // [pos, d_model]
     let mut x = word + position;
     let mask = Some(Places::line(x.dim(-2)).mask(x.graph(), causal));
-    let block = Block { heads: config.heads, eps: config.eps, activation: config.activation, mask };
+    let attends = Attends::AtOnce(Attention { mask, ..Attention::scaled(config.d_model / config.heads) });
+    let block = Block { heads: config.heads, eps: config.eps, activation: config.activation, attends };
     for l in 0..config.layers {
         x = block.record(l, x, &p.at(&format!("blocks.{l}")));
     }

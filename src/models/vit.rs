@@ -2,18 +2,22 @@
 //! arXiv 2012.12877).
 //!
 //! Patches of an image become tokens, a class token goes before them, and pre-norm blocks transform them. Checkpoints
-//! load by the names of Hugging Face (`vit`, `deit`) and of timm; in memory the names are timm's.
+//! load by the names of Hugging Face (`vit`, `deit`) and of timm; in memory the names are timm's. Attention may be bent by a
+//! [`Field`] of the distance between patches.
 
 mod config;
+mod field;
 
 use std::sync::Arc;
 
-pub use config::{Config, Pool};
+pub use config::{Config, MODEL_TYPE, Pool};
+pub use field::{Field, LEARNT};
 
 use super::any::{AnyModel, Kind, Loaded, Sizes};
 use super::checkpoint::{LoadError, Source, collect};
 use super::{Layer, Pixels, Vision};
 use crate::graph::{Graph, Var};
+use crate::mechanisms::attention::Attention;
 use crate::nn::{Block, Params, classify, layer_norm, patch_embed, tap};
 use crate::weights::Weights;
 
@@ -60,9 +64,12 @@ impl Vit {
 /// paper's equations name; those of a batch begin with the axis `batch`.
 pub fn record<'g>(c: &Config, images: Var<'g>, p: &Params<'_, 'g>) -> Seen<'g> {
     let mut x = embed(c, images, p); // [.., pos, d_model]
-    let block = Block { heads: c.heads, eps: c.eps, activation: c.activation, mask: None };
+    let plain = Attention::scaled(c.d_model / c.heads);
     for l in 0..c.layers {
-        x = block.record(l, x, &p.at(&format!("blocks.{l}")));
+        let p = p.at(&format!("blocks.{l}"));
+        let attends = c.field.attends(l, c.heads, c.places(), plain, &p.at("attn"));
+        let block = Block { heads: c.heads, eps: c.eps, activation: c.activation, attends };
+        x = block.record(l, x, &p);
     }
     let tokens = tap(layer_norm(x, &p.at("norm"), c.eps), "ln_final", "pos d_model"); // eq. 4
     let pooled = match c.pool {
@@ -177,7 +184,9 @@ impl Vision for Vit {
     }
 
     fn patterns(&self) -> Vec<String> {
-        (0..self.config.layers).map(|l| format!("blocks.{l}.attn.pattern")).collect()
+        // Rows and columns by themselves have no pattern of all patches.
+        let whole = self.config.field != Field::Manhattan { decomposed: true };
+        (0..if whole { self.config.layers } else { 0 }).map(|l| format!("blocks.{l}.attn.pattern")).collect()
     }
 
     fn special(&self) -> usize {

@@ -4,6 +4,16 @@
 use super::{Activation, Params, join_heads, layer_norm, linear, split_heads, tap};
 use crate::graph::Var;
 use crate::mechanisms::attention::Attention;
+use crate::mechanisms::rmt::Manhattan;
+
+/// How the heads of a block attend.
+#[derive(Clone, Copy)]
+pub enum Attends<'g> {
+    /// To all places at once.
+    AtOnce(Attention<'g>),
+    /// Along the rows of a grid, then along its columns, with scores divided by the root of `d_head`.
+    ByRowsAndColumns(Manhattan<'g>),
+}
 
 /// How the blocks of a model compute. Their parameters have timm's names: `norm1`, `attn.qkv`, `attn.proj`, `norm2`,
 /// `mlp.fc1`, `mlp.fc2`.
@@ -15,8 +25,8 @@ pub struct Block<'g> {
     pub eps: f32,
     /// Between the two layers of the MLP.
     pub activation: Activation,
-    /// `[query, key]`: 1 where a query sees a key, 0 where not.
-    pub mask: Option<Var<'g>>,
+    /// How its heads attend.
+    pub attends: Attends<'g>,
 }
 
 impl<'g> Block<'g> {
@@ -35,7 +45,7 @@ impl<'g> Block<'g> {
         tap(x + m, "resid_post")
     }
 
-    /// [`Attention`] over all heads, joined and projected.
+    /// What all heads took, joined and projected.
     fn attention(&self, l: usize, x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
         let tap = |x, name: &str, axes: &str| tap(x, &format!("blocks.{l}.attn.{name}"), axes);
         let d = x.dim(-1);
@@ -45,9 +55,13 @@ impl<'g> Block<'g> {
         let q = tap(part(0), "q", "head pos d_head");
         let k = tap(part(1), "k", "head pos d_head");
         let v = tap(part(2), "v", "head pos d_head");
-        let attention = Attention { mask: self.mask, ..Attention::scaled(q.dim(-1)) };
-        let attended = attention.record(q, k, v, tap);
-        linear(join_heads(attended.z), &p.at("proj")) // [.., pos, d_model]
+        let z = match self.attends {
+            Attends::AtOnce(attention) => attention.record(q, k, v, tap).z,
+            Attends::ByRowsAndColumns(manhattan) => {
+                manhattan.rows_then_columns(q, k / (q.dim(-1) as f32).sqrt(), v, tap)
+            }
+        };
+        linear(join_heads(z), &p.at("proj")) // [.., pos, d_model]
     }
 
     /// `f(x W_1 + b_1) W_2 + b_2`

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use activation::{Activation, relu, relu6};
-pub use block::{Block, parameters as block_parameters};
+pub use block::{Attends, Block, parameters as block_parameters};
 pub use conv::{
     avg_pool, conv, conv2d, depthwise_conv, depthwise_conv2d, global_avg_pool, max_pool, pad_same,
 };

@@ -28,6 +28,14 @@ impl Optimizer {
         }
     }
 
+    /// The same without weight decay.
+    pub fn without_decay(self) -> Self {
+        match self {
+            Self::AdamW(it) => Self::AdamW(AdamW { decay: 0.0, ..it }),
+            it => it,
+        }
+    }
+
     /// What becomes of the parameter `p` with gradient `dp`, and of `moments`, at learning rate `lr` in step `t` (from 1).
     pub fn update<'g>(
         self,

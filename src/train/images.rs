@@ -55,7 +55,7 @@ pub const ENTRIES: [NamedRecipe; 5] = [
     },
 ];
 
-/// Pictures in a batch.
+/// Pictures in a batch, where a recipe has no number of its own.
 const BATCH: usize = 64;
 
 /// A recipe of pictures.
@@ -65,7 +65,13 @@ pub struct Images {
     pub steps: u32,
     /// The model.
     pub model: Architecture,
+    /// Pictures in a batch.
+    pub batch: usize,
     collages: bool,
+    /// Last parts of the names of parameters that weight decay leaves alone.
+    pub exempt: &'static [&'static str],
+    /// How many of the training pictures, the last ones, are kept for choices.
+    pub validation: usize,
     /// What is learnt from, and the order in which it comes.
     train: Dataset,
     order: Option<Batches>,
@@ -85,7 +91,7 @@ fn classes() -> Vec<String> {
 }
 
 /// The recipe with its data, or what is wrong with them.
-fn open(images: Images) -> Opened {
+pub(super) fn open(images: Images) -> Opened {
     let part = |part| fashion::load(&fashion::folder(), part).map_err(|it| it.to_string());
     Ok(Box::new(images.on(part(Part::Train)?, part(Part::Test)?)))
 }
@@ -93,7 +99,19 @@ fn open(images: Images) -> Opened {
 impl Images {
     fn new(name: &'static str, model: Architecture) -> Self {
         let none = Dataset::new(SIDE, &CLASSES);
-        Self { name, steps: 0, model, collages: false, train: none.clone(), order: None, test: none }
+        let (train, test) = (none.clone(), none);
+        Self {
+            name,
+            steps: 0,
+            model,
+            batch: BATCH,
+            collages: false,
+            exempt: &[],
+            validation: 0,
+            train,
+            order: None,
+            test,
+        }
     }
 
     /// A small transformer on 28 x 28 pixels, in patches of 4.
@@ -109,6 +127,7 @@ impl Images {
             eps: 1e-5,
             activation: Activation::Gelu,
             pool,
+            field: vit::Field::None,
             distilled: false,
             teacher: false,
             classes: classes(),
@@ -143,7 +162,8 @@ impl Images {
 
     /// Pictures `[batch, row, col, 1]` and their classes `[batch]`, half of them mirrored.
     fn pictures(&mut self, seed: u64, step: u32) -> Vec<Tensor> {
-        let (len, batch) = (self.train.len(), BATCH.min(self.train.len()));
+        let len = self.train.len() - self.validation;
+        let batch = self.batch.min(len);
         let order = self.order.get_or_insert_with(|| Batches::new(len, batch, seed));
         let indices = order.at(step as usize - 1).to_vec();
         let mut images = self.train.images(&indices).data.to_vec();
@@ -161,14 +181,19 @@ impl Recipe for Images {
     fn course(&self) -> Course {
         let data =
             if self.collages { "collages of Fashion-MNIST" } else { "Fashion-MNIST, half of it mirrored" };
+        let data = match self.validation {
+            0 => data.to_owned(),
+            n => format!("{data}, but for the last {n} pictures"),
+        };
         let peak = if matches!(self.model, Architecture::Vit(_)) { 2e-3 } else { 4e-3 };
         Course {
             name: self.name,
-            data: data.to_owned(),
+            data,
             steps: self.steps,
             rule: Optimizer::AdamW(AdamW { decay: 0.05, ..AdamW::default() }),
             schedule: Schedule { peak, warm_up: 300, floor: 0.01 },
             clip: Some(1.0),
+            exempt: self.exempt,
         }
     }
 
@@ -183,9 +208,9 @@ impl Recipe for Images {
         if !self.collages {
             return self.pictures(seed, step);
         }
-        let first = u64::from(step) * BATCH as u64;
+        let first = u64::from(step) * self.batch as u64;
         let collages: Vec<Collage> =
-            (first..first + BATCH as u64).map(|i| Collage::new(&self.train, seed, i)).collect();
+            (first..first + self.batch as u64).map(|i| Collage::new(&self.train, seed, i)).collect();
         let (images, holds) = collage::batch(&collages, CLASSES.len());
         vec![images, holds]
     }
@@ -211,8 +236,12 @@ impl Recipe for Images {
         vec![("config.json", config)]
     }
 
+    fn validation(&mut self) -> Vec<Vec<Tensor>> {
+        let n = self.train.len();
+        parts(&self.train, n - self.validation..n)
+    }
+
     fn held_out(&mut self) -> Vec<Vec<Tensor>> {
-        const PART: usize = 250;
         if self.collages {
             let batch = |first: u64| {
                 let collages = (first..first + PART as u64).map(|i| Collage::new(&self.test, 0, i));
@@ -221,9 +250,17 @@ impl Recipe for Images {
             };
             return (0..2000).step_by(PART).map(batch).collect();
         }
-        let all: Vec<usize> = (0..self.test.len()).collect();
-        all.chunks(PART).map(|it| vec![self.test.images(it), self.test.labels(it)]).collect()
+        parts(&self.test, 0..self.test.len())
     }
+}
+
+/// Samples that are measured together.
+const PART: usize = 250;
+
+/// Pictures of a data set, as batches.
+fn parts(data: &Dataset, indices: std::ops::Range<usize>) -> Vec<Vec<Tensor>> {
+    let all: Vec<usize> = indices.collect();
+    all.chunks(PART).map(|it| vec![data.images(it), data.labels(it)]).collect()
 }
 
 /// Which classes are there, `[batch, class]` of 0 and 1, each a question of its own: the mean binary cross-entropy. Right

@@ -68,6 +68,7 @@ impl Recipe for InContext {
             schedule: Schedule { peak: self.rate, warm_up: 0, floor: 0.02 },
             // The paper clips at 0.001; without, a falling rate leaves the saddle from more seeds.
             clip: None,
+            exempt: &[],
         }
     }
 

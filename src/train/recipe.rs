@@ -26,6 +26,11 @@ pub trait Recipe {
     fn files(&self) -> Vec<(&'static str, Value)> {
         vec![]
     }
+    /// Batches that training never sees and by which choices are made, for [`super::Trainer::validate`], as those of
+    /// [`Self::held_out`].
+    fn validation(&mut self) -> Vec<Vec<Tensor>> {
+        vec![]
+    }
     /// Batches that training never sees, for [`super::Trainer::test`]. Samples are counted by the first axis of the first
     /// tensor.
     fn held_out(&mut self) -> Vec<Vec<Tensor>> {
@@ -48,6 +53,8 @@ pub struct Course {
     pub schedule: Schedule,
     /// The longest gradient, all parameters together; longer ones are shortened.
     pub clip: Option<f32>,
+    /// Last parts of the names of parameters that weight decay leaves alone, beside all vectors.
+    pub exempt: &'static [&'static str],
 }
 
 /// What a recipe records for a batch: numbers without axes, means over the batch.
@@ -87,7 +94,9 @@ pub fn all() -> Vec<NamedRecipe> {
     [
         &[super::spirals::ENTRY, super::linear_attention::ENTRY][..],
         &super::images::ENTRIES,
-        &[super::shakespeare::ENTRY],
+        &super::fields::ENTRIES,
+        &super::lag_recall::ENTRIES,
+        &super::shakespeare::ENTRIES,
     ]
     .concat()
 }

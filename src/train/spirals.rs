@@ -47,6 +47,7 @@ impl Recipe for Spirals {
             rule: Optimizer::AdamW(AdamW { decay: 1e-3, ..AdamW::default() }),
             schedule: Schedule { peak: self.rate, warm_up: 50, floor: 0.01 },
             clip: Some(1.0),
+            exempt: &[],
         }
     }
 

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::field::{self, Field};
+use crate::mechanisms::field::Places;
 use crate::models::Pixels;
 use crate::models::config::{ConfigError, ConfigFile, EXACT, id2label};
 use crate::nn::{Activation, block_parameters, init, layer};
@@ -16,6 +18,9 @@ pub enum Pool {
     /// The mean of all patches; there is no class token.
     Mean,
 }
+
+/// What `config.json` calls a ViT whose attention is bent: nobody else's programs read it.
+pub const MODEL_TYPE: &str = "vitrine-field-vit";
 
 /// The sizes of a ViT.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +45,8 @@ pub struct Config {
     pub activation: Activation,
     /// What the class is read from: `global_pool`, `token` or `avg`, as timm has it.
     pub pool: Pool,
+    /// By what its attention is bent: `attention_field`. A field covers patches only, so it needs [`Pool::Mean`].
+    pub field: Field,
     /// Whether a second token stands for DeiT's teacher.
     pub distilled: bool,
     /// Whether that token has a head of its own, which the weights decide.
@@ -69,11 +76,15 @@ impl Config {
 
     fn hugging_face(it: &ConfigFile) -> Result<Self, ConfigError> {
         it.expect("qkv_bias", true)?;
+        let field = Field::parse(it)?;
         let pool = match it.word_or("global_pool", "token")? {
             "token" => Pool::Token,
             "avg" => Pool::Mean,
             _ => return Err(it.wrong("global_pool", "token and avg are supported")),
         };
+        if field != Field::None && pool == Pool::Token {
+            return Err(it.wrong("global_pool", "a field of attention needs avg"));
+        }
         Ok(Self {
             image: it.count("image_size", 1 << 12)?,
             patch: it.count("patch_size", 1 << 12)?,
@@ -85,6 +96,7 @@ impl Config {
             eps: it.positive("layer_norm_eps")?,
             activation: it.activation("hidden_act")?,
             pool,
+            field,
             distilled: it.word_or("model_type", "vit")? == "deit",
             teacher: false,
             classes: it.classes()?,
@@ -126,6 +138,7 @@ impl Config {
             eps: 1e-6,
             activation: Activation::Gelu,
             pool: Pool::Token,
+            field: Field::None,
             distilled: architecture.contains("_distilled_"),
             teacher: false,
             classes: (0..classes).map(|id| format!("class {id}")).collect(),
@@ -135,19 +148,31 @@ impl Config {
 
     /// The same as a `config.json` by Hugging Face's names.
     pub fn to_json(&self) -> Value {
-        json!({
-            "model_type": if self.distilled { "deit" } else { "vit" },
+        let model_type = match self.field {
+            Field::None if self.distilled => "deit",
+            Field::None => "vit",
+            _ => MODEL_TYPE,
+        };
+        let mut it = json!({
+            "model_type": model_type,
             "image_size": self.image, "patch_size": self.patch, "num_channels": self.channels,
             "hidden_size": self.d_model, "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
             "intermediate_size": self.d_mlp, "layer_norm_eps": self.eps, "hidden_act": self.activation.name(),
             "global_pool": if self.pool == Pool::Token { "token" } else { "avg" },
             "id2label": id2label(&self.classes), "image_mean": self.pixels.mean, "image_std": self.pixels.std,
-        })
+        });
+        self.field.write(&mut it);
+        it
     }
 
     /// Patches of an image.
     pub fn patches(&self) -> usize {
         (self.image / self.patch).pow(2)
+    }
+
+    /// Where the patches are.
+    pub fn places(&self) -> Places {
+        Places::grid(self.image / self.patch, self.image / self.patch)
     }
 
     /// Names of the tokens that stand before the patches.
@@ -165,6 +190,7 @@ impl Config {
         init::weights(self.parameters(), seed, |name, shape, random| match name {
             "pos_embed" | "dist_token" => init::normal(shape, 0.02, random),
             "cls_token" | "head.weight" => init::constant(shape, 0.0),
+            _ if field::LEARNT.iter().any(|it| name.ends_with(it)) => field::untrained(name, shape, random),
             _ if name.ends_with("bias") => init::constant(shape, 0.0),
             _ if name.contains("norm") => init::constant(shape, 1.0),
             // Query, key and value are three matrices that lie together.
@@ -173,7 +199,8 @@ impl Config {
         })
     }
 
-    /// Name and shape of every tensor that the model needs.
+    /// Name and shape of every tensor that the model needs. Those of the field come last, so that the others begin the same
+    /// with any.
     pub fn parameters(&self) -> impl Iterator<Item = (String, Vec<usize>)> {
         let Self { d_model: d, d_mlp, patch: p, channels: c, .. } = *self;
         let special = self.special().iter().map(move |it| ((*it).to_owned(), vec![1, 1, d]));
@@ -187,5 +214,6 @@ impl Config {
             .chain(blocks)
             .chain(layer("norm", vec![d]))
             .chain(heads.flat_map(move |it| layer(it, vec![classes, d])))
+            .chain((0..self.layers).flat_map(|l| self.field.parameters(l, self.heads, self.patches())))
     }
 }
