@@ -3,7 +3,7 @@
 use crate::tensor::{contiguous, size};
 
 /// Elements of a slot: element `i` lies at `offset + sum_axis i[axis] * strides[axis]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Operand {
     /// Which slot of the plan.
     pub slot: usize,
