@@ -2,7 +2,7 @@
 
 use egui::{Pos2, Rect, Ui, UiBuilder, Vec2, pos2, vec2};
 
-use super::picture::{Cells, Fields, Heads, Picture, Touch};
+use super::picture::{Cells, Field, Fields, Heads, Picture, Touch};
 use crate::focus::{Focus, Spot};
 use crate::ui::{
     Axes, Bars, Chart, Divided, HeadGrid, Hit, Legend, Lines, Scale, Square, Strand, Style, number,
@@ -182,8 +182,8 @@ impl Fields {
     fn share(&self, style: &Style, room: Vec2) -> Share {
         let (n, gap) = (self.fields.len().max(1), style.grid(1.0));
         // A name needs more room than a map.
-        let least = style.grid(if self.caption(style) > 0.0 { 5.0 } else { 3.0 });
-        let below = self.caption(style);
+        let least = style.grid(if self.below(style) > 0.0 { 5.0 } else { 3.0 });
+        let below = self.below(style);
         let side = |columns: usize| {
             let wide = (room.x + gap - 2.0) / columns as f32 - gap;
             wide.min((room.y + 0.5 * gap) / n.div_ceil(columns) as f32 - gap - below).floor()
@@ -196,8 +196,16 @@ impl Fields {
         Share { columns, side: ((room.x + gap - 2.0) / columns as f32 - gap).floor().clamp(1.0, 2.0 * least) }
     }
 
+    /// What stands below a map: its name, or what tells it from the others where that is too long, as "2.1" of "conv 2.1".
+    fn caption(&self, i: usize, fits: impl Fn(&str) -> bool) -> &str {
+        let name = &*self.fields[i].name;
+        let Some((first, rest)) = name.split_once(' ').filter(|_| !fits(name)) else { return name };
+        let alike = |it: &Field| it.name.split_once(' ').is_some_and(|it| it.0 == first);
+        if self.fields.iter().filter(|it| alike(it)).count() > 1 { rest } else { name }
+    }
+
     /// Height of what stands below each, in points.
-    fn caption(&self, style: &Style) -> f32 {
+    fn below(&self, style: &Style) -> f32 {
         if self.fields.iter().all(|it| it.name.is_empty()) { 0.0 } else { Square::caption_height(style) }
     }
 
@@ -207,7 +215,11 @@ impl Fields {
         let maps = field.map.as_ref().map(|it| (it.maps(), it.index));
         let square = Square {
             maps,
-            caption: &field.name,
+            caption: self.caption(i, |words| {
+                let words =
+                    ui.painter().layout_no_wrap(words.to_owned(), style.regular(style.caption), style.text);
+                words.size().x <= side
+            }),
             note: &field.note,
             lit: field.lit,
             linked: self.linked,
