@@ -164,7 +164,7 @@ fn factors(state: &NormGrad, ui: &mut Ui, scene: &mut Scene<'_>, layer: usize) {
     if legend > 0.0 {
         ui.add_space(style.grid(1.0));
         let (range, scale) = colours(state);
-        Legend { scale, range, divided: Divided::Map, caption: "", missing: None }.show(ui, style);
+        Legend { scale, range, divided: Divided::Map, caption: "" }.show(ui, style);
     }
 }
 
