@@ -9,11 +9,12 @@ mod reference;
 
 use std::collections::BTreeMap;
 
-use pair::{Pair, numbers, values};
+use pair::{Pair, numbers, values, wgsl};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use vitrine::engine::Cancel;
+use vitrine::engine::plan::Plan;
+use vitrine::engine::{Cancel, cpu::Cpu, gpu};
 use vitrine::graph::{Graph, Op, Recording, Var};
 use vitrine::platform::block_on;
 use vitrine::tensor::{Tensor, size};
@@ -259,9 +260,31 @@ fn agree(
     Ok(())
 }
 
+/// What is computed in one step must be what its operations give one by one: on the CPU to the last bit. On a GPU, whose compiler
+/// may round a product and a sum once, both are held against f64; here only that its text is valid.
+fn fused(recording: &Recording) -> Result<(), TestCaseError> {
+    let run = |mut cpu: Cpu| values(&block_on(cpu.run(recording, &Cancel::default())).unwrap());
+    let (together, apart) = (run(Cpu::new()), run(Cpu::new().unfused()));
+    for (name, expected) in &apart {
+        let pairs = together[name].data.iter().zip(expected.data.iter());
+        for (i, (found, expected)) in pairs.enumerate() {
+            let same = found.to_bits() == expected.to_bits();
+            prop_assert!(same, "{name}[{i}] is {found}, not {expected}: {:#?}", recording.nodes);
+        }
+    }
+    for step in &Plan::compile(recording).steps {
+        if let Some(text) = gpu::source(step) {
+            wgsl(&text).map_err(|e| TestCaseError::fail(format!("{e} in {text}")))?;
+        }
+    }
+    Ok(())
+}
+
 /// Both devices, the recording and its expansion, against f64.
 fn devices(pair: Option<&Pair>, recording: &Recording) -> Result<(), TestCaseError> {
     let expected = reference::run(recording);
+    fused(recording)?;
+    fused(&recording.expanded())?;
     let Some(pair) = pair else { return Ok(()) };
     for (what, recording) in [("as it is", recording), ("expanded", &recording.expanded())] {
         let on_cpu = block_on(pair.cpu.borrow_mut().run(recording, &Cancel::default())).unwrap();

@@ -53,9 +53,19 @@ impl Operand {
     #[must_use]
     pub fn slice(&self, axis: usize, start: usize, len: usize, step: usize) -> Self {
         let mut it = self.clone();
-        it.offset += start * it.strides[axis];
+        it.offset = it.offset.wrapping_add(start * it.strides[axis]);
         it.shape[axis] = len;
         it.strides[axis] *= step;
+        it
+    }
+
+    /// `axis` with places before its elements and behind them, `len` in all. Nothing lies at these: the first may have an
+    /// offset below 0, modulo the largest `usize`, and who reads the operand asks only for what is within.
+    #[must_use]
+    pub fn pad(&self, axis: usize, before: usize, len: usize) -> Self {
+        let mut it = self.clone();
+        it.offset = it.offset.wrapping_sub(before * it.strides[axis]);
+        it.shape[axis] = len;
         it
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vitrine_loops::tape::{self, Place, Reel};
 use vitrine_loops::{Strided, matmul, panels, places, pointwise, rows, spread};
 use web_time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ const SLICE: Duration = Duration::from_millis(8);
 pub struct Cpu {
     plans: Vec<(u64, Compiled)>,
     compiles: usize,
+    unfused: bool,
 }
 
 /// A plan with its storage, one buffer a slot. What a trace still holds is not written again: the step that writes there
@@ -38,6 +40,12 @@ impl Cpu {
     /// The processor.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same with a step for every elementwise operation: what fused ones are held against.
+    #[must_use]
+    pub fn unfused(self) -> Self {
+        Self { unfused: true, ..self }
     }
 
     /// For the badge.
@@ -99,7 +107,7 @@ impl Cpu {
             self.plans.remove(i).1
         } else {
             self.compiles += 1;
-            let mut plan = Plan::compile(recording);
+            let mut plan = if self.unfused { Plan::unfused(recording) } else { Plan::compile(recording) };
             let mut buffers: Vec<Arc<[f32]>> = plan.slots.iter().map(|slot| fill(slot, recording)).collect();
             let packed = arrange_weights(&mut plan, &mut buffers);
             Compiled { plan, buffers, packed }
@@ -181,10 +189,17 @@ fn run(step: &Step, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
         Strided { data: &buffers[*slot][*offset..], shape, strides }
     };
     match &step.kernel {
-        Kernel::Copy => pointwise::copy(out, input(0)),
-        Kernel::Unary(f) => pointwise::unary(*f, out, input(0)),
-        Kernel::Gelu => pointwise::gelu(out, input(0)),
-        Kernel::Binary(f) => pointwise::binary(*f, out, input(0), input(1)),
+        Kernel::Pointwise { tape, bounds } => {
+            tape::play(
+                out,
+                &Reel {
+                    shape: &step.output.shape,
+                    tape,
+                    operands: step.inputs.iter().map(|it| (&*buffers[it.slot], place(it))).collect(),
+                    bounds: bounds.iter().map(|it| (place(&it.place), it.len)).collect(),
+                },
+            );
+        }
         Kernel::Reduce(f) => rows::reduce(*f, out, input(0)),
         Kernel::Softmax => rows::softmax(out, input(0)),
         Kernel::LayerNorm { eps } => {
@@ -209,13 +224,13 @@ fn run(step: &Step, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
         Kernel::LayerNormGrad { eps } => {
             rows::layer_norm_grad(out, input(0), input(1).rows(), input(2), *eps);
         }
-        Kernel::GeluGrad => pointwise::gelu_grad(out, input(0), input(1)),
         Kernel::ScatterAdd => places::scatter_add(out, input(0), input(1).rows()),
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),
-        Kernel::Pad { axis, before, value } => {
-            places::pad(out, &step.output.shape, input(0), *axis, *before, *value);
-        }
     }
     buffers[step.output.slot] = storage;
+}
+
+fn place(x: &Operand) -> Place<'_> {
+    Place { offset: x.offset, strides: &x.strides }
 }

@@ -1,11 +1,14 @@
 //! From a step of a plan to the kernel that does it, its parameters and its grid.
 
+use vitrine_loops::tape::Instruction;
+
+use super::generate::Generated;
 use super::pipelines::{
-    BINARY, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, PAD, REDUCE, SCATTER_ADD, SOFTMAX,
-    SOFTMAX_GRAD, Source, UNARY, Variant,
+    FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, REDUCE, SCATTER_ADD, SOFTMAX, SOFTMAX_GRAD, Source,
+    Variant,
 };
 use crate::engine::layout::collapse;
-use crate::engine::plan::{Kernel, Step};
+use crate::engine::plan::{Bound, Kernel, Step};
 use crate::engine::{EngineError, Operand};
 use crate::tensor::size;
 
@@ -15,10 +18,6 @@ const AXES: usize = 8;
 const GROUP: usize = 64;
 /// Workgroups along one dimension of a grid, on every device.
 const GRID: usize = 65535;
-/// Numbers of the operations that follow the recording's functions in `unary.wgsl` and `binary.wgsl`.
-const COPY: u32 = 11;
-const GELU: u32 = 12;
-const GELU_GRAD: u32 = 7;
 
 /// One dispatch.
 pub(super) struct Launch {
@@ -38,17 +37,12 @@ impl Launch {
     /// How a device does `step`; on a `software` one the threads of a workgroup do not work together.
     pub(super) fn new(step: &Step, software: bool) -> Result<Self, EngineError> {
         let it = match &step.kernel {
-            Kernel::Copy => unary(step, COPY),
-            Kernel::Unary(f) => unary(step, *f as u32),
-            Kernel::Gelu => unary(step, GELU),
-            Kernel::Binary(f) => binary(step, *f as u32),
+            Kernel::Pointwise { tape, bounds } => Some(pointwise(step, tape, bounds)),
             Kernel::Reduce(f) => reduce(step, *f as u32, software),
             Kernel::Matmul { alpha, gelu } => matmul(step, *alpha, *gelu, software),
             Kernel::Gather => Some(gather(step)),
-            Kernel::Pad { axis, before, value } => pad(step, *axis, *before, *value),
             Kernel::Softmax => Some(softmax(step, SOFTMAX, software)),
             Kernel::SoftmaxGrad => Some(softmax(step, SOFTMAX_GRAD, software)),
-            Kernel::GeluGrad => binary(step, GELU_GRAD),
             Kernel::LayerNormGrad { eps } => Some(layer_norm_grad(step, *eps, software)),
             Kernel::ScatterAdd => Some(scatter_add(step)),
             Kernel::Fold { axis, stride } => fold(step, *axis, *stride),
@@ -79,7 +73,11 @@ impl Launch {
 
 /// What a step makes, in words.
 pub(super) fn describe(step: &Step) -> String {
-    format!("a {:?} result of shape {:?}", step.kernel, step.output.shape)
+    let shape = &step.output.shape;
+    match &step.kernel {
+        Kernel::Pointwise { .. } => format!("an elementwise result of shape {shape:?}"),
+        kernel => format!("a {kernel:?} result of shape {shape:?}"),
+    }
 }
 
 /// A kernel's `Params` under construction.
@@ -118,26 +116,11 @@ fn linear(groups: usize) -> [u32; 3] {
     [groups.div_ceil(rows) as u32, rows as u32, 1]
 }
 
-fn unary(step: &Step, op: u32) -> Option<Launch> {
-    let [x] = &step.inputs[..] else { unreachable!("{step:?} has one input") };
-    let len = size(&x.shape);
-    let params = Params::axes(&x.shape, &x.strides, &[])?.words(&[x.offset, len]);
-    Some(Launch::of(step, UNARY, &[("OP", op)], params, linear(len.div_ceil(GROUP))))
-}
-
-fn binary(step: &Step, op: u32) -> Option<Launch> {
-    let [a, b] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
-    let len = size(&a.shape);
-    let params = Params::axes(&a.shape, &a.strides, &b.strides)?.words(&[a.offset, b.offset, len]);
-    Some(Launch::of(step, BINARY, &[("OP", op)], params, linear(len.div_ceil(GROUP))))
-}
-
-fn pad(step: &Step, axis: usize, before: usize, value: f32) -> Option<Launch> {
-    let ([x], y) = (&step.inputs[..], &step.output) else { unreachable!("{step:?} has one input") };
-    let len = size(&y.shape);
-    let params = Params::axes(&y.shape, &x.strides, &[])?;
-    let params = params.words(&[x.offset, len, axis, before, x.shape[axis]]).float(value);
-    Some(Launch::of(step, PAD, &[], params, linear(len.div_ceil(GROUP))))
+fn pointwise(step: &Step, tape: &[Instruction], bounds: &[Bound]) -> Launch {
+    let Generated { text, slots, words } = Generated::new(step, tape, bounds);
+    let source = Source { name: "pointwise", text: text.into() };
+    let grid = linear(size(&step.output.shape).div_ceil(GROUP));
+    Launch { inputs: slots, ..Launch::of(step, source, &[], Params(words), grid) }
 }
 
 fn gather(step: &Step) -> Launch {

@@ -40,14 +40,14 @@ struct Dispatch {
 }
 
 impl Program {
-    /// Makes everything that running `recording` takes.
+    /// Makes everything that running `recording` by `plan` takes.
     pub(super) async fn compile(
         context: &Arc<Context>,
         pipelines: &mut Pipelines,
         uploads: &mut Uploads,
         recording: &Recording,
+        plan: Plan,
     ) -> Result<Self, EngineError> {
-        let plan = Plan::compile(recording);
         let mut checks = Checks::default();
         let (mut inputs, mut states) = (vec![], vec![]);
         let mut slots: Vec<Arc<Lease>> = vec![];

@@ -113,7 +113,7 @@ impl Compiler<'_> {
     }
 
     /// The number that `id` repeats everywhere, if it is a constant behind views.
-    fn scalar(&self, id: usize) -> Option<f32> {
+    pub(super) fn scalar(&self, id: usize) -> Option<f32> {
         match &self.nodes[id].op {
             Op::Const(value) => Some(value.get()),
             Op::View(View::Reshape | View::Broadcast) => self.scalar(self.nodes[id].inputs[0]),
