@@ -242,6 +242,27 @@ fn what_is_looked_at_is_written() {
 }
 
 #[test]
+fn parts_of_a_pack_are_written_to_their_places() {
+    let g = Graph::default();
+    let [x, w, b] = [random(&[70, 4], 1), random(&[3, 4], 2), random(&[4], 3)].map(|it| g.input(&it));
+    let parts = [x.matmul(w.t()), x.sum(0), (x * 2.0 - 1.0).abs(), (w * 3.0).t(), b];
+    let pack = Var::pack(&parts).keep("pack");
+    // What lies between is nothing's: a second pack, and products that read parts as they lie.
+    Var::pack(&[pack * 2.0, b * 0.5]).keep("packs");
+    let start = 256 + 64 + 320 + 64;
+    (w.matmul(pack.slice(0, 320, 280).reshape(&[70, 4]).t()) + x.sum(1).flat()).keep("matrix");
+    (x.matmul(w.t()).matmul(w) + pack.slice(0, start, 4)).keep("bias");
+    x.layer_norm(pack.slice(0, start, 4), pack.slice(0, 256, 4), 1e-2).keep("gain");
+    drop(parts);
+    let recording = g.finish();
+    let plan = Plan::compile(&recording);
+    // A product, a sum and two elementwise steps, three copies: of what others read, of what is turned, of what is given. The second
+    // pack: two steps. Product, sum and their addition; a product with its bias; layer norm.
+    assert_eq!(plan.steps.len(), 14, "{:#?}", plan.steps);
+    check(&recording, SUM);
+}
+
+#[test]
 fn no_step_reads_more_buffers_than_a_gpu_binds() {
     let g = Graph::default();
     let many: Vec<Var<'_>> = (0..40).map(|i| g.input(&random(&[33], i))).collect();

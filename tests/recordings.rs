@@ -167,7 +167,7 @@ fn view(Bounded { x, bound }: Bounded<'_>, axis: usize, how: usize) -> Bounded<'
     let mut turned: Vec<usize> = (0..rank).collect();
     turned.rotate_left(1);
     let backwards: Vec<usize> = (0..rank).rev().collect();
-    let x = match how % 11 {
+    let x = match how % 12 {
         0 => x.permute(&turned),
         1 => x.permute(&backwards),
         2 => x.slice(axis, n / 3, n - n / 3),
@@ -178,6 +178,7 @@ fn view(Bounded { x, bound }: Bounded<'_>, axis: usize, how: usize) -> Bounded<'
         7 => x.broadcast(&[&[2], &shape[..]].concat()),
         8 => x.reshape(&backwards.iter().map(|it| shape[*it]).collect::<Vec<_>>()),
         9 => Var::concat(&[x, x.sin(), x], axis),
+        10 => Var::pack(&[x, x.cos(), x]).slice(0, n / 2, size(&shape) + 64),
         _ => return bounded(x.window(axis, n.min(3), 2).fold(axis, 2, n), 2.0 * bound),
     };
     bounded(x, bound)

@@ -5,7 +5,9 @@
 //! product takes its scale, bias and GELU along, a layer norm its residual sum, and elementwise operations become one step.
 
 mod fuse;
+mod pack;
 mod pointwise;
+mod scratch;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +19,7 @@ use super::layout::{Operand, collapse};
 use crate::graph::{Def, Node, Op, Recording, Reduce, View};
 use crate::tensor::size;
 
-/// One kernel run: reads `inputs`, writes `output` (contiguous from the start of its slot).
+/// One kernel run: reads `inputs`, writes `output` (rows).
 #[derive(Clone, Debug)]
 pub struct Step {
     /// What runs.
@@ -28,7 +30,8 @@ pub struct Step {
     pub output: Operand,
 }
 
-/// The kernels that a device has. Each input is strided; *rows* means contiguous.
+/// The kernels that a device has. Each input is strided; *rows* means contiguous, from a place where a GPU can begin to bind a
+/// buffer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kernel {
     /// Elementwise operations, padding among them, on inputs of the result's shape.
@@ -87,6 +90,8 @@ impl Kernel {
 pub enum Fill {
     /// Nothing: written by steps, reused when free.
     Scratch,
+    /// Zeros, between which steps write; not reused.
+    Zeros,
     /// Data of the recording's input.
     Input(usize),
     /// One of the recording's states.
@@ -133,55 +138,6 @@ impl Plan {
     pub fn unfused(recording: &Recording) -> Self {
         Compiler::new(recording).plan(recording)
     }
-
-    /// Lets steps reuse scratch slots whose contents nobody reads any more.
-    fn share_scratch(&mut self) {
-        let mut last_use = vec![0; self.slots.len()];
-        for (i, step) in self.steps.iter().enumerate() {
-            for operand in step.inputs.iter().chain([&step.output]) {
-                last_use[operand.slot] = i;
-            }
-        }
-        for (_, operand) in &self.keeps {
-            last_use[operand.slot] = usize::MAX;
-        }
-        let mut slots: Vec<Slot> = vec![];
-        let mut place: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut free: Vec<usize> = vec![];
-        let mut settle = |slot: usize, slots: &mut Vec<Slot>, free: &mut Vec<usize>| {
-            *place.entry(slot).or_insert_with(|| {
-                let Slot { len, fill } = &self.slots[slot];
-                // What is kept gets a slot of its own length, so that it can be given away without a copy.
-                let kept = last_use[slot] == usize::MAX;
-                let fits = |it: &usize| slots[*it].len == *len || slots[*it].len > *len && !kept;
-                let best = free.iter().copied().filter(fits).min_by_key(|it| slots[*it].len);
-                if let Some(reused) = best.filter(|_| *fill == Fill::Scratch) {
-                    free.retain(|it| *it != reused);
-                    reused
-                } else {
-                    slots.push(Slot { len: *len, fill: fill.clone() });
-                    slots.len() - 1
-                }
-            })
-        };
-        for (i, step) in self.steps.iter_mut().enumerate() {
-            let mut dying = vec![];
-            for operand in step.inputs.iter_mut().chain([&mut step.output]) {
-                let slot = operand.slot;
-                operand.slot = settle(slot, &mut slots, &mut free);
-                if last_use[slot] == i && self.slots[slot].fill == Fill::Scratch {
-                    dying.push(operand.slot);
-                }
-            }
-            dying.sort_unstable();
-            dying.dedup();
-            free.extend(dying);
-        }
-        for (_, operand) in &mut self.keeps {
-            operand.slot = settle(operand.slot, &mut slots, &mut free);
-        }
-        self.slots = slots;
-    }
 }
 
 impl Step {
@@ -221,6 +177,8 @@ struct Compiler<'r> {
     absorbed: Vec<bool>,
     /// Which nodes are computed within the step of another.
     seated: Vec<bool>,
+    /// Which pack a result is written to, and where.
+    homes: Vec<Option<(usize, usize)>>,
     operands: Vec<Option<Operand>>,
     slots: Vec<Slot>,
     steps: Vec<Step>,
@@ -255,11 +213,13 @@ impl<'r> Compiler<'r> {
             products: BTreeMap::new(),
             absorbed: vec![false; n],
             seated: vec![false; n],
+            homes: vec![None; n],
             operands: vec![None; n],
             slots: vec![],
             steps: vec![],
         };
         it.fuse();
+        it.find_homes();
         it
     }
 
@@ -319,13 +279,14 @@ impl<'r> Compiler<'r> {
             Op::Def(Def::LayerNorm { eps }) => self.layer_norm(id, eps.get()),
             Op::Def(Def::SoftmaxGrad) => self.by_rows(id, Kernel::SoftmaxGrad),
             Op::Def(Def::LayerNormGrad { eps }) => self.by_rows(id, Kernel::LayerNormGrad { eps: eps.get() }),
+            Op::Pack => self.pack(id),
             Op::Matmul => unreachable!("every product is in `products`"),
         }
     }
 
     fn product(&mut self, id: usize, Product { factors, alpha, bias, gelu }: Product) {
         let mut inputs = self.matrices(factors).to_vec();
-        inputs.extend(bias.map(|bias| self.operand(bias)));
+        inputs.extend(bias.map(|bias| self.rows(bias)));
         self.emit(id, Kernel::Matmul { alpha, gelu }, inputs);
     }
 
@@ -404,9 +365,7 @@ impl<'r> Compiler<'r> {
     }
 
     fn emit(&mut self, id: usize, kernel: Kernel, inputs: Vec<Operand>) {
-        let shape = &self.nodes[id].shape;
-        let slot = self.slot(size(shape), Fill::Scratch);
-        let output = Operand::rows(slot, shape);
+        let output = self.home(id, Fill::Scratch);
         self.operands[id] = Some(output.clone());
         self.step(kernel, inputs, output);
     }

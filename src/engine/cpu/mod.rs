@@ -85,7 +85,8 @@ impl Cpu {
         }
         let keep = |(name, operand): &(String, Operand)| {
             let (data, len) = (&buffers[operand.slot], size(&operand.shape));
-            let data = if data.len() == len { Arc::clone(data) } else { data[..len].into() };
+            let data =
+                if data.len() == len { Arc::clone(data) } else { data[operand.offset..][..len].into() };
             (name.clone(), Kept::new(&operand.shape, Storage::Host(data)))
         };
         let tensors = plan.keeps.iter().map(keep).collect();
@@ -123,7 +124,7 @@ impl Cpu {
 
 fn fill(slot: &Slot, recording: &Recording) -> Arc<[f32]> {
     match &slot.fill {
-        Fill::Scratch => zeros(slot.len),
+        Fill::Scratch | Fill::Zeros => zeros(slot.len),
         Fill::Const(value) => [*value].into(),
         // Every run brings its own.
         Fill::Input(_) | Fill::State(_) => Arc::default(),
@@ -183,7 +184,7 @@ fn run(step: &Step, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
         storage = zeros(storage.len());
     }
     let Some(out) = Arc::get_mut(&mut storage) else { unreachable!("new memory has one owner") };
-    let out = &mut out[..size(&step.output.shape)];
+    let out = &mut out[step.output.offset..][..size(&step.output.shape)];
     let input = |i: usize| {
         let Operand { slot, offset, shape, strides } = &step.inputs[i];
         Strided { data: &buffers[*slot][*offset..], shape, strides }

@@ -19,14 +19,33 @@ const GROUP: usize = 64;
 /// Workgroups along one dimension of a grid, on every device.
 const GRID: usize = 65535;
 
+/// A slot from some element on, which [`crate::graph::ALIGN`] divides.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    pub(super) slot: usize,
+    pub(super) offset: usize,
+}
+
+impl Part {
+    /// A slot that the kernel is told places of.
+    fn whole(x: &Operand) -> Self {
+        Self { slot: x.slot, offset: 0 }
+    }
+
+    /// Rows.
+    fn rows(x: &Operand) -> Self {
+        Self { slot: x.slot, offset: x.offset }
+    }
+}
+
 /// One dispatch.
 pub(super) struct Launch {
     /// What runs.
     pub(super) variant: Variant,
-    /// Slots that it reads.
-    pub(super) inputs: Vec<usize>,
-    /// Slot that it writes.
-    pub(super) output: usize,
+    /// What it reads.
+    pub(super) inputs: Vec<Part>,
+    /// What it writes.
+    pub(super) output: Part,
     /// The kernel's `Params`, word by word.
     pub(super) params: Vec<u32>,
     /// Workgroups.
@@ -63,8 +82,8 @@ impl Launch {
     ) -> Self {
         Self {
             variant: Variant { source, constants: constants.to_vec() },
-            inputs: step.inputs.iter().map(|it| it.slot).collect(),
-            output: step.output.slot,
+            inputs: step.inputs.iter().map(Part::rows).collect(),
+            output: Part::rows(&step.output),
             params: params.0,
             grid,
         }
@@ -120,17 +139,19 @@ fn pointwise(step: &Step, tape: &[Instruction], bounds: &[Bound]) -> Launch {
     let Generated { text, slots, words } = Generated::new(step, tape, bounds);
     let source = Source { name: "pointwise", text: text.into() };
     let grid = linear(size(&step.output.shape).div_ceil(GROUP));
-    Launch { inputs: slots, ..Launch::of(step, source, &[], Params(words), grid) }
+    let inputs = slots.into_iter().map(|slot| Part { slot, offset: 0 }).collect();
+    Launch { inputs, ..Launch::of(step, source, &[], Params(words), grid) }
 }
 
 fn gather(step: &Step) -> Launch {
-    let [table, _] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let [table, ids] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
     let ([v, d], [row, column]) = (&table.shape[..], &table.strides[..]) else {
         unreachable!("{step:?} has a table of two axes")
     };
     let len = size(&step.output.shape);
     let params = Params::default().words(&[table.offset, *row, *column, *v, *d, len]);
-    Launch::of(step, GATHER, &[], params, linear(len.div_ceil(GROUP)))
+    let inputs = vec![Part::whole(table), Part::rows(ids)];
+    Launch { inputs, ..Launch::of(step, GATHER, &[], params, linear(len.div_ceil(GROUP))) }
 }
 
 fn reduce(step: &Step, op: u32, software: bool) -> Option<Launch> {
@@ -143,7 +164,9 @@ fn reduce(step: &Step, op: u32, software: bool) -> Option<Launch> {
     let count = size(&rows.shape);
     let together = together(count, n, software);
     let params = Params::axes(&rows.shape, &rows.strides, &[])?.words(&[x.offset, count, n, stride]);
-    Some(Launch::of(step, REDUCE, &[("OP", op), cooperate(together)], params, by_row(count, together)))
+    let constants = [("OP", op), cooperate(together)];
+    let inputs = vec![Part::whole(x)];
+    Some(Launch { inputs, ..Launch::of(step, REDUCE, &constants, params, by_row(count, together)) })
 }
 
 fn scatter_add(step: &Step) -> Launch {
@@ -160,7 +183,8 @@ fn fold(step: &Step, axis: usize, stride: usize) -> Option<Launch> {
     let (len, last) = (size(&y.shape), x.shape.len() - 1);
     let params = Params::axes(&y.shape, &x.strides[..last], &[])?;
     let params = params.words(&[x.offset, len, axis, stride, x.shape[axis], x.shape[last], x.strides[last]]);
-    Some(Launch::of(step, FOLD, &[], params, linear(len.div_ceil(GROUP))))
+    let inputs = vec![Part::whole(x)];
+    Some(Launch { inputs, ..Launch::of(step, FOLD, &[], params, linear(len.div_ceil(GROUP))) })
 }
 
 fn softmax(step: &Step, source: Source, software: bool) -> Launch {
@@ -177,7 +201,7 @@ fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
     let constants = [cooperate(together), ("RESIDUAL", residual.len() as u32)];
     let residual = residual.first().unwrap_or(x);
     let params = Params::default().words(&[rows, n]).float(eps);
-    let inputs = [x, gamma, beta, residual].map(|it| it.slot).to_vec();
+    let inputs = [x, gamma, beta, residual].map(Part::rows).to_vec();
     Launch { inputs, ..Launch::of(step, LAYER_NORM, &constants, params, by_row(rows, together)) }
 }
 
@@ -226,7 +250,7 @@ fn matmul(step: &Step, alpha: f32, gelu: bool, software: bool) -> Option<Launch>
     let params = params.words(&[a.offset]).words(&a.strides[1..]).words(&[w.offset]).words(&w.strides[1..]);
     let params = params.words(&[inner, a.strides[0], w.strides[0], bias.len(), usize::from(gelu)]);
     let grid = [n.div_ceil(if wide { 64 } else { 32 }) as u32, m.div_ceil(32) as u32, batch as u32];
-    let inputs = [a, w, bias.first().unwrap_or(a)].map(|it| it.slot).to_vec();
+    let inputs = vec![Part::whole(a), Part::whole(w), bias.first().map_or(Part::whole(a), Part::rows)];
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, MATMUL, &constants, params, grid) })
 }
 
