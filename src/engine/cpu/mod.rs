@@ -4,6 +4,7 @@ mod weights;
 
 use std::sync::Arc;
 
+use vitrine_loops::tape::{self, Place, Reel};
 use vitrine_loops::{Strided, matmul, panels, places, pointwise, rows, spread};
 use web_time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ pub struct Cpu {
     plans: Vec<(u64, Compiled)>,
     weights: Shared,
     compiles: usize,
+    unfused: bool,
 }
 
 /// A plan with its storage, one buffer a slot, of scratch an empty one until a step writes there. What a trace was given is not
@@ -45,6 +47,12 @@ impl Cpu {
     /// The processor.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same with a step for every elementwise operation: what fused ones are held against.
+    #[must_use]
+    pub fn unfused(self) -> Self {
+        Self { unfused: true, ..self }
     }
 
     /// For the badge.
@@ -84,13 +92,14 @@ impl Cpu {
         }
         let keep = |(name, operand): &(String, Operand)| {
             let (data, len) = (&buffers[operand.slot], size(&operand.shape));
-            let data = if data.len() == len { Arc::clone(data) } else { data[..len].into() };
+            let data =
+                if data.len() == len { Arc::clone(data) } else { data[operand.offset..][..len].into() };
             (name.clone(), Kept::new(&operand.shape, Storage::Host(data)))
         };
         let tensors = plan.keeps.iter().map(keep).collect();
         // What came from outside goes when its owner lets it go, and so does what the trace was given.
         for (slot, buffer) in plan.slots.iter().zip(buffers.iter_mut()) {
-            let given = slot.fill == Fill::Scratch && Arc::strong_count(buffer) > 1;
+            let given = slot.fill.written() && Arc::strong_count(buffer) > 1;
             if given || matches!(slot.fill, Fill::Input(_) | Fill::State(_)) {
                 *buffer = Arc::default();
             }
@@ -108,12 +117,12 @@ impl Cpu {
             self.plans.remove(i).1
         } else {
             self.compiles += 1;
-            let mut plan = Plan::compile(recording);
+            let mut plan = if self.unfused { Plan::unfused(recording) } else { Plan::compile(recording) };
             let turned = weights::turn(&mut plan);
             let fill = |(slot, turned): (&Slot, &Option<Operand>)| match &slot.fill {
                 Fill::Const(value) => [*value].into(),
                 // Every run brings its own.
-                Fill::Scratch | Fill::Input(_) | Fill::State(_) => Arc::default(),
+                Fill::Scratch | Fill::Zeros | Fill::Input(_) | Fill::State(_) => Arc::default(),
                 Fill::Weight { set, name } => {
                     self.weights.get(&recording.weights[*set], name, turned.as_ref())
                 }
@@ -135,7 +144,7 @@ impl Cpu {
     fn let_go(&mut self) {
         let mut held = 0;
         for (_, Compiled { plan, buffers, .. }) in self.plans.iter_mut().rev().skip(1) {
-            for (_, buffer) in plan.slots.iter().zip(buffers).filter(|(slot, _)| slot.fill == Fill::Scratch) {
+            for (_, buffer) in plan.slots.iter().zip(buffers).filter(|(slot, _)| slot.fill.written()) {
                 held += buffer.len();
                 if held > WAITING {
                     *buffer = Arc::default();
@@ -156,16 +165,23 @@ fn run(step: &Step, len: usize, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
         storage = zeros(len);
     }
     let Some(out) = Arc::get_mut(&mut storage) else { unreachable!("new memory has one owner") };
-    let out = &mut out[..size(&step.output.shape)];
+    let out = &mut out[step.output.offset..][..size(&step.output.shape)];
     let input = |i: usize| {
         let Operand { slot, offset, shape, strides } = &step.inputs[i];
         Strided { data: &buffers[*slot][*offset..], shape, strides }
     };
     match &step.kernel {
-        Kernel::Copy => pointwise::copy(out, input(0)),
-        Kernel::Unary(f) => pointwise::unary(*f, out, input(0)),
-        Kernel::Gelu => pointwise::gelu(out, input(0)),
-        Kernel::Binary(f) => pointwise::binary(*f, out, input(0), input(1)),
+        Kernel::Pointwise { tape, bounds } => {
+            tape::play(
+                out,
+                &Reel {
+                    shape: &step.output.shape,
+                    tape,
+                    operands: step.inputs.iter().map(|it| (&*buffers[it.slot], place(it))).collect(),
+                    bounds: bounds.iter().map(|it| (place(&it.place), it.len)).collect(),
+                },
+            );
+        }
         Kernel::Reduce(f) => rows::reduce(*f, out, input(0)),
         Kernel::Softmax => rows::softmax(out, input(0)),
         Kernel::LayerNorm { eps } => {
@@ -190,13 +206,13 @@ fn run(step: &Step, len: usize, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
         Kernel::LayerNormGrad { eps } => {
             rows::layer_norm_grad(out, input(0), input(1).rows(), input(2), *eps);
         }
-        Kernel::GeluGrad => pointwise::gelu_grad(out, input(0), input(1)),
         Kernel::ScatterAdd => places::scatter_add(out, input(0), input(1).rows()),
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),
-        Kernel::Pad { axis, before, value } => {
-            places::pad(out, &step.output.shape, input(0), *axis, *before, *value);
-        }
     }
     buffers[step.output.slot] = storage;
+}
+
+fn place(x: &Operand) -> Place<'_> {
+    Place { offset: x.offset, strides: &x.strides }
 }
