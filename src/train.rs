@@ -10,6 +10,7 @@ pub mod fields;
 pub mod images;
 pub mod lag_recall;
 pub mod linear_attention;
+pub mod merged_attention;
 mod recipe;
 pub mod shakespeare;
 pub mod spirals;

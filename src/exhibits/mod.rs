@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod gaussian_masks;
 pub mod icl_descent;
+pub mod icl_optimum;
 pub mod learning;
 mod live;
 mod looking;
@@ -244,6 +245,7 @@ pub fn all() -> Vec<Entry> {
         gaussian_masks::entry(),
         retnet_decay::entry(),
         icl_descent::entry(),
+        icl_optimum::entry(),
         method_wall::entry(),
         next_character::entry(),
         learning::entry(),
