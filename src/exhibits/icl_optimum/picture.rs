@@ -20,11 +20,14 @@ const THEORY: usize = 7;
 /// The plane reaches from minus this to this.
 const PLANE: f32 = 2.2;
 
+/// No panel but that of the ellipses is wider: they are what is dragged.
+const WIDE: f32 = 265.0;
+
 /// The panels.
 pub(super) fn page(state: &IclOptimum, trace: &Trace) -> Option<Page> {
     let apart = trace.get("distance")?.window(0..1)?[0];
-    let square = |aside| Room::shaped(1.0, [150.0, 150.0], [aside, 55.0]);
-    let chart = |high| Room::fill(220.0, high).at_most_wide(360.0);
+    let square = |aside| Room::shaped(1.0, [150.0, 120.0], [aside, 55.0]);
+    let chart = |high| Room::fill(220.0, high).at_most_wide(WIDE);
     Some(row([
         panel("ellipses", 0, square(80.0))
             .titled("Trained on orange, tested on blue")
@@ -32,12 +35,12 @@ pub(super) fn page(state: &IclOptimum, trace: &Trace) -> Option<Page> {
             .shows(Picture::Chart(ellipses(state)))
             .into(),
         column([
-            panel("matrices", 0, Room::shaped(2.0, [170.0, 90.0], [0.0, 50.0]).at_most_wide(340.0))
+            panel("matrices", 0, Room::shaped(2.0, [90.0, 100.0], [0.0, 50.0]).at_most_wide(WIDE))
                 .titled(format!("Learnt, and proven: {} apart", percent(apart)))
                 .read("The matrix between query and examples, as it is at this step, and what gradient flow is proven to end at.")
                 .shows(Picture::Fields(matrices(state, trace)))
                 .into(),
-            panel("circle", 3, square(70.0).at_most_wide(330.0).at_most_high(260.0))
+            panel("circle", 3, square(70.0).at_most_wide(WIDE).at_most_high(260.0))
                 .titled("Where they take a circle")
                 .read("A direction with little spread needs a long step.")
                 .shows(Picture::Chart(circle(state, trace)?))
@@ -56,7 +59,7 @@ pub(super) fn page(state: &IclOptimum, trace: &Trace) -> Option<Page> {
                 .into(),
         ]),
         column([
-            panel("test", 2, Room::fill(220.0, 100.0).at_most_wide(360.0).at_most_high(180.0))
+            panel("test", 2, Room::fill(220.0, 100.0).at_most_wide(WIDE).at_most_high(180.0))
                 .titled("In the test")
                 .read(format!("The error over the variance of the answers. Measured on {MEASURED} prompts, least squares on 512."))
                 .shows(Picture::Bars(test(state, trace)?))
@@ -66,9 +69,9 @@ pub(super) fn page(state: &IclOptimum, trace: &Trace) -> Option<Page> {
                 .read("Dashed: the least error that such a layer can have, by the formula.")
                 .shows(Picture::Chart(loss(state)))
                 .into(),
-            panel("weights", 6, Room::shaped(4.0, [230.0, 62.0], [0.0, 24.0]).at_most_high(130.0).at_most_wide(360.0))
+            panel("weights", 6, Room::shaped(4.0, [220.0, 62.0], [0.0, 24.0]).at_most_high(130.0).at_most_wide(WIDE))
                 .titled("The whole layer")
-                .read("Each over its largest entry; the last row and column belong to the answer.")
+                .read("W^KQ and W^PV, each over its largest entry; the last row and column belong to the answer.")
                 .shows(Picture::Fields(weights(trace)))
                 .into(),
         ]),
@@ -103,7 +106,7 @@ fn ellipses(state: &IclOptimum) -> Chart {
         for end in ends {
             chart = chart.with("", hue, Form::Contour, vec![[0.0, 0.0], end]);
         }
-        chart = chart.with(name, hue, Form::Contour, it.outline());
+        chart = chart.with(name, hue, Form::Line, it.outline());
         for (end, place) in ends.into_iter().zip(["first", "second"]) {
             chart = chart.handle(format!("{place} axis of the {name} ellipse"), hue, end);
         }
@@ -132,7 +135,7 @@ fn circle(state: &IclOptimum, trace: &Trace) -> Option<Chart> {
     let reach = 1.15 * largest(state).max(1.0);
     let mut chart = plane(["step along 1", "step along 2"], reach, [-1, 0, 1]);
     for (name, words, hue, form) in
-        [("gamma_inverse", "Γ⁻¹", THEORY, Form::Dashed), ("learned", "learnt", LEARNED, Form::Contour)]
+        [("gamma_inverse", "Γ⁻¹", THEORY, Form::Dashed), ("learned", "learnt", LEARNED, Form::Line)]
     {
         let kept = trace.get(name)?;
         let (it, d) = (kept.window(0..kept.size())?, kept.shape[1]);
@@ -171,10 +174,16 @@ fn over_scales(trace: &Trace, name: &str, y: Axis, form: impl Fn([f64; 3]) -> f6
     Some(chart)
 }
 
+/// An axis in equal ratios with ticks at three numbers, from the first of them to `most`.
+fn decades(name: &str, ticks: [f32; 3], most: f32) -> Axis {
+    let axis = Axis::new(name).to(Range { min: ticks[0], max: most, log: true });
+    axis.ticks(ticks.map(|it| (it, it.to_string())))
+}
+
 /// Errors over the variance of the answers.
 fn errors(state: &IclOptimum, trace: &Trace) -> Option<Chart> {
     let (usual, learnt) = (state.trained_on(state.m), state.trained_on(state.n).best());
-    let y = Axis::new("error / variance of answers").to(Range { min: 1e-2, max: 1e3, log: true });
+    let y = decades("error / variance of answers", [0.01, 1.0, 100.0], 1e3);
     over_scales(trace, "errors", y, |[inputs, query, tasks]| {
         let it = usual.scaled(inputs, query, tasks);
         it.error(&learnt) / it.answers()
@@ -185,7 +194,7 @@ fn errors(state: &IclOptimum, trace: &Trace) -> Option<Chart> {
 fn sizes(state: &IclOptimum, trace: &Trace) -> Option<Chart> {
     let (usual, learnt) = (state.trained_on(state.m), state.trained_on(state.n).best());
     let now = usual.predictions(&learnt);
-    let y = Axis::new("predictions, times").to(Range { min: 1e-2, max: 1e2, log: true });
+    let y = decades("predictions, times", [0.01, 1.0, 100.0], 100.0);
     let chart = over_scales(trace, "sizes", y, |[inputs, query, tasks]| {
         (usual.scaled(inputs, query, tasks).predictions(&learnt) / now).sqrt()
     })?;
@@ -242,10 +251,10 @@ fn weights(trace: &Trace) -> Fields {
         Field::new(map, words)
     };
     let fields = vec![
-        field("learned.kq", "KQ learnt"),
-        field("optimum.kq", "KQ proven"),
-        field("learned.pv", "PV learnt"),
-        field("optimum.pv", "PV proven"),
+        field("learned.kq", "KQ"),
+        field("optimum.kq", "proven"),
+        field("learned.pv", "PV"),
+        field("optimum.pv", "proven"),
     ];
     Fields { fields, value: "weight over the largest", ..Fields::default() }
 }
