@@ -12,6 +12,7 @@ pub mod lag_recall;
 pub mod linear_attention;
 pub mod merged_attention;
 mod recipe;
+pub mod separate_tokens;
 pub mod shakespeare;
 pub mod spirals;
 

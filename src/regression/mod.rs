@@ -9,4 +9,4 @@ mod tasks;
 pub use bayes::{Component, Posterior, gaussian, mixture};
 pub use predictors::{Examples, descent, descent_plus_plus, least_squares, nearest, one_pass, ridge};
 pub use shift::Shift;
-pub use tasks::{Covariates, Prior, Prompt, Tasks, floor, one_step};
+pub use tasks::{Covariates, Prior, Prompt, Tasks, floors, one_step};
