@@ -85,7 +85,7 @@ fn learns(state: &IclDescent, trace: &Trace) -> Page {
     let curve = |high| Room::fill(220.0, high).at_most_wide(340.0);
     let learner = state.learner;
     let maps = if learner == Learner::Tokens {
-        Room::shaped(1.0, [150.0, 110.0], [0.0, 40.0]).at_most_high(220.0).at_most_wide(340.0)
+        Room::shaped(1.0, [120.0, 80.0], [0.0, 40.0]).at_most_high(220.0).at_most_wide(340.0)
     } else {
         Room::shaped(4.0, [230.0, 76.0], [0.0, 24.0]).at_most_high(130.0).at_most_wide(340.0)
     };
