@@ -27,6 +27,7 @@ pub fn all() -> Vec<&'static Mechanism> {
         &linear_attention::MECHANISM,
         &gradient_descent::MECHANISM,
         &ridge::MECHANISM,
+        &linear_optimum::LAYER,
         &linear_optimum::MECHANISM,
         &bayes_mixture::MECHANISM,
     ]

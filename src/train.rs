@@ -11,7 +11,9 @@ pub mod images;
 pub mod lag_recall;
 mod layout;
 pub mod linear_attention;
+pub mod merged_attention;
 mod recipe;
+pub mod separate_tokens;
 pub mod shakespeare;
 pub mod spirals;
 

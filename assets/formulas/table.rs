@@ -6,6 +6,7 @@
     ("next-character", include_bytes!("next-character.png")),
     ("learning", include_bytes!("learning.png")),
     ("icl-descent", include_bytes!("icl-descent.png")),
+    ("icl-optimum", include_bytes!("icl-optimum.png")),
     ("gaussian-masks", include_bytes!("gaussian-masks.png")),
     ("retnet-decay", include_bytes!("retnet-decay.png")),
     ("three-masks", include_bytes!("three-masks.png")),

@@ -4,6 +4,7 @@ pub mod attention;
 pub mod gaussian_masks;
 mod heads;
 pub mod icl_descent;
+pub mod icl_optimum;
 pub mod learning;
 mod live;
 mod looking;
@@ -308,6 +309,7 @@ pub fn all() -> Vec<Entry> {
         gaussian_masks::entry(),
         retnet_decay::entry(),
         icl_descent::entry(),
+        icl_optimum::entry(),
         method_wall::entry(),
         next_character::entry(),
         learning::entry(),

@@ -87,10 +87,25 @@ impl<'g> LinearAttention<'g> {
 
     /// What becomes of `tokens` `[.., query, d + 1]` that attend to `examples` `[.., pos, d + 1]`.
     pub fn layer(&self, tokens: Var<'g>, examples: Var<'g>) -> Var<'g> {
-        let keys = examples.matmul(self.w_k.t());
-        let scores = tokens.matmul(self.w_q.t()).matmul(keys.t()); // [.., query, pos]
-        tokens + scores.matmul(examples.matmul(self.w_v.t()).matmul(self.p.t()))
+        tokens + self.scores(tokens, examples).matmul(self.values(examples))
     }
+
+    /// `(W_K e_j)^T (W_Q e_i)`, `[.., query, pos]`.
+    fn scores(&self, tokens: Var<'g>, examples: Var<'g>) -> Var<'g> {
+        tokens.matmul(self.w_q.t()).matmul(examples.matmul(self.w_k.t()).t())
+    }
+
+    /// `P W_V e_j`, `[.., pos, d + 1]`.
+    fn values(&self, examples: Var<'g>) -> Var<'g> {
+        examples.matmul(self.w_v.t()).matmul(self.p.t())
+    }
+}
+
+/// The layer with a softmax over the examples and some heads: what becomes of `tokens` `[.., query, d + 1]` that attend to
+/// `examples` `[.., pos, d + 1]`. As in the paper scores are not divided by the root of their width.
+pub fn softmax_layer<'g>(heads: &[LinearAttention<'g>], tokens: Var<'g>, examples: Var<'g>) -> Var<'g> {
+    let head = |it: &LinearAttention<'g>| it.scores(tokens, examples).softmax().matmul(it.values(examples));
+    heads.iter().fold(tokens, |sum, it| sum + head(it))
 }
 
 /// A diagonal matrix `[d + 1, d + 1]`: `x` in the first `d` places, `y` in the last. An input, so that other numbers make the

@@ -3,8 +3,10 @@
 
 mod bayes;
 mod predictors;
+mod shift;
 mod tasks;
 
 pub use bayes::{Component, Posterior, gaussian, mixture};
 pub use predictors::{Examples, descent, descent_plus_plus, least_squares, nearest, one_pass, ridge};
-pub use tasks::{Covariates, Prior, Prompt, Tasks, floor, one_step};
+pub use shift::Shift;
+pub use tasks::{Covariates, Prior, Prompt, Tasks, floors, one_step};

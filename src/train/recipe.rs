@@ -100,7 +100,8 @@ pub type Opened = Result<Box<dyn Recipe>, String>;
 /// Every recipe.
 pub fn all() -> Vec<NamedRecipe> {
     [
-        &[super::spirals::ENTRY, super::linear_attention::ENTRY][..],
+        &[super::spirals::ENTRY, super::merged_attention::ENTRY, super::separate_tokens::ENTRY][..],
+        &super::linear_attention::ENTRIES,
         &super::images::ENTRIES,
         &super::fields::ENTRIES,
         &super::lag_recall::ENTRIES,

@@ -135,8 +135,23 @@ def mixture():
         case(name, f"bayes-mixture noise={noise}", given, {"prediction": predictions, "posterior": posteriors})
 
 
+def merged():
+    """`f(E)` as the paper writes it, with prompts as columns."""
+    for name, call, (tasks, pos, channels), rho in [
+        ("merged", "lsa-merged", (3, 6, 4), 5),
+        ("merged-rho", "lsa-merged rho=9", (2, 4, 3), 9),
+        ("merged-one", "lsa-merged", (2, 1, 1), 1),
+    ]:
+        given = {"tokens": random(tasks, pos, channels), "kq": random(channels, channels), "pv": random(channels, channels)}
+        after = []
+        for tokens in given["tokens"]:
+            e = tokens.T
+            after.append((e + given["pv"] @ e @ (e.T @ given["kq"] @ e) / rho).T)
+        case(name, call, given, {"tokens_after": after, "prediction": [it[-1, -1] for it in after]})
+
+
 def main():
-    for part in [layers, descent, ridge, optimum, mixture]:
+    for part in [layers, descent, ridge, optimum, mixture, merged]:
         part()
     save_file(TENSORS, HERE / "in_context.safetensors", ABOUT)
 

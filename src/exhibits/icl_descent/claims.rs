@@ -10,7 +10,7 @@ use crate::nn::Params;
 use crate::regression::{Tasks, one_step};
 use crate::tensor::Tensor;
 use crate::train::Trainer;
-use crate::train::linear_attention::{D, Distance, InContext, RANGE, distance, layer, tasks};
+use crate::train::linear_attention::{D, Distance, InContext, RANGE, distance, predict, tasks};
 
 /// The claims.
 pub(super) fn checks() -> Vec<Check> {
@@ -90,7 +90,7 @@ fn trained(measure: impl for<'g> Fn(&Distance<'g>) -> Var<'g>) -> Graph {
     let recipe = InContext::default();
     let steps = recipe.steps;
     let parameters = Trainer::new(Box::new(recipe), 0).record(&g, steps);
-    let it = distance(&layer(&Params::recorded(&g, &parameters)));
+    let it = distance(&g, &tasks(), |prompts| predict(&Params::recorded(&g, &parameters), None, prompts));
     measure(&it).keep("error");
     g
 }

@@ -1,35 +1,39 @@
 //! How it looks: the loss surface with both paths, the examples with what both have in mind, and the layer that learns.
 
+use super::learner::Learner;
 use super::task::Surface;
-use super::{IclDescent, LAYERS};
+use super::{IclDescent, LAYERS, beyond, curvature, line};
 use crate::data::Random;
-use crate::page::{Field, Fields, Map, Page, Picture, Room, column, panel, row};
-use crate::regression::{Prompt, floor};
+use crate::page::{Page, Picture, Room, column, panel, row};
+use crate::regression::{Prompt, floors};
 use crate::trace::Trace;
-use crate::train::linear_attention::tasks;
+use crate::train::linear_attention::MEASURED;
 use crate::ui::{Axis, Chart, Form, Range, number};
 
 /// The hues: the same for the same thing in every picture.
-const DESCENT: usize = 0;
-const ATTENTION: usize = 1;
-const BEST: usize = 2;
-const REFERENCE: usize = 7;
+pub(super) const DESCENT: usize = 0;
+pub(super) const ATTENTION: usize = 1;
+pub(super) const BEST: usize = 2;
+pub(super) const REFERENCE: usize = 7;
 
 /// The surface reaches from minus this to this along both weights.
-const REACH: f32 = 2.5;
+pub(super) const REACH: f32 = 2.5;
 
 /// The plane of the inputs does.
-const PLANE: f32 = 1.2;
+pub(super) const PLANE: f32 = 1.2;
 
 /// The panels.
 pub(super) fn page(state: &IclDescent, trace: &Trace) -> Option<Page> {
+    let [surface, mind] = paths(state, trace)?;
+    Some(row([surface, mind, learns(state, trace)]))
+}
+
+/// Both ways to learn from a task in the plane, or on a line.
+fn paths(state: &IclDescent, trace: &Trace) -> Option<[Page; 2]> {
     let steps = state.steps.min(LAYERS);
-    let paths = ["descent", "attention"].map(|it| path(trace, it));
-    let [Some(descent), Some(attention)] = paths else { return None };
-    let (task, last) = (state.task(), [descent[steps], attention[steps]]);
+    let [descent, attention] = [path(trace, "descent")?, path(trace, "attention")?];
+    let (task, last, to) = (state.task(), [descent[steps], attention[steps]], ..=steps);
     let square = |aside| Room::shaped(1.0, [165.0, 150.0], [aside, 55.0]);
-    let curve = |high| Room::fill(220.0, high).at_most_wide(340.0);
-    let surface = surface(state, &task, [&descent[..=steps], &attention[..=steps]]);
     let apart = descent
         .iter()
         .zip(&attention)
@@ -37,41 +41,92 @@ pub(super) fn page(state: &IclDescent, trace: &Trace) -> Option<Page> {
         .fold(0.0f32, |most, (a, b)| most.max((a[0] - b[0]).hypot(a[1] - b[1])));
     let after =
         if steps == 1 { "1 step, 1 layer".to_owned() } else { format!("{steps} steps, {steps} layers") };
-    Some(row([
+    let ways: [&[[f32; 2]]; 2] = [&descent[to], &attention[to]];
+    let (surface, mind, about) = if state.inputs == 1 {
+        let about =
+            ["The loss of every weight. Drag the start.", "Drag an example with its answer, or the query."];
+        (line::curve(state, &task, ways), line::in_mind(&task, last), about)
+    } else {
+        let about = [
+            "Rings are heights of the loss over two weights, each half of the one outside it. Drag the start.",
+            "Lines join inputs of one answer. Drag an example, or the query: its answer stays.",
+        ];
+        (surface(state, &task, ways), in_mind(&task, last), about)
+    };
+    let bent = curvature::of(trace)?;
+    let valley = [0, steps].map(|i| number(curvature::condition(&bent[i]) as f32));
+    Some([
         panel("loss surface", 0, square(120.0))
             .titled(format!("{after}: {} apart", number(apart)))
-            .read("Rings are heights of the loss over two weights, each half of the one outside it. Drag the start.")
+            .read(about[0])
             .shows(Picture::Chart(surface))
             .into(),
         column([
             panel("examples", 1, square(80.0).at_most_wide(330.0))
                 .titled("What both have in mind")
-                .read("Lines join inputs of one answer. Drag an example, or the query: its answer stays.")
-                .shows(Picture::Chart(in_mind(&task, last)))
+                .read(about[1])
+                .shows(Picture::Chart(mind))
                 .into(),
             panel("predictions", 4, Room::fill(200.0, 110.0).at_most_wide(330.0).at_most_high(220.0))
                 .titled("What both say of the query")
                 .shows(Picture::Chart(predictions(trace, steps, &task)?))
                 .into(),
-        ]),
-        column([
-            panel("loss", 2, curve(125.0))
-                .titled(title(state))
-                .read("Dashed: what so many steps of gradient descent with the best rate for all tasks leave.")
-                .shows(Picture::Chart(loss(state)))
-                .into(),
-            panel("measures", 3, curve(110.0))
-                .titled("How far it is from one step")
-                .read("Over 512 tasks: cosine of the sensitivities, mean distances of predictions and of sensitivities.")
-                .shows(Picture::Chart(measures(state)))
-                .into(),
-            panel("weights", 5, Room::shaped(4.0, [230.0, 62.0], [0.0, 24.0]).at_most_high(130.0).at_most_wide(340.0))
-                .titled("Learnt, and built by hand")
-                .read("KQ is W_K^T W_Q, PV is P W_V, each over its largest entry; the last row and column belong to the answer.")
-                .shows(Picture::Fields(weights(trace)))
+            panel("curvature", 8, square(80.0).at_most_wide(330.0))
+                .titled(format!("Curvature {} : 1, then {} : 1", valley[0], valley[1]))
+                .read("GD++ bends all inputs in every layer: their ellipse, one deviation from 0, becomes round. So does the valley.")
+                .shows(Picture::Chart(curvature::chart(&bent, steps)))
                 .into(),
         ]),
-    ]))
+    ])
+}
+
+/// What learns to be such a step.
+fn learns(state: &IclDescent, trace: &Trace) -> Page {
+    let curve = |high| Room::fill(220.0, high).at_most_wide(340.0);
+    let learner = state.learner;
+    let maps = if learner == Learner::Tokens {
+        Room::shaped(1.0, [120.0, 80.0], [0.0, 40.0]).at_most_high(220.0).at_most_wide(340.0)
+    } else {
+        Room::shaped(4.0, [230.0, 76.0], [0.0, 24.0]).at_most_high(130.0).at_most_wide(340.0)
+    };
+    let [title, about] = learner.about_weights();
+    let mut parts: Vec<Page> = vec![
+        panel("loss", 2, curve(115.0))
+            .titled(heading(state))
+            .read("Dashed: what so many steps of gradient descent with the best rate for all tasks leave.")
+            .shows(Picture::Chart(loss(state)))
+            .into(),
+        panel("measures", 3, curve(100.0))
+            .titled("How far it is from one step")
+            .read(format!("Over {MEASURED} tasks: cosine of the sensitivities, mean distances of predictions and of sensitivities."))
+            .shows(Picture::Chart(measures(state)))
+            .into(),
+        panel("weights", 5, maps).titled(title).read(about).shows(Picture::Fields(learner.weights(trace))).into(),
+    ];
+    let charts = [
+        (
+            "mixtures",
+            6,
+            "From learnt to built",
+            "The loss of mixtures of both layers, weight by weight, over 512 tasks.",
+            beyond::between(trace),
+        ),
+        (
+            "ranges",
+            7,
+            "Beyond its tasks",
+            "Inputs and weights of another range, over 512 tasks. Lines: one step of gradient descent, closed form. Dots: the layer.",
+            beyond::ranges(&learner.tasks(), trace),
+        ),
+    ];
+    for (name, rank, title, about, chart) in charts {
+        if let Some(chart) = chart {
+            parts.push(
+                panel(name, rank, curve(110.0)).titled(title).read(about).shows(Picture::Chart(chart)).into(),
+            );
+        }
+    }
+    Page::Column(parts)
 }
 
 /// Weights after every step or layer.
@@ -81,17 +136,14 @@ fn path(trace: &Trace, who: &str) -> Option<Vec<[f32; 2]>> {
 }
 
 /// As far as the way leads before a rate that is too large takes it away: further no picture reaches.
-fn near(way: &[[f32; 2]]) -> Vec<[f32; 2]> {
+pub(super) fn near(way: &[[f32; 2]]) -> Vec<[f32; 2]> {
     way.iter().copied().take_while(|it| it.iter().all(|x| x.abs() < 1e3)).collect()
 }
 
 /// The loss over both weights with the two paths, one on the other.
 fn surface(state: &IclDescent, task: &Prompt, [descent, attention]: [&[[f32; 2]]; 2]) -> Chart {
     let surface = Surface::of(&task.examples);
-    let axis = |name: &str| {
-        Axis::new(name).to(Range { min: -REACH, max: REACH, log: false }).ticks([-2, 0, 2].map(whole))
-    };
-    let mut chart = Chart { x: axis("weight 1"), y: axis("weight 2"), plane: true, ..Chart::default() };
+    let mut chart = plane(["weight 1", "weight 2"], REACH, 2);
     let highest = surface.above(state.begins()).max(1e-3);
     for i in 0..7 {
         for part in inside(&surface.ring(2.0 * highest * 0.5f64.powi(i))) {
@@ -116,10 +168,7 @@ fn inside(ring: &[[f32; 2]]) -> Vec<Vec<[f32; 2]>> {
 
 /// The examples, and the lines along which both predict one answer.
 fn in_mind(task: &Prompt, [descent, attention]: [[f32; 2]; 2]) -> Chart {
-    let axis = |name: &str| {
-        Axis::new(name).to(Range { min: -PLANE, max: PLANE, log: false }).ticks([-1, 0, 1].map(whole))
-    };
-    let mut chart = Chart { x: axis("x 1"), y: axis("x 2"), plane: true, ..Chart::default() };
+    let mut chart = plane(["x 1", "x 2"], PLANE, 1);
     for answer in [-1.0, -0.5, 0.0, 0.5, 1.0] {
         let named = if answer == 0.0 { "says 0".to_owned() } else { number(answer) };
         chart = chart.with("", DESCENT, Form::Contour, level(descent, answer));
@@ -148,6 +197,17 @@ fn level(w: [f32; 2], answer: f32) -> Vec<[f32; 2]> {
     }
     ends.truncate(2);
     ends
+}
+
+/// An axis from minus `reach` to `reach`, with ticks at minus `tick`, 0 and `tick`.
+pub(super) fn symmetric(name: &str, reach: f32, tick: i32) -> Axis {
+    Axis::new(name).to(Range { min: -reach, max: reach, log: false }).ticks([-tick, 0, tick].map(whole))
+}
+
+/// A plane of such axes.
+pub(super) fn plane(names: [&str; 2], reach: f32, tick: i32) -> Chart {
+    let [x, y] = names.map(|it| symmetric(it, reach, tick));
+    Chart { x, y, plane: true, ..Chart::default() }
 }
 
 /// A tick at a whole number.
@@ -183,36 +243,57 @@ fn predictions(trace: &Trace, steps: usize, task: &Prompt) -> Option<Chart> {
     )
 }
 
-fn title(state: &IclDescent) -> String {
+fn heading(state: &IclDescent) -> String {
     let (step, steps, now) =
         state.live(|it| (it.step_count(), it.steps(), it.curves[0].last().map(|it| it[1])));
     let now = now.map_or_else(String::new, |it| format!(", loss {}", number(it)));
-    format!("A layer learns: step {step} of {steps}{now}")
+    let who = if state.learner == Learner::Tokens { "Two layers learn" } else { "A layer learns" };
+    format!("{who}: step {step} of {steps}{now}")
 }
 
 /// Tasks whose spectra floors are computed from: their means are good to a hundredth.
 const DRAWN: usize = 400;
 
-/// What is left after so many steps.
-const FLOORS: [usize; 3] = [1, 2, 5];
+/// What is left after so many steps is drawn, and of which it is written.
+const FLOORS: [(i32, bool); 9] = [
+    (1, true),
+    (2, true),
+    (3, false),
+    (5, true),
+    (7, false),
+    (10, true),
+    (20, false),
+    (30, false),
+    (50, true),
+];
+
+/// Coordinates of the tasks that floors belong to, and the floors.
+pub(super) type Floors = (usize, Vec<f32>);
 
 /// The loss while the layer learns, and the floors of gradient descent.
 fn loss(state: &IclDescent) -> Chart {
-    let mut floors = state.floors.borrow_mut();
-    if floors.is_empty() {
-        let floor = |k| floor(&tasks(), k as i32, DRAWN, &mut Random::stream(1, 0)) as f32;
-        floors.extend(FLOORS.map(|k| (k, floor(k))));
+    let (mut known, tasks) = (state.floors.borrow_mut(), state.learner.tasks());
+    if known.0 != tasks.d {
+        let steps = FLOORS.map(|it| it.0);
+        let each = floors(&tasks, &steps, DRAWN, &mut Random::stream(1, 0));
+        *known = (tasks.d, each.iter().map(|it| *it as f32).collect());
     }
     let (steps, losses) = state.live(|it| (it.steps() as f32, it.thinned()));
     let ticks = [0.0, 0.5, 1.0].map(|it| (it * steps, number(it * steps)));
     let mut chart = Chart {
         x: Axis::new("step").to(Range { min: 0.0, max: steps, log: false }).ticks(ticks),
-        y: Axis::new("loss").to(Range { min: 0.0, max: 0.5, log: false }),
+        y: Axis::new("loss")
+            .to(Range { min: 0.025, max: 0.5, log: true })
+            .ticks([0.05, 0.1, 0.2, 0.4].map(|it| (it, number(it)))),
         ..Chart::default()
     };
-    for (k, floor) in &*floors {
-        let name = if *k == 1 { "1 step".to_owned() } else { k.to_string() };
-        chart = chart.with(name, REFERENCE, Form::Dashed, vec![[0.0, *floor], [steps, *floor]]);
+    for (floor, (k, named)) in known.1.iter().zip(FLOORS) {
+        let (name, form) = match (k, named) {
+            (1, _) => ("1 step".to_owned(), Form::Dashed),
+            (_, true) => (k.to_string(), Form::Dashed),
+            (_, false) => (String::new(), Form::Contour),
+        };
+        chart = chart.with(name, REFERENCE, form, vec![[0.0, *floor], [steps, *floor]]);
     }
     chart.with("", ATTENTION, Form::Line, losses)
 }
@@ -233,20 +314,4 @@ fn measures(state: &IclDescent) -> Chart {
         chart = chart.with(name, hue, Form::Line, curve.clone());
     }
     chart
-}
-
-/// The products of matrices, learnt and built.
-fn weights(trace: &Trace) -> Fields {
-    let field = |name: &str, words: &str| {
-        let kept = trace.get(name).zip(trace.get(&format!("{name}.peak")));
-        let map = kept.and_then(|(it, peak)| Some(Map::of(it, 0)?.signed(1.0).over(Some(peak), false)));
-        Field::new(map, words)
-    };
-    let fields = vec![
-        field("learned.asks", "KQ learnt"),
-        field("construction.asks", "KQ built"),
-        field("learned.gives", "PV learnt"),
-        field("construction.gives", "PV built"),
-    ];
-    Fields { fields, value: "weight over the largest", ..Fields::default() }
 }

@@ -15,7 +15,8 @@ use crate::tensor::Tensor;
 pub(super) const EDGE: f64 = 1.0;
 
 impl IclDescent {
-    /// Examples and query as they are now: drawn, then dragged. An answer stays with its example.
+    /// Examples and query as they are now: drawn, then dragged. An answer stays with its example; where inputs have one
+    /// coordinate, the other is an answer that is dragged.
     pub(super) fn task(&self) -> Prompt {
         let tasks = Tasks::uniform(2, MOST, EDGE);
         let drawn = tasks.draw(&mut Random::stream(self.seed, 0));
@@ -24,12 +25,14 @@ impl IclDescent {
             let found = self.moved.iter().find(|it| it.0 == i);
             found.map_or(drawn, |it| Vector2::new(f64::from(it.1[0]), f64::from(it.1[1])) / 100.0)
         };
-        let row = |i: usize| Vector2::new(drawn.examples.x[(i, 0)], drawn.examples.x[(i, 1)]);
+        let line = self.inputs == 1;
+        let second = |i: usize| if line { drawn.examples.y[i] } else { drawn.examples.x[(i, 1)] };
+        let row = |i: usize| Vector2::new(drawn.examples.x[(i, 0)], second(i));
         let points: Vec<Vector2<f64>> = (0..n).map(|i| dragged(i, row(i))).collect();
-        let x = DMatrix::from_fn(n, 2, |i, j| points[i][j]);
-        let y = drawn.examples.y.rows(0, n).into_owned();
+        let x = DMatrix::from_fn(n, 2, |i, j| if line && j > 0 { 0.0 } else { points[i][j] });
+        let y = DVector::from_fn(n, |i, _| if line { points[i][1] } else { drawn.examples.y[i] });
         let query = dragged(MOST, Vector2::new(drawn.query[0], drawn.query[1]));
-        let query = DVector::from_column_slice(query.as_slice());
+        let query = DVector::from_vec(vec![query[0], if line { 0.0 } else { query[1] }]);
         Prompt { examples: Examples { x, y }, query, ..drawn }
     }
 
@@ -38,8 +41,9 @@ impl IclDescent {
         self.start.map(|it| it as f32 / 100.0)
     }
 
-    /// Keeps the weights after every step, those that attention has in mind after every layer, `[step, 2]`, and what both
-    /// predict for the query, `[step]`; the first of each is before any.
+    /// Keeps the weights after every step, those that attention has in mind after every layer, `[step, 2]`, what both predict
+    /// for the query, `[step]`, and `X^T X / N` of the inputs that every layer sees, `[step, 4]`; the first of each is before
+    /// any.
     pub(super) fn record_paths(&self, g: &Graph) {
         let Prompt { examples: known, query, .. } = self.task();
         let n = known.y.len();
@@ -58,7 +62,12 @@ impl IclDescent {
 
         let layer = LinearAttention::descent(w0, Step { eta, gamma: self.gamma as f32 / 1000.0, n });
         let queries = asked(Var::concat(&[identity(g, 2), query], 0), w0); // two unit vectors, and what is asked
-        let read = run(&[layer; LAYERS], examples(x, y), queries);
+        let known = examples(x, y);
+        let read = run(&[layer; LAYERS], known, queries);
+        let seen =
+            std::iter::once(known).chain(read.iter().map(|it| it.examples)).map(|it| it.slice(-1, 0, 2));
+        let squares: Vec<Var<'_>> = seen.map(|x| (x.t().matmul(x) / n as f32).reshape(&[1, 4])).collect();
+        Var::concat(&squares, 0).keep("attention.curvature");
         let after = std::iter::once(queries).chain(read.iter().map(|it| it.queries));
         let said: Vec<Var<'_>> = after.map(|it| prediction(it).reshape(&[1, 3])).collect();
         let said = Var::concat(&said, 0); // [layer, query]
