@@ -2,9 +2,13 @@
 //! against.
 
 mod bayes;
+mod functions;
+mod learner;
 mod predictors;
 mod tasks;
 
 pub use bayes::{Component, Posterior, gaussian, mixture};
+pub use functions::{Features, pool};
+pub use learner::{Learner, step_rate};
 pub use predictors::{Examples, descent, descent_plus_plus, least_squares, nearest, one_pass, ridge};
 pub use tasks::{Covariates, Prior, Prompt, Tasks, floor, one_step};
