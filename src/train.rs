@@ -11,6 +11,7 @@ pub mod images;
 pub mod lag_recall;
 pub mod linear_attention;
 mod recipe;
+pub mod regression;
 pub mod shakespeare;
 pub mod spirals;
 

@@ -97,6 +97,7 @@ pub fn all() -> Vec<NamedRecipe> {
         &super::fields::ENTRIES,
         &super::lag_recall::ENTRIES,
         &super::shakespeare::ENTRIES,
+        &super::regression::ENTRIES,
     ]
     .concat()
 }
