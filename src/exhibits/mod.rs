@@ -2,6 +2,8 @@
 
 pub mod attention;
 pub mod gaussian_masks;
+pub mod icl_algorithm;
+pub mod icl_bayes;
 pub mod icl_descent;
 pub mod learning;
 mod live;
@@ -244,6 +246,8 @@ pub fn all() -> Vec<Entry> {
         gaussian_masks::entry(),
         retnet_decay::entry(),
         icl_descent::entry(),
+        icl_algorithm::entry(),
+        icl_bayes::entry(),
         method_wall::entry(),
         next_character::entry(),
         learning::entry(),
