@@ -21,7 +21,7 @@
 //! - **trace**: what a run gave back, never changed. **kept**: one tensor of it.
 //! - **mechanism**: the mathematics of a paper with a declared signature; its tensors are **ports**. In mechanisms a **field**
 //!   is what two places have to do with each other.
-//! - **model**: what can be recorded on an input; of a **kind** (encoder, decoder, vision) and of certain **sizes**, which its
+//! - **model**: what can be recorded on an input; of a **kind** (encoder, decoder, vision, regressor) and of certain **sizes**, which its
 //!   `config.json` gives. The **zoo** knows which there are and how far each is loaded.
 //! - **inputs**: what all tiles look at, a text and an **image** (in links and for readers: a picture).
 //! - **exhibit**: a live picture of one mechanism. Its **card** is the label on the wall; a **claim** is what it says is true,

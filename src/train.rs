@@ -14,6 +14,7 @@ pub mod linear_attention;
 pub mod merged_attention;
 mod recipe;
 pub mod separate_tokens;
+pub mod regression;
 pub mod shakespeare;
 pub mod spirals;
 

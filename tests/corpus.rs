@@ -24,7 +24,7 @@ fn corpus() -> Vec<String> {
 /// The models that come along and that exhibits show by default.
 fn zoo() -> Zoo {
     let mut zoo = Zoo::default();
-    for id in ["collage-cnn", "shakespeare-gpt"] {
+    for id in ["collage-cnn", "shakespeare-gpt", "regression-gpt", "lines-gpt"] {
         zoo.load(id);
         while zoo.poll() {
             std::thread::yield_now();

@@ -13,10 +13,12 @@ use vitrine::graph::{Graph, Var};
 use vitrine::mechanisms::linear_attention::{LinearAttention, Step, asked, examples, prediction, run};
 use vitrine::mechanisms::linear_optimum::MergedAttention;
 use vitrine::mechanisms::{self, solve};
+use vitrine::models::Regressor;
+use vitrine::models::regressor::{Config, Prompt as Read, Queries, Said};
 use vitrine::registry;
 use vitrine::regression::{
-    Component, Covariates, Examples, Posterior, Prior, Prompt, Shift, Tasks, descent, descent_plus_plus,
-    floors, gaussian, least_squares, mixture, nearest, one_pass, one_step, ridge,
+    Component, Covariates, Examples, Features, Learner, Posterior, Prior, Prompt, Shift, Tasks, descent,
+    descent_plus_plus, floors, gaussian, least_squares, mixture, nearest, one_pass, one_step, pool, ridge, step_rate,
 };
 use vitrine::tensor::Tensor;
 
@@ -63,6 +65,56 @@ proptest! {
         let three = mixture(&[one.clone(), Component { weight: 3.0, ..one }, far], 0.5, &it).components;
         prop_assert!((three.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         prop_assert!((three[1] - 3.0 * three[0]).abs() < 1e-12);
+    }
+
+    /// Sherman and Morrison: an example after the other, `P <- P - P x x^T P / (lambda + x^T P x)`, is ridge regression at once.
+    #[test]
+    fn one_example_after_the_other_is_ridge(d in odd(), n in odd(), seed in 0_u64..1000) {
+        let (it, lambda) = (prompt(d, n, 0.5, seed).examples, 0.3);
+        let mut inverse = DMatrix::identity(d, d) / lambda;
+        let mut w = DVector::zeros(d);
+        for (x, y) in it.x.row_iter().zip(it.y.iter()) {
+            let x = x.transpose();
+            let across = &inverse * &x;
+            inverse -= &across * across.transpose() / (1.0 + x.dot(&across));
+            w += &inverse * &x * (y - x.dot(&w));
+        }
+        near(&w, &ridge(&it, lambda), 1e-9)?;
+    }
+
+    /// A prior of a pool is a mixture without spread: each of the pool is as likely as it fits (softmax of the log likelihoods).
+    #[test]
+    fn a_pool_is_weighed_by_how_well_it_fits(d in odd(), n in odd(), seed in 0_u64..1000) {
+        let it = prompt(d, n, 0.5, seed).examples;
+        let mut random = Random::new(seed);
+        let known: Vec<DVector<f64>> = (0..5).map(|_| DVector::from_fn(d, |_, _| random.normal())).collect();
+        let Posterior { mean, components } = mixture(&pool(known.clone()), 0.5, &it);
+        let likelihood = |w: &DVector<f64>| (-(&it.y - &it.x * w).norm_squared() / (2.0 * 0.25)).exp();
+        let all: f64 = known.iter().map(likelihood).sum();
+        prop_assume!(all > 1e-200);
+        let wanted = known.iter().fold(DVector::zeros(d), |sum, w| sum + w * (likelihood(w) / all));
+        near(&mean, &wanted, 1e-9)?;
+        near(&DVector::from_vec(components), &DVector::from_iterator(5, known.iter().map(|w| likelihood(w) / all)), 1e-9)?;
+    }
+
+    /// Every learner answers as its algorithm does, and nothing after no example.
+    #[test]
+    fn learners_are_their_algorithms(d in odd(), n in odd(), seed in 0_u64..1000) {
+        let it = prompt(d, n, 0.3, seed);
+        let queries = DMatrix::from_rows(&[it.query.transpose(), it.examples.x.row(0).into_owned()]);
+        let says = |learner: Learner| learner.answers(&it.examples, &queries, 0.3);
+        near(&says(Learner::Bayes), &(&queries * ridge(&it.examples, 0.09)), 1e-12)?;
+        near(&says(Learner::Ridge(0.7)), &(&queries * ridge(&it.examples, 0.7)), 1e-12)?;
+        near(&says(Learner::LeastSquares), &(&queries * least_squares(&it.examples)), 1e-12)?;
+        let first = descent(&it.examples, &DVector::zeros(d), step_rate(&it.examples, 0.3), 1);
+        near(&says(Learner::Step), &(&queries * first), 1e-12)?;
+        prop_assert_eq!(says(Learner::Nearest(1))[1], it.examples.y[0]);
+        // Many steps without overshooting end in least squares of least norm, as far as they are given time.
+        let singular = it.examples.x.clone().singular_values();
+        prop_assume!(singular.min() > 0.2 * singular.max());
+        near(&says(Learner::Descent(2000)), &says(Learner::LeastSquares), 1e-6)?;
+        let none = Examples { x: DMatrix::zeros(0, d), y: DVector::zeros(0) };
+        prop_assert_eq!(Learner::Nearest(3).answers(&none, &queries, 0.3), DVector::zeros(2));
     }
 
     /// With a small lambda, ridge regression is least squares of least norm; where examples suffice, both find the weights.
@@ -342,4 +394,104 @@ fn tasks_are_as_asked_and_simple_learners_learn() {
     };
     let at = DVector::from_vec(vec![0.4]);
     assert_eq!([1, 2, 9].map(|k| nearest(&it, &at, k)), [2.0, 3.0, 5.0]);
+}
+
+/// The rate of one step in closed form against drawn tasks: 5 % more or less is worse.
+#[test]
+fn the_rate_of_a_step_is_the_best() {
+    let tasks = Tasks {
+        d: 3,
+        n: 5,
+        inputs: Covariates::Normal(DMatrix::identity(3, 3)),
+        prior: Prior::Normal(1.0),
+        noise: 0.7,
+    };
+    let mut random = Random::new(4);
+    let prompts: Vec<Prompt> = (0..20_000).map(|_| tasks.draw(&mut random)).collect();
+    let error = |share: f64| {
+        let off = |it: &Prompt| {
+            let w = descent(&it.examples, &DVector::zeros(3), share * step_rate(&it.examples, 0.7), 1);
+            (w - &it.w).norm_squared()
+        };
+        prompts.iter().map(off).sum::<f64>()
+    };
+    let best = error(1.0);
+    assert!(error(0.95) > best && error(1.05) > best, "{} {best} {}", error(0.95), error(1.05));
+}
+
+/// Features are what they are called, and a band of Fourier series leaves all others at zero.
+#[test]
+fn functions_are_linear_in_their_weights() {
+    assert_eq!(Features::Line.of(0.25).as_slice(), [1.0, 0.25]);
+    let close = |a: &DVector<f64>, b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+    assert!(close(&Features::Sine.of(0.5), &[0.0, 1.0]));
+    // cos and sin of pi/4 and of pi/2
+    let root = 0.5f64.sqrt();
+    assert!(close(&Features::Fourier(2).of(0.25), &[1.0, root, root, 0.0, 1.0]));
+    for features in [Features::Line, Features::Sine, Features::Fourier(3)] {
+        assert!((features.number(features.of(-0.7).as_slice()) + 0.7).abs() < 1e-12, "{features:?}");
+    }
+    let frequencies: Vec<usize> = (0..5).map(|i| Features::Fourier(2).frequency(i)).collect();
+    assert_eq!(frequencies, [0, 1, 1, 2, 2]);
+    let band = Features::Fourier(2).band(1, 1);
+    assert_eq!(band.covariance.diagonal().as_slice(), [0.0, 1.0, 1.0, 0.0, 0.0]);
+    let tasks = Tasks {
+        d: 5,
+        n: 6,
+        inputs: Covariates::Features(Features::Fourier(2)),
+        prior: Prior::Mixture(vec![band]),
+        noise: 0.0,
+    };
+    let it = tasks.draw(&mut Random::new(1));
+    assert_eq!((it.w[0], it.w[3], it.w[4]), (0.0, 0.0, 0.0));
+    assert!(it.w[1] != 0.0 && it.examples.x.column(0).iter().all(|one| *one == 1.0));
+    // A line through two points without noise is known.
+    let line = Examples { x: Features::Line.at(&[-0.5, 0.5]), y: DVector::from_vec(vec![0.0, 1.0]) };
+    assert!(close(&least_squares(&line), &[0.5, 1.0]));
+    assert_eq!(Features::Line.at(&[]).shape(), (0, 2));
+}
+
+/// A transformer that reads examples, and what it says of them and of queries, on both devices. numpy reads a text of its own
+/// for every answer; all queries at once behind a mask are the same, so none sees another or an example too many.
+#[test]
+fn the_regressor_equals_numpy() {
+    let file = golden::tensors("regressor.safetensors");
+    let read = |name: &str| file.read(name).unwrap();
+    let config = Config { inputs: 2, examples: 3, d_model: 8, layers: 2, heads: 2, d_mlp: 12 };
+    assert_eq!(Config::parse(config.to_json().to_string().as_bytes()).unwrap(), config);
+    let model = Regressor::new(config, &file).unwrap();
+    for mut device in [golden::cpu(), golden::gpu()] {
+        let g = Graph::default();
+        let [x, y, noise, queries] =
+            ["x", "y", "noise", "queries"].map(|it| g.input(&read(&format!("in.{it}"))));
+        let queries = Queries { x: queries, after: &[0, 1, 3, 3] };
+        let Said { examples, queries } = model.record(&Read { x, y, noise }, Some(queries));
+        examples.keep("examples");
+        queries.keep("queries");
+        let found = golden::run(&mut device, g);
+        for name in ["examples", "queries"] {
+            // f32 sums of a dozen terms through two layers
+            golden::close(name, &found[name], &read(&format!("out.{name}")), 1e-5);
+        }
+    }
+}
+
+/// A shorter prompt is the beginning of a longer one, whose order may matter to a transformer.
+#[test]
+fn the_regressor_reads_in_order() {
+    let config = Config { inputs: 3, examples: 6, d_model: 8, layers: 2, heads: 2, d_mlp: 8 };
+    let model = Regressor::new(config.clone(), &config.untrained(3)).unwrap();
+    let it = prompt(3, 6, 0.1, 7).examples;
+    let said = |order: &[usize]| {
+        let g = Graph::default();
+        let n = order.len();
+        let x = Tensor::from_fn(&[1, n, 3], |at| it.x[(order[at[1]], at[2])] as f32);
+        let y = Tensor::from_fn(&[1, n], |at| it.y[order[at[1]]] as f32);
+        let [x, y, noise] = [x, y, Tensor::new(&[1], [0.1])].map(|it| g.input(&it));
+        model.record(&Read { x, y, noise }, None).examples.keep("said");
+        golden::run(&mut golden::cpu(), g)["said"].data.to_vec()
+    };
+    let (all, few, turned) = (said(&[0, 1, 2, 3, 4, 5]), said(&[0, 1, 2]), said(&[1, 0, 2, 3, 4, 5]));
+    assert!(all.iter().zip(&few).all(|(a, b)| (a - b).abs() < 1e-6), "{all:?} {few:?}");
+    assert!((all[5] - turned[5]).abs() > 1e-6, "{} {}", all[5], turned[5]);
 }

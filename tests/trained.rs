@@ -4,12 +4,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nalgebra::{DMatrix, DVector};
 use vitrine::data::{Collage, collage, fashion};
 use vitrine::engine::{Cancel, cpu::Cpu};
 use vitrine::graph::{Graph, Var};
 use vitrine::models::AnyConfig;
 use vitrine::nn::Params;
 use vitrine::platform::block_on;
+use vitrine::regression::{Examples, Learner, mixture};
+use vitrine::tensor::Tensor;
+use vitrine::train::regression::{ENTRIES, LINES_NOISE, kinds};
 use vitrine::weights::Weights;
 
 /// The share of the first 2000 test pictures that a model told apart must not be further from its published figure on all
@@ -110,6 +114,61 @@ fn the_language_model_does_what_is_said_of_it() {
     }
     let mean = sum / count;
     assert!((mean - published).abs() < 2e-3, "{mean} nats a character, {published} published");
+}
+
+/// The published errors again, from the committed f16 weights, whose rounding moves them by less than 2 %, and those of Bayes.
+#[test]
+fn regressors_do_what_is_said_of_them() {
+    let figures = std::fs::read_to_string(asset("README.md")).unwrap();
+    let mut cpu = Cpu::new();
+    for entry in ENTRIES {
+        let line = figures.lines().find(|it| it.starts_with(&format!("| `{}` |", entry.name))).unwrap();
+        let figure = line.split('|').nth(6).unwrap().trim();
+        let number =
+            |it: &str| it.trim().split(' ').next().unwrap().trim_end_matches(',').parse::<f64>().unwrap();
+        let (published, bayes) = (number(figure), figure.split_once("Bayes").map(|it| number(it.1)));
+        let file = std::fs::read(asset(&format!("{}/model.safetensors", entry.name))).unwrap();
+        let (weights, mut recipe) = (Arc::new(Weights::parse(file).unwrap()), (entry.open)(None).unwrap());
+        let (mut sum, mut best) = (0.0, 0.0);
+        let batches = recipe.held_out();
+        for batch in &batches {
+            let g = Graph::default();
+            let vars: Vec<Var<'_>> = batch.iter().map(|it| g.input(it)).collect();
+            recipe.loss(&Params::new(&g, &weights), &vars).loss.keep("loss");
+            let trace = block_on(cpu.run(&g.finish(), &Cancel::default())).unwrap();
+            sum += f64::from(block_on(trace.get("loss").unwrap().read()).unwrap().data[0]);
+            best += error_of_bayes(batch, entry.name == "lines-gpt");
+        }
+        let [error, best] = [sum, best].map(|it| it / batches.len() as f64);
+        assert!((error / published - 1.0).abs() < 0.02, "{}: {error}, {published} published", entry.name);
+        if let Some(bayes) = bayes {
+            assert!((best / bayes - 1.0).abs() < 0.005, "{}: Bayes {best}, {bayes} published", entry.name);
+            assert!(error > 0.99 * best, "{}: nobody is better than Bayes", entry.name);
+        }
+    }
+}
+
+/// The mean square error of Bayes on a batch.
+fn error_of_bayes(batch: &[Tensor], lines: bool) -> f64 {
+    let [x, y, noise, answers] = batch else { panic!("a batch is inputs, answers, noise and the truth") };
+    let [count, n, d] = x.shape[..] else { panic!("inputs are [task, pos, d]") };
+    let (kinds, mut sum) = (kinds(), 0.0);
+    for task in 0..count {
+        for j in 0..n {
+            let known = Examples {
+                x: DMatrix::from_fn(j, d, |i, k| f64::from(x.at(&[task, i, k]))),
+                y: DVector::from_fn(j, |i, _| f64::from(y.at(&[task, i]))),
+            };
+            let query = DMatrix::from_fn(1, d, |_, k| f64::from(x.at(&[task, j, k])));
+            let said = if lines {
+                (query * mixture(&kinds, LINES_NOISE, &known).mean)[0]
+            } else {
+                Learner::Bayes.answers(&known, &query, f64::from(noise.data[task]))[0]
+            };
+            sum += (said - f64::from(answers.at(&[task, j]))).powi(2);
+        }
+    }
+    sum / (count * n) as f64
 }
 
 fn no_data() -> bool {

@@ -396,7 +396,7 @@ impl App {
             }
         }
         if !found {
-            let what = if kind == Kind::Vision { "looks at pictures" } else { "goes on with a text" };
+            let what = kind.does();
             self.notices.warn(format!(
                 "This model {what}. Open an exhibit that shows such models, and choose it there."
             ));

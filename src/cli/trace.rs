@@ -97,6 +97,7 @@ fn patterns<'a>(options: &'a Options, model: &AnyModel) -> Vec<&'a str> {
         Kind::Encoder => vec!["blocks.*.attn.pattern", "final"],
         Kind::Decoder => vec!["blocks.*.attn.pattern", "logits"],
         Kind::Vision => vec!["logits"],
+        Kind::Regressor => vec![],
     }
 }
 

@@ -3,6 +3,8 @@
 pub mod attention;
 pub mod gaussian_masks;
 mod heads;
+pub mod icl_algorithm;
+pub mod icl_bayes;
 pub mod icl_descent;
 pub mod icl_optimum;
 pub mod learning;
@@ -310,6 +312,8 @@ pub fn all() -> Vec<Entry> {
         retnet_decay::entry(),
         icl_descent::entry(),
         icl_optimum::entry(),
+        icl_algorithm::entry(),
+        icl_bayes::entry(),
         method_wall::entry(),
         next_character::entry(),
         learning::entry(),

@@ -19,6 +19,20 @@ pub enum Kind {
     Decoder,
     /// It looks at images.
     Vision,
+    /// It answers numbers from examples.
+    Regressor,
+}
+
+impl Kind {
+    /// What such a model does, in words that go on from its name.
+    pub fn does(self) -> &'static str {
+        match self {
+            Self::Encoder => "reads a text as a whole",
+            Self::Decoder => "goes on with a text",
+            Self::Vision => "looks at pictures",
+            Self::Regressor => "answers numbers from examples",
+        }
+    }
 }
 
 /// A model that can be recorded.

@@ -4,15 +4,16 @@
 use super::any::{AnyModel, Kind, Sizes};
 use super::checkpoint::LoadError;
 use super::config::{ConfigError, ConfigFile};
-use super::{Pixels, bert, cnn, efficientnet, gpt, retnet, vit};
+use super::{Pixels, bert, cnn, efficientnet, gpt, regressor, retnet, vit};
 
 /// By which `model_type` a `config.json` is known, and what reads it.
-const FAMILIES: [(&[&str], Parse); 6] = [
+const FAMILIES: [(&[&str], Parse); 7] = [
     (&["bert"], |it| Ok(Box::new(bert::Config::parse(it)?))),
     (&["gpt2"], |it| Ok(Box::new(gpt::Config::parse(it)?))),
     (&[retnet::MODEL_TYPE], |it| Ok(Box::new(retnet::Config::parse(it)?))),
     (&["vit", "deit", vit::MODEL_TYPE], |it| Ok(Box::new(vit::Config::parse(it)?))),
     (&[cnn::MODEL_TYPE], |it| Ok(Box::new(cnn::Config::parse(it)?))),
+    (&[regressor::MODEL_TYPE], |it| Ok(Box::new(regressor::Config::parse(it)?))),
     (&[efficientnet::MODEL_TYPE], |it| Ok(Box::new(efficientnet::Config::parse(it)?))),
 ];
 
@@ -46,7 +47,7 @@ impl AnyConfig {
 
     /// Whether the model reads text, and so comes with a `tokenizer.json`.
     pub fn reads_text(&self) -> bool {
-        self.kind() != Kind::Vision
+        matches!(self.kind(), Kind::Encoder | Kind::Decoder)
     }
 
     /// Lets a model of images make of pixels what its `preprocessor_config.json` says.

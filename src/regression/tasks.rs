@@ -2,7 +2,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::{Component, Examples};
+use super::{Component, Examples, Features};
 use crate::data::Random;
 use crate::tensor::Tensor;
 
@@ -13,6 +13,8 @@ pub enum Covariates {
     Uniform(f64),
     /// Normal with mean 0 and this covariance `[d, d]`.
     Normal(DMatrix<f64>),
+    /// The features of a number between -1 and 1, uniform: the task is a function of that number.
+    Features(Features),
 }
 
 /// Where the weights of a task come from.
@@ -105,6 +107,7 @@ impl Tasks {
         match &self.inputs {
             Covariates::Uniform(range) => DVector::from_fn(self.d, |_, _| random.between(-range, *range)),
             Covariates::Normal(covariance) => normal(covariance, random),
+            Covariates::Features(features) => features.of(random.between(-1.0, 1.0)),
         }
     }
 }

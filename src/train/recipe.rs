@@ -106,6 +106,7 @@ pub fn all() -> Vec<NamedRecipe> {
         &super::fields::ENTRIES,
         &super::lag_recall::ENTRIES,
         &super::shakespeare::ENTRIES,
+        &super::regression::ENTRIES,
     ]
     .concat()
 }

@@ -332,6 +332,16 @@ fn drag(ui: &mut egui::Ui, style: &Style, plan: &Plan, (i, handle): (usize, &Han
     response.on_hover_cursor(egui::CursorIcon::Grab);
 }
 
+/// Whether the line through points turns one way only. Points that the frame holds back may lie on each other.
+fn convex(points: &[Pos2]) -> bool {
+    let edges = (0..points.len()).map(|i| points[(i + 1) % points.len()] - points[i]);
+    let edges: Vec<Vec2> = edges.filter(|it| it.length() > 0.0).collect();
+    let turn = |i: usize| edges[i].rot90().dot(edges[(i + 1) % edges.len()]);
+    let turns = || (0..edges.len()).map(turn);
+    // A thousandth of a point squared is what f32 rounds.
+    turns().all(|it| it >= -1e-3) || turns().all(|it| it <= 1e-3)
+}
+
 fn draw(painter: &egui::Painter, style: &Style, series: &Series, plan: &Plan) {
     let points: Vec<Pos2> =
         series.points.iter().map(|it| plan.place(*it)).filter(|it| !it.any_nan()).collect();
@@ -349,6 +359,9 @@ fn draw(painter: &egui::Painter, style: &Style, series: &Series, plan: &Plan) {
             painter.line(points, Stroke::new(style.scale, stroke.color.gamma_multiply(0.6)));
         }
         Form::Dots => dots(3.0),
+        Form::Area if convex(&points) => {
+            painter.add(Shape::convex_polygon(points, stroke.color.gamma_multiply(0.25), Stroke::NONE));
+        }
         Form::Area => {
             // There and back: strips between points that lie above each other, as a band need not be convex.
             let (half, fill) = (points.len() / 2, stroke.color.gamma_multiply(0.25));
