@@ -63,13 +63,16 @@ struct Task {
 }
 
 /// The models that were trained here: id, title, kind, number of parameters (`assets/models/README.md`).
-const OWN: [(&str, &str, Kind, u64); 6] = [
+const OWN: [(&str, &str, Kind, u64); 9] = [
     ("collage-cnn", "Collages of clothes, convolutions", Kind::Vision, 72_442),
     ("collage-vit", "Collages of clothes, transformer", Kind::Vision, 215_370),
     ("fashion-cnn", "Clothes, convolutions", Kind::Vision, 72_442),
+    ("fashion-gmm", "Clothes, transformer with Gaussian mixture masks", Kind::Vision, 60_754),
     ("fashion-vit", "Clothes, transformer", Kind::Vision, 205_962),
     ("fashion-vit-mean", "Clothes, transformer without a class token", Kind::Vision, 205_834),
+    ("lag-recall-fast", "Symbols recalled, RetNet", Kind::Recurrent, 117_056),
     ("shakespeare-gpt", "Shakespeare, character by character", Kind::Decoder, 820_480),
+    ("shakespeare-retnet", "Shakespeare, RetNet", Kind::Recurrent, 219_360),
 ];
 
 impl Default for Zoo {

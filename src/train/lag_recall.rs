@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Course, Loss, NamedRecipe, Recipe};
 use crate::data::Random;
+use crate::data::text::Vocabulary;
 use crate::graph::Var;
 use crate::models::retnet;
 use crate::nn::Params;
@@ -117,7 +118,8 @@ impl Recipe for LagRecall {
     }
 
     fn files(&self) -> Vec<(&'static str, Value)> {
-        vec![("config.json", self.config.to_json())]
+        let symbols = Vocabulary { characters: ('a'..).take(SYMBOLS).collect() };
+        vec![("config.json", self.config.to_json()), ("tokenizer.json", symbols.tokenizer())]
     }
 
     fn held_out(&mut self) -> Vec<Vec<Tensor>> {
