@@ -1,6 +1,6 @@
 //! The claims of retention as measurements.
 
-use super::{HEADS, RetnetDecay, directions, states};
+use super::{HEADS, RetnetDecay, directions, states, trained};
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
@@ -24,17 +24,17 @@ pub(super) fn checks() -> Vec<Check> {
     };
     let sums = "f32 sums of up to 96 products of unit vectors, in another order";
     let opened = |zoo: &Zoo| RetnetDecay::default().record(&Inputs::default(), zoo);
-    vec![
+    let by_chance = vec![
         check(
             "token by token = all at once",
-            "what comes out of the recurrent and of the parallel form: largest difference",
+            "what comes out of the recurrent and of the parallel form: largest difference (of a trained model, over the largest value)",
             1e-5,
             sums,
             Measure::Shown("apart.recurrent", opened),
         ),
         check(
             "in chunks = all at once",
-            "what comes out of the chunkwise and of the parallel form: largest difference",
+            "what comes out of the chunkwise and of the parallel form: largest difference (of a trained model, over the largest value)",
             1e-5,
             sums,
             Measure::Shown("apart.chunkwise", opened),
@@ -59,6 +59,20 @@ pub(super) fn checks() -> Vec<Check> {
             1e-3,
             "f32: 1 − γ of 2^−8 keeps five digits, of sums up to 61",
             Measure::Scalar(rows),
+        ),
+        check(
+            "a step back is γ",
+            "D_nn less 1, and D_nm less γ D_n,m+1, of the paper's γ: largest difference",
+            1e-6,
+            "f32 exponentials of sums of logarithms, and their products",
+            Measure::Scalar(steps),
+        ),
+        check(
+            "the paper's γ",
+            "of four heads, against 0.96875, 0.984375, 0.9921875, 0.99609375: largest difference",
+            0.0,
+            "bit for bit: powers of two",
+            Measure::Scalar(published),
         ),
         check(
             "turned: only the distance counts",
@@ -89,7 +103,8 @@ pub(super) fn checks() -> Vec<Check> {
             "f32 sums of 60 products of unit vectors, and powers by exp and log",
             Measure::Devices(opened),
         ),
-    ]
+    ];
+    [by_chance, trained::checks()].into_iter().flatten().collect()
 }
 
 /// The letters of the claims' text; the last one may be another.
@@ -155,6 +170,26 @@ fn carried(_zoo: &Zoo) -> Option<Graph> {
     let sums = states(paper(&g, Form::Parallel).decay(POS), x, v).slice(1, POS - 1, 1);
     let state = paper(&g, Form::Recurrent).record(x, x, v, None).state;
     worst([sums.reshape(&state.shape()) - state])?.keep("error");
+    Some(g)
+}
+
+fn steps(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let retention = paper(&g, Form::Parallel);
+    let (decay, places) = (retention.decay(POS), Places::line(POS));
+    let own = (decay - 1.0) * places.mask(&g, |i, j| i == j);
+    // Where the key after the one that is looked at is not ahead.
+    let seen = places.mask(&g, |i, j| j < i).slice(-1, 0, POS - 1);
+    let gamma = retention.gamma.reshape(&[HEADS, 1, 1]);
+    let step = decay.slice(-1, 0, POS - 1) - decay.slice(-1, 1, POS - 1) * gamma;
+    worst([own, step * seen])?.keep("error");
+    Some(g)
+}
+
+fn published(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let wanted = Tensor::new(&[HEADS], vec![0.968_75, 0.984_375, 0.992_187_5, 0.996_093_75]);
+    worst([paper(&g, Form::Parallel).gamma - g.input(&wanted)])?.keep("error");
     Some(g)
 }
 
