@@ -273,7 +273,7 @@ fn by_pairs(_zoo: &Zoo) -> Option<Graph> {
     };
     let n = SIDE * SIDE;
     let wanted = Tensor::from_fn(&[HEADS, n, n], |at| pair([at[1], at[2]], at[0]) as f32);
-    largest(mask(&g, &mixtures) - g.input(&wanted)).keep("error");
+    worst([mask(&g, &mixtures) - g.input(&wanted)])?.keep("error");
     Some(g)
 }
 
@@ -283,7 +283,7 @@ fn falls(_zoo: &Zoo) -> Option<Graph> {
     let line = mixture(parameters(&g, &mixtures, 0), parameters(&g, &mixtures, 1), Places::line(SIDE));
     let row = line.slice(-2, 0, 1);
     let gains = row.slice(-1, 1, SIDE - 1) - row.slice(-1, 0, SIDE - 1);
-    gains.flat().max(0).max_with(g.constant(0.0)).keep("error");
+    worst([gains.max_with(g.constant(0.0))])?.keep("error");
     Some(g)
 }
 

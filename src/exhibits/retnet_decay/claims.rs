@@ -14,17 +14,27 @@ const POS: usize = 61;
 
 /// The claims.
 pub(super) fn checks() -> Vec<Check> {
-    let check = |name, claim, tolerance, because, measure| Check {
-        name,
-        claim,
-        tolerance,
-        because,
-        model: "",
-        measure,
-    };
+    [forms(), decays(), trained::checks()].into_iter().flatten().collect()
+}
+
+fn check(
+    name: &'static str,
+    claim: &'static str,
+    tolerance: f32,
+    because: &'static str,
+    measure: Measure,
+) -> Check {
+    Check { name, claim, tolerance, because, model: "", measure }
+}
+
+fn opened(zoo: &Zoo) -> Option<Graph> {
+    RetnetDecay::default().record(&Inputs::default(), zoo)
+}
+
+/// That all forms compute the same, and what that is.
+fn forms() -> Vec<Check> {
     let sums = "f32 sums of up to 96 products of unit vectors, in another order";
-    let opened = |zoo: &Zoo| RetnetDecay::default().record(&Inputs::default(), zoo);
-    let by_chance = vec![
+    vec![
         check(
             "token by token = all at once",
             "what comes out of the recurrent and of the parallel form: largest difference (of a trained model, over the largest value)",
@@ -53,6 +63,27 @@ pub(super) fn checks() -> Vec<Check> {
             "bit for bit: no later number enters",
             Measure::Scalar(ahead),
         ),
+        check(
+            "states = recurrence",
+            "the state after the last token as one sum, and as it comes out of the recurrent form: largest difference",
+            1e-5,
+            sums,
+            Measure::Scalar(carried),
+        ),
+        check(
+            "GPU equals CPU",
+            "D, scores, their product and the state of the sentence that one sees first, on the GPU and on the CPU: largest \
+             difference",
+            1e-5,
+            "f32 sums of 60 products of unit vectors, and powers by exp and log",
+            Measure::Devices(opened),
+        ),
+    ]
+}
+
+/// What D is, and what does not change what comes out.
+fn decays() -> Vec<Check> {
+    vec![
         check(
             "rows of D sum as a geometric series",
             "against (1 − γ^(n+1)) / (1 − γ), of the paper's γ: largest difference",
@@ -88,23 +119,7 @@ pub(super) fn checks() -> Vec<Check> {
             "f32: a sum of 8 squares and its root",
             Measure::Scalar(normed),
         ),
-        check(
-            "states = recurrence",
-            "the state after the last token as one sum, and as it comes out of the recurrent form: largest difference",
-            1e-5,
-            sums,
-            Measure::Scalar(carried),
-        ),
-        check(
-            "GPU equals CPU",
-            "D, scores, their product and the state of the sentence that one sees first, on the GPU and on the CPU: largest \
-             difference",
-            1e-5,
-            "f32 sums of 60 products of unit vectors, and powers by exp and log",
-            Measure::Devices(opened),
-        ),
-    ];
-    [by_chance, trained::checks()].into_iter().flatten().collect()
+    ]
 }
 
 /// The letters of the claims' text; the last one may be another.

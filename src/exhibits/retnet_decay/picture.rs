@@ -209,7 +209,7 @@ fn cost(state: &RetnetDecay) -> (Chart, String) {
         }
     };
     let all = || curves.iter().flatten().map(|it| it[1]);
-    let low = all().fold(f32::MAX, f32::min).min(1e5).max(1e-3);
+    let low = all().fold(f32::MAX, f32::min).clamp(1e-3, 1e5);
     let high = all().fold(10.0 * low, f32::max);
     let decade = |x: f32, up: f32| 10f32.powf((x.log10() + up).floor());
     let y = Axis::new(label).to(Range { min: decade(low, 0.0), max: decade(high, 1.0), log: true });
