@@ -26,11 +26,14 @@
 
 mod arrange;
 mod draw;
+mod heads;
 mod knobs;
 mod minus;
 mod picture;
 mod scene;
+mod seen;
 mod show;
+mod sign;
 mod words;
 
 pub use arrange::{Arranged, arrange};
@@ -38,7 +41,9 @@ pub use knobs::{Knob, Knobs};
 pub use minus::Difference;
 pub use picture::{Cells, Field, Fields, Heads, Label, Map, Picture, Touch};
 pub use scene::Scene;
+pub use seen::Seen;
 pub use show::{View, show};
+pub use sign::{Glyph, Sign};
 pub use words::{Line, Word, Words};
 
 /// Panels in rows and columns.

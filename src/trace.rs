@@ -121,6 +121,11 @@ impl Kept {
         }
     }
 
+    /// All elements of the flat tensor if they are at hand, see [`Self::window`].
+    pub fn values(&self) -> Option<Arc<[f32]>> {
+        self.window(0..self.size())
+    }
+
     /// The whole tensor, copied to the host.
     pub async fn read(&self) -> Result<Tensor, EngineError> {
         Ok(Tensor::new(&self.shape, self.on_host().await?))
@@ -145,6 +150,11 @@ impl Trace {
     /// A kept tensor.
     pub fn get(&self, name: &str) -> Option<&Kept> {
         self.tensors.get(name)
+    }
+
+    /// The first number of a kept tensor, once it is at hand: see [`Kept::window`].
+    pub fn number(&self, name: &str) -> Option<f32> {
+        Some(self.get(name)?.window(0..1)?[0])
     }
 
     /// The same trace with all its tensors in host memory.

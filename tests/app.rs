@@ -2,25 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod window;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use egui::{Key, Modifiers};
-use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use serde_json::{Value, json};
-use vitrine::app::{App, Compute, Open, Report, Setup, Wishes};
+use vitrine::app::{Compute, Open, Report, Setup};
 use vitrine::data::Inputs;
 use vitrine::engine::{Device, EngineError, cpu::Cpu};
 use vitrine::exhibits::{Check, Entry, Exhibit, Measure};
 use vitrine::graph::Graph;
-use vitrine::link::Theme;
 use vitrine::models::Zoo;
 use vitrine::page::{Knobs, Page, Room, Scene, panel};
 use vitrine::tensor::Tensor;
 use vitrine::trace::Trace;
 use vitrine::ui::Card;
+use window::{Window, report};
 
 static CARD: Card = Card {
     id: "attention",
@@ -110,29 +111,11 @@ fn entry() -> Entry {
 }
 
 fn setup(link: &str) -> Setup {
-    Setup {
-        link: Some(if link.is_empty() { "#v1" } else { link }.to_owned()),
-        compute: Compute::Cpu,
-        gpu: Err("none in this test".to_owned()),
-        renderer: "native",
-        zoo: Zoo::default(),
-        wishes: Wishes { theme: Theme::Dark, model: None },
-        entries: vec![entry()],
-    }
+    window::setup(if link.is_empty() { "#v1" } else { link }, vec![entry()])
 }
 
-type Window = Harness<'static, Option<App>>;
-
 fn window_with(setup: Setup, size: [f32; 2]) -> Window {
-    let mut setup = Some(setup);
-    let mut window = Harness::builder().with_size(size).with_max_steps(40).build_ui_state(
-        move |ui, app: &mut Option<App>| {
-            let app = app.get_or_insert_with(|| App::new(ui, setup.take().unwrap()));
-            app.tick(ui);
-            app.show(ui);
-        },
-        None,
-    );
+    let mut window = window::open(setup, size);
     settle(&mut window);
     window
 }
@@ -141,21 +124,10 @@ fn window(link: &str) -> Window {
     window_with(setup(link), [1280.0, 800.0])
 }
 
-fn report(window: &Window) -> Report {
-    window.state().as_ref().unwrap().report()
-}
-
-/// Draws frames, as a window would, until nothing is computed any more and steps of undo are complete.
+/// Draws frames until nothing is computed any more.
 #[track_caller]
 fn settle(window: &mut Window) {
-    let start = Instant::now();
-    let mut calm = 0;
-    while calm < 6 {
-        assert!(start.elapsed() < Duration::from_secs(20), "it never settles");
-        window.step();
-        calm = if report(window).computing { 0 } else { calm + 1 };
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    window::settle(window, |it| it.computing);
 }
 
 fn types(window: &mut Window, text: &str) {
@@ -527,7 +499,7 @@ fn a_dropped_photograph_becomes_the_picture() {
     drop(&mut window, "tests/golden/efficientnet.png");
     let start = Instant::now();
     while !report(&window).link.contains("picture=photo-efficientnet.png") {
-        assert!(start.elapsed() < Duration::from_secs(20), "it never arrives: {}", report(&window).link);
+        assert!(start.elapsed() < window::LIMIT, "it never arrives: {}", report(&window).link);
         settle(&mut window);
     }
     assert!(report(&window).link.contains("normgrad"), "a tile looks at it: {}", report(&window).link);
@@ -541,7 +513,7 @@ fn with_exhibits(link: &str) -> Window {
 fn until(window: &mut Window, what: &str, test: impl Fn(&Report) -> bool) {
     let start = Instant::now();
     while !test(&report(window)) {
-        assert!(start.elapsed() < Duration::from_mins(1), "never: {what}; {}", report(window).link);
+        assert!(start.elapsed() < window::LIMIT, "never: {what}; {}", report(window).link);
         window.step();
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -10,7 +10,7 @@ use vitrine::graph::Graph;
 use vitrine::platform::block_on;
 use vitrine::tensor::Tensor;
 use vitrine::trace::Kept;
-use vitrine::ui::{Axes, Divided, Legend, Lines, Maps, Measured, Peak, Range, Scale, Strand, Style, Tokens};
+use vitrine::ui::{Axes, Divided, Legend, Lines, Maps, Measured, Peak, Range, Scale, Style};
 use vitrine::ui::{badge, install_fonts, install_heatmaps, scale};
 
 /// A harness in the app's look.
@@ -361,29 +361,12 @@ fn a_map_zooms_where_the_pointer_is_and_a_double_click_shows_all_of_it() {
 }
 
 #[test]
-fn chips_are_buttons_that_say_their_token() {
-    let mut harness = harness(&Style::new(true, 1.0)).build_ui_state(
-        |ui, focus: &mut Focus| {
-            let spot = focus.spot();
-            let hit = Tokens { words: &words(), spot, weights: None }.show(ui, &Style::new(true, 1.0));
-            hit.link(focus, Spot::default());
-            focus.turn();
-        },
-        Focus::default(),
-    );
-    harness.get_by_label("token ‐s (3)").click();
-    harness.run_steps(2);
-    assert_eq!(harness.state().locked.query, Some(3));
-}
-
-#[test]
 fn lines_isolate_the_token_under_the_pointer() {
     let weights = attention(1, 8);
     let mut harness = harness(&Style::new(true, 1.0)).build_ui_state(
         move |ui, focus: &mut Focus| {
-            let strands = [Strand { hue: 3, weights: &weights.data, change: None }];
-            let tokens = words();
-            let lines = Lines { queries: &tokens, keys: &tokens, strands: &strands, spot: focus.spot() };
+            let (tokens, weights, spot) = (words(), &*weights.data, focus.spot());
+            let lines = Lines { queries: &tokens, keys: &tokens, weights, hue: 3, change: None, spot };
             lines.show(ui, &Style::new(true, 1.0)).link(focus, Spot::default());
             focus.turn();
         },
@@ -410,13 +393,13 @@ fn what_is_drawn_is_also_said() {
             range: Range::LOG,
             divided: Divided::Row,
             caption: "attention weight",
-            missing: Some("masked"),
         };
         legend.show(ui, &style);
         badge(ui, &style, &Measured { name: "rows sum to 1", value: Some(1.2e-7), tolerance: 1e-5 });
         vitrine::ui::formula(ui, &style, "attention", "A");
     });
-    let said = "legend: attention weight, each row divided by its largest value from 1.0e-4 to 1.00, logarithmic; grey: masked";
+    let said =
+        "legend: attention weight, each row divided by its largest value from 1.0e-4 to 1.00, logarithmic";
     harness.get_by_label(said);
     harness.get_by_label_contains("rows sum to 1: 1.2e-7");
     harness.get_by_label("formula: A");

@@ -68,6 +68,8 @@ pub struct TileReport {
     pub tile: Rect,
     /// All panels together.
     pub picture: Rect,
+    /// The essential panels; nothing where another is asked for.
+    pub main: Rect,
     /// The first row of knobs; nothing at card size.
     pub knobs: Rect,
 }
@@ -75,7 +77,7 @@ pub struct TileReport {
 impl Default for TileReport {
     fn default() -> Self {
         let nowhere = Rect::NOTHING;
-        Self { exhibit: "", size: Size::Full, tile: nowhere, picture: nowhere, knobs: nowhere }
+        Self { exhibit: "", size: Size::Full, tile: nowhere, picture: nowhere, main: nowhere, knobs: nowhere }
     }
 }
 

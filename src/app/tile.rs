@@ -199,6 +199,7 @@ fn body(stage: &mut Stage<'_>, ui: &mut Ui, id: u64, pane: &mut Pane, height: f3
     let mut scene = stage.scene(&trace, &mut pick);
     pane.view.alone = size == Size::Card;
     let shown = exhibits::show(pane.exhibit.as_mut(), ui, &mut scene, rect, &mut pane.view);
+    pane.seen.main = pane.view.essential.unwrap_or(Rect::NOTHING);
     condition.veil(stage, ui, rect, pane);
     if !shown {
         states::missing(ui, style, rect, condition.computes());

@@ -8,18 +8,16 @@
 mod claims;
 mod picture;
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest, worst};
+use super::heads::{self, Head};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, largest, opened, worst};
 use crate::focus::Spot;
-use crate::graph::{Edit, Graph, How, Var};
+use crate::graph::{Graph, How, Var};
 use crate::models::{Bert, Zoo};
 use crate::page::{Knobs, Page, Touch};
-use crate::saliency::{heads, rollout::rollout};
-use crate::trace::Trace;
+use crate::saliency::heads::{HeadKind, record};
+use crate::saliency::rollout::rollout;
 use crate::ui::Divided;
 
 /// The label on the wall.
@@ -48,34 +46,24 @@ pub static CARD: Card = Card {
 #[serde(default)]
 pub struct Attention {
     /// What the large picture shows.
-    #[serde(skip_serializing_if = "is_default")]
     pub what: What,
     /// How it is drawn.
-    #[serde(skip_serializing_if = "is_default")]
     pub picture: Drawing,
     /// What weights are divided by before they are coloured.
-    #[serde(skip_serializing_if = "is_default")]
     pub divided: Divided,
     /// Colours in decades.
-    #[serde(skip_serializing_if = "is_default")]
     pub log: bool,
     /// Heads that are switched off: layer and head.
-    #[serde(skip_serializing_if = "is_default")]
-    pub off: Vec<(usize, usize)>,
+    pub off: Vec<Head>,
     /// What a click on a head does.
-    #[serde(skip_serializing_if = "is_default")]
     pub click: Click,
     /// What stands in for a head that is off.
-    #[serde(skip_serializing_if = "is_default")]
     pub ablation: Ablation,
     /// Show the maps themselves though heads are off, not their change.
-    #[serde(skip_serializing_if = "is_default")]
     pub absolute: bool,
     /// A second sentence beside the first.
-    #[serde(skip_serializing_if = "is_default")]
     pub compare: Option<String>,
     /// Highlights heads of the kind that contains these words.
-    #[serde(skip_serializing_if = "is_default")]
     pub search: String,
 }
 
@@ -121,35 +109,21 @@ pub enum Ablation {
     Mean,
 }
 
+/// The head that is shown before anybody chose one: in the default sentence, "it" finds "animal".
+const FIRST: Head = (3, 1);
+
+/// The scope of the second sentence's taps.
+const SECOND: &str = "second/";
+
 /// Opens the exhibit.
 pub fn entry() -> Entry {
-    Entry { card: &CARD, open: |state| Ok(Box::new(Attention::restore(state)?)) }
+    Entry { card: &CARD, open: opened::<Attention> }
 }
 
 impl Attention {
-    fn restore(state: serde_json::Value) -> Result<Self, serde_json::Error> {
-        if state.is_null() { Ok(Self::default()) } else { serde_json::from_value(state) }
-    }
-
     /// Whether the tile shows what changed rather than what is.
     fn shows_change(&self) -> bool {
         !self.off.is_empty() && !self.absolute
-    }
-
-    /// The intervention, in the run whose taps begin with `scope`. Heads that the model lacks stay out: a link may have
-    /// been made with a larger one.
-    fn edits(&self, scope: &str, bert: &Bert) -> Vec<Edit> {
-        let how = match self.ablation {
-            Ablation::Zero => How::Zero,
-            Ablation::Mean => How::Mean,
-        };
-        let there = |(l, h): &&(usize, usize)| *l < bert.config.layers && *h < bert.config.heads;
-        let edit = |(l, h): &(usize, usize)| Edit {
-            at: format!("{scope}blocks.{l}.attn.z"),
-            select: vec![("head".to_owned(), *h)],
-            how: how.clone(),
-        };
-        self.off.iter().filter(there).map(edit).collect()
     }
 
     /// Records one sentence: the model, what its heads do, and what their absence changes. Returns its embedding, and how far
@@ -181,7 +155,7 @@ impl Attention {
 
 /// The attention patterns `[head, query, key]` of all layers, as recorded in this scope.
 fn patterns<'g>(g: &'g Graph, bert: &Bert) -> Vec<Var<'g>> {
-    (0..bert.config.layers).filter_map(|l| g.at(&format!("blocks.{l}.attn.pattern"))).collect()
+    (0..bert.config.layers).filter_map(|l| g.at(&heads::pattern(l))).collect()
 }
 
 /// Keeps what the picture needs of every layer: means, rollout, labels, and the largest values that colours may be
@@ -189,7 +163,7 @@ fn patterns<'g>(g: &'g Graph, bert: &Bert) -> Vec<Var<'g>> {
 fn measure<'g>(patterns: &[Var<'g>], separators: &[usize]) -> [Var<'g>; 2] {
     for (l, pattern) in patterns.iter().enumerate() {
         let name = format!("blocks.{l}.attn");
-        heads::record(*pattern, &name, separators);
+        record(*pattern, &name, separators);
         keep_peaks(*pattern, &format!("{name}.pattern"));
         let mean = pattern.mean(0);
         mean.keep(&format!("{name}.mean"));
@@ -225,12 +199,13 @@ impl Exhibit for Attention {
 
     fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
         let bert = zoo.model::<Bert>(&inputs.model)?;
-        let edits = [self.edits("", bert), self.edits("second/", bert)].concat();
-        let keeps = ["blocks.*.attn.pattern", "blocks.*.attn.scores"];
-        let g = Graph::new(
-            &[&keeps[..], &["second/blocks.*.attn.pattern", "second/blocks.*.attn.scores"]].concat(),
-            &edits,
-        );
+        let how = if self.ablation == Ablation::Zero { How::Zero } else { How::Mean };
+        let off = heads::there(&self.off, [bert.config.layers, bert.config.heads]);
+        let edits = ["", SECOND].map(|scope| heads::edits(&off, scope, &how)).concat();
+        let keeps =
+            ["", SECOND].map(|it| ["pattern", "scores"].map(|tap| format!("{it}blocks.*.attn.{tap}")));
+        let keeps = keeps.concat();
+        let g = Graph::new(&keeps.iter().map(String::as_str).collect::<Vec<_>>(), &edits);
         let (first, mut errors) = self.sentence(&g, bert, &inputs.text);
         if let Some(text) = &self.compare {
             let (second, more) = g.scope("second", || self.sentence(&g, bert, text));
@@ -243,18 +218,14 @@ impl Exhibit for Attention {
         Some(g)
     }
 
-    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
-        let plain = self.off.is_empty() && self.compare.is_none() && {
-            let usual = Inputs::default();
-            (&inputs.text, &inputs.model) == (&usual.text, &usual.model)
-        };
-        recorded(CARD.id).filter(|_| plain)
+    fn looks(&self) -> &'static [&'static str] {
+        &["what", "picture", "divided", "log", "click", "ablation", "absolute", "search"]
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
         k.row(|k| {
-            let last = picture::layers(k.scene.trace).saturating_sub(1);
-            let (mut layer, _) = picture::place(k.scene.trace, k.scene.focus.locked);
+            let last = heads::count(k.scene.trace)[0].saturating_sub(1);
+            let (mut layer, _) = heads::shown(k.scene.trace, k.scene.focus.locked, FIRST).unwrap_or_default();
             if k.slider("layer", &mut layer, 0..=last) {
                 k.scene.focus.lock(Spot { layer: Some(layer), ..Spot::default() });
             }
@@ -280,11 +251,7 @@ impl Exhibit for Attention {
                 k.choice("colours relative to", &mut self.divided, &relative);
                 k.switch("logarithmic", &mut self.log);
             });
-            k.text(
-                "find heads",
-                &mut self.search,
-                &heads::HeadKind::ALL.map(heads::HeadKind::name).join(", "),
-            );
+            k.text("find heads", &mut self.search, &HeadKind::ALL.map(HeadKind::name).join(", "));
         });
         k.row(|k| {
             let mut on = self.compare.is_some();
@@ -298,8 +265,8 @@ impl Exhibit for Attention {
 
     fn heed(&mut self, _ui: &egui::Ui, scene: &mut Scene<'_>) {
         // Keys step from the head that is shown, also where nobody has chosen one.
-        let (layer, head) = picture::place(scene.trace, scene.focus.locked);
-        scene.focus.shown = Spot { layer: Some(layer), head: Some(head), ..Spot::default() };
+        let shown = heads::shown(scene.trace, scene.focus.locked, FIRST);
+        scene.focus.shown = shown.map_or_else(Spot::default, heads::spot);
     }
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
@@ -309,15 +276,12 @@ impl Exhibit for Attention {
     fn touched(&mut self, _panel: &str, touch: Touch, scene: &mut Scene<'_>) {
         match touch {
             Touch::Head([l, h], other) if !other && self.click == Click::Look => {
-                scene.focus.lock(Spot { layer: Some(l), head: Some(h), ..Spot::default() });
+                scene.focus.lock(heads::spot((l, h)));
                 self.what = What::Head;
             }
-            Touch::Head([l, h], _) => match self.off.iter().position(|it| *it == (l, h)) {
-                Some(i) => drop(self.off.remove(i)),
-                None => self.off.push((l, h)),
-            },
+            Touch::Head([l, h], _) => heads::switch(&mut self.off, (l, h)),
             Touch::Clicked(i) => {
-                let name = heads::HeadKind::ALL[i].name();
+                let name = HeadKind::ALL[i].name();
                 self.search = if self.search == name { String::new() } else { name.to_owned() };
             }
             Touch::Dragged(..) => {}
@@ -329,6 +293,6 @@ impl Exhibit for Attention {
     }
 
     fn state(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or_default()
+        differing(self)
     }
 }

@@ -10,20 +10,16 @@ mod picture;
 mod task;
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::live::Live;
-use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, opened};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::linear_attention::LinearAttention;
 use crate::models::{Kind, Zoo};
 use crate::nn::Params;
 use crate::page::{Knobs, Page, Touch};
-use crate::trace::Trace;
 use crate::train::linear_attention::{D, InContext, distance, layer};
 
 /// The label on the wall.
@@ -176,13 +172,8 @@ impl Exhibit for IclDescent {
         Some(self.live(|it| it.turn()))
     }
 
-    fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
-        ""
-    }
-
     fn record(&self, _inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
         let g = Graph::default();
-        g.label("run", vec![self.key()]);
         self.record_paths(&g);
         self.live(|it| {
             let parameters = it.record(&g);
@@ -192,13 +183,12 @@ impl Exhibit for IclDescent {
         Some(g)
     }
 
-    fn recorded(&self, _inputs: &Inputs) -> Option<Arc<Trace>> {
-        // How many steps are shown, and that it waits, change no number.
-        let state = self.state();
-        let same =
-            |it: &serde_json::Map<String, Value>| it.keys().all(|key| matches!(&**key, "steps" | "plays"));
-        let usual = state.as_object().is_some_and(same);
-        recorded(CARD.id).filter(|_| usual && self.live(|it| it.is_new()))
+    fn is_new(&self) -> bool {
+        self.live(|it| it.is_new())
+    }
+
+    fn looks(&self) -> &'static [&'static str] {
+        &["steps", "plays"]
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
@@ -231,10 +221,7 @@ impl Exhibit for IclDescent {
     }
 
     fn heed(&mut self, ui: &egui::Ui, scene: &mut Scene<'_>) {
-        // What was recorded is rounded, and a run of another seed is none to go on from.
-        let trace = scene.trace;
-        let own = !trace.stats.device.is_empty() && trace.words("run") == [self.key()];
-        if own && self.live(|it| it.take(trace)) {
+        if self.live(|it| it.take(scene.trace)) {
             ui.ctx().request_repaint();
         }
     }
@@ -262,13 +249,7 @@ impl Exhibit for IclDescent {
         claims::checks()
     }
 
-    /// What differs from the defaults.
-    fn state(&self) -> Value {
-        let [mut own, usual] =
-            [self, &Self::default()].map(|it| serde_json::to_value(it).unwrap_or_default());
-        if let Some(own) = own.as_object_mut() {
-            own.retain(|key, value| usual.get(key) != Some(value));
-        }
-        own
+    fn state(&self) -> serde_json::Value {
+        differing(self)
     }
 }

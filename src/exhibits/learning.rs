@@ -9,13 +9,11 @@ mod claims;
 mod picture;
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::live::Live;
-use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, opened};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened};
 use crate::graph::Graph;
 use crate::models::{Kind, Zoo};
 use crate::nn::Params;
@@ -47,30 +45,16 @@ pub static CARD: Card = Card {
 #[serde(default)]
 pub struct Learning {
     /// What chance begins with.
-    #[serde(skip_serializing_if = "is_default")]
     pub seed: u64,
     /// Width of the hidden layers.
-    #[serde(skip_serializing_if = "is_usual_width")]
     pub hidden: usize,
     /// The largest learning rate, in thousandths.
-    #[serde(skip_serializing_if = "is_usual_rate")]
     pub rate: u32,
     /// Whether it begins by itself.
-    #[serde(skip_serializing_if = "Clone::clone")]
     pub plays: bool,
     /// The run, begun when it is first asked for.
     #[serde(skip)]
     live: RefCell<Option<Live>>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_usual_width(hidden: &usize) -> bool {
-    *hidden == 24
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_usual_rate(rate: &u32) -> bool {
-    *rate == 10
 }
 
 impl Default for Learning {
@@ -158,13 +142,8 @@ impl Exhibit for Learning {
         Some(self.live(|it| it.turn()))
     }
 
-    fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
-        ""
-    }
-
     fn record(&self, _inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
         let g = Graph::default();
-        g.label("run", vec![self.key()]);
         self.live(|it| {
             g.input(&it.curve(STEPS)).keep("curve");
             let parameters = it.record(&g);
@@ -173,9 +152,12 @@ impl Exhibit for Learning {
         Some(g)
     }
 
-    fn recorded(&self, _inputs: &Inputs) -> Option<Arc<Trace>> {
-        let usual = self.key() == Self::default().key();
-        recorded(CARD.id).filter(|_| usual && self.live(|it| it.is_new()))
+    fn is_new(&self) -> bool {
+        self.live(|it| it.is_new())
+    }
+
+    fn looks(&self) -> &'static [&'static str] {
+        &["plays"]
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
@@ -183,9 +165,7 @@ impl Exhibit for Learning {
     }
 
     fn go_on(&mut self, trace: &Trace) -> bool {
-        // What was recorded is rounded, and a run of another seed is none to go on from.
-        let own = !trace.stats.device.is_empty() && trace.words("run") == [self.key()];
-        own && self.live(|it| it.take(trace))
+        self.live(|it| it.take(trace))
     }
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
@@ -197,6 +177,6 @@ impl Exhibit for Learning {
     }
 
     fn state(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or_default()
+        differing(self)
     }
 }

@@ -6,28 +6,25 @@
 //! that does not change has never shown what the model learnt.
 
 mod claims;
-mod forget;
 mod path;
 mod picture;
 mod sentence;
 mod words;
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::forget::Forgotten;
 use self::path::Path;
 use self::words::Wall;
-use super::looking::{self, Looking};
-use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest, opened};
+use super::looking::Looking;
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, largest, opened};
 use crate::graph::{Graph, Var};
 use crate::models::{Gpt, Kind, Vision, Zoo};
 use crate::nn::Params;
-use crate::page::{Knobs, Map, Page, Touch};
+use crate::page::{Knobs, Page, Touch};
 use crate::saliency::combine::{normalised, resized};
+use crate::saliency::forget::{Forgotten, groups};
 use crate::saliency::gradient::Walked;
 use crate::saliency::masking::{deletion, insertion};
 use crate::saliency::meta::rank_correlation;
@@ -35,7 +32,6 @@ use crate::saliency::method::{FromBlack, Look, Method, from_black};
 use crate::saliency::probe::probe;
 use crate::tensor::Tensor;
 use crate::trace::Trace;
-use crate::ui::{Body, Range, Scale};
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -65,16 +61,12 @@ pub struct MethodWall {
     #[serde(flatten)]
     pub looking: Looking,
     /// The layer at which methods of layers look; the last but one if none is chosen.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<usize>,
     /// The methods that are compared.
-    #[serde(skip_serializing_if = "is_default")]
     pub pair: Pair,
     /// How many layers have forgotten what they learnt, from the answer down.
-    #[serde(skip_serializing_if = "is_default")]
     pub forgotten: usize,
     /// Whether a sentence is read, instead of looking at a picture.
-    #[serde(skip_serializing_if = "is_default")]
     pub reads: bool,
     /// Parameters that have learnt nothing.
     #[serde(skip)]
@@ -265,7 +257,7 @@ impl Exhibit for MethodWall {
         let (model, image) = self.looking.sees(inputs, zoo)?;
         let g = Graph::new(&["logits"], &[]);
         Looking::label(&g, model);
-        g.label("forget", forget::groups(&names(model)));
+        g.label("forget", groups(&names(model)));
         let mut path = self.path.borrow_mut();
         path.belongs_to((
             inputs.picture.clone(),
@@ -285,16 +277,8 @@ impl Exhibit for MethodWall {
         Looking::refusal(inputs)
     }
 
-    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
-        // What only changes the view changes no number.
-        let looking = Looking { opacity: 0, contour: false, brush: None, ..self.looking.clone() };
-        let plain = Looking { opacity: 0, ..Looking::default() };
-        let same = !self.reads
-            && looking == plain
-            && self.layer.is_none()
-            && self.forgotten == 0
-            && self.pair == Pair::default();
-        recorded(CARD.id).filter(|_| same && inputs.picture == Inputs::default().picture)
+    fn looks(&self) -> &'static [&'static str] {
+        &["opacity", "contour"]
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
@@ -336,22 +320,11 @@ impl Exhibit for MethodWall {
         }
     }
 
-    fn draw(&mut self, _panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        let wall = Wall::new(self, scene.trace);
-        let map = wall.map(wall.pair.a).map(|it| it.to(Range::UNIT, Scale::Saliency));
-        self.looking.show(ui, scene, map.as_ref().map(Map::maps));
-    }
-
-    fn figure(&self, _panel: &str, scene: &Scene<'_>) -> Option<Body> {
-        let wall = Wall::new(self, scene.trace);
-        looking::table(&wall.map(wall.pair.a)?).map(Body::Table)
-    }
-
     fn checks(&self) -> Vec<Check> {
         claims::checks()
     }
 
     fn state(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or_default()
+        differing(self)
     }
 }

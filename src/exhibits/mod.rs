@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod gaussian_masks;
+mod heads;
 pub mod icl_descent;
 pub mod learning;
 mod live;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use egui::{Rect, Ui};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
 use crate::data::Inputs;
 use crate::graph::{Graph, Var};
@@ -43,6 +45,11 @@ pub trait Exhibit {
         matches!(self.kind(), Some(Kind::Encoder | Kind::Decoder))
     }
 
+    /// Whether what it shows depends on the picture.
+    fn sees(&self) -> bool {
+        self.kind() == Some(Kind::Vision)
+    }
+
     /// How far something is that goes on by itself ([`Self::go_on`]), such as a training run: with every change it is recorded
     /// anew, and what is shown meanwhile is not out of date.
     fn progress(&self) -> Option<u64> {
@@ -51,7 +58,7 @@ pub trait Exhibit {
 
     /// Id of the model that it shows now; empty if it makes its own.
     fn model<'a>(&'a self, inputs: &'a Inputs) -> &'a str {
-        &inputs.model
+        if self.kind().is_some() { &inputs.model } else { "" }
     }
 
     /// Ids of all models that it shows now: [`Self::model`], and what stands beside it.
@@ -71,8 +78,28 @@ pub trait Exhibit {
         "This exhibit cannot show a model of this kind. Choose another model.".to_owned()
     }
 
-    /// The trace that is shown before anything was computed, if one is recorded for these inputs.
-    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>>;
+    /// Whether what goes on by itself has not begun, and the recorded trace is still what it looks like.
+    fn is_new(&self) -> bool {
+        true
+    }
+
+    /// Fields of the state that by themselves change no number, only what is shown of the numbers.
+    fn looks(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The trace that is shown before anything was computed, if one is recorded for these inputs: that of the state as it
+    /// opens, of which only what [`Self::looks`] may differ.
+    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
+        let usual = Inputs::default();
+        let reads = !self.reads() || inputs.text == usual.text;
+        let sees = !self.sees() || inputs.picture == usual.picture;
+        let inputs = reads && sees && self.model(inputs) == self.model(&usual);
+        let state = self.state();
+        let same = |it: &Map<String, Value>| it.keys().all(|field| self.looks().contains(&&**field));
+        let same = state.as_object().is_none_or(same);
+        recorded::recorded(self.card().id).filter(|_| inputs && same && self.is_new())
+    }
 
     /// Knobs in rows, the most used first. They change `self`, hence the next recording.
     fn knobs(&mut self, k: &mut Knobs<'_, '_>);
@@ -103,7 +130,7 @@ pub trait Exhibit {
     fn checks(&self) -> Vec<Check>;
 
     /// The non-default state, for links and undo.
-    fn state(&self) -> serde_json::Value;
+    fn state(&self) -> Value;
 }
 
 /// Shows an exhibit in `rect`; whether there was a page: the numbers may still be on their way.
@@ -151,13 +178,8 @@ pub fn figure(
     })
 }
 
-/// Whether a field of a state need not stand in a link.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
 /// The fields of a state that are not as they begin: what stands in a link.
-fn differing<T: Default + Serialize>(state: &T) -> serde_json::Value {
+fn differing<T: Default + Serialize>(state: &T) -> Value {
     let [mut now, usual] = [state, &T::default()].map(|it| serde_json::to_value(it).unwrap_or_default());
     if let Some(fields) = now.as_object_mut() {
         fields.retain(|name, value| usual.get(name) != Some(value));
@@ -175,14 +197,16 @@ fn worst<'g>(tensors: impl IntoIterator<Item = Var<'g>>) -> Option<Var<'g>> {
     tensors.into_iter().map(largest).reduce(Var::max_with)
 }
 
-/// Lets a person choose among the models of a kind.
-pub fn choose_model(ui: &mut egui::Ui, zoo: &Zoo, kind: Kind, id: &mut String) {
-    let title = zoo.get(id).map_or(&**id, |it| &*it.title);
-    egui::ComboBox::from_label("model").selected_text(title).show_ui(ui, |ui| {
-        for model in zoo.of_kind(kind) {
-            ui.selectable_value(id, model.id.clone(), &model.title);
-        }
-    });
+/// What an exhibit computes as it opens.
+fn usual<T: Exhibit + Default>(zoo: &Zoo) -> Option<Graph> {
+    T::default().record(&Inputs::default(), zoo)
+}
+
+/// Records a number as the error of a check.
+fn error(measure: impl for<'g> FnOnce(&'g Graph) -> Option<Var<'g>>) -> Option<Graph> {
+    let g = Graph::default();
+    measure(&g)?.reshape(&[]).keep("error");
+    Some(g)
 }
 
 /// A claim as a measurement: a number that must not exceed the tolerance.
@@ -199,6 +223,46 @@ pub struct Check {
     pub model: &'static str,
     /// How it is measured.
     pub measure: Measure,
+}
+
+/// Claims as they are written down: a name and what is measured, then [`Check::says`], [`Check::within`], [`Check::on`].
+impl Check {
+    fn new(name: &'static str, measure: Measure) -> Self {
+        Self { name, claim: "", tolerance: 0.0, because: "", model: "", measure }
+    }
+
+    /// A claim about an input of its own: see [`Measure::Scalar`].
+    pub fn of(name: &'static str, record: fn(&Zoo) -> Option<Graph>) -> Self {
+        Self::new(name, Measure::Scalar(record))
+    }
+
+    /// A claim about what a tile shows, kept under the name `tap`: see [`Measure::Shown`].
+    pub fn shown(name: &'static str, tap: &'static str, record: fn(&Zoo) -> Option<Graph>) -> Self {
+        Self::new(name, Measure::Shown(tap, record))
+    }
+
+    /// That the devices agree: see [`Measure::Devices`].
+    pub fn devices(record: fn(&Zoo) -> Option<Graph>) -> Self {
+        Self::new("GPU equals CPU", Measure::Devices(record))
+    }
+
+    /// What is measured, in words.
+    #[must_use]
+    pub fn says(self, claim: &'static str) -> Self {
+        Self { claim, ..self }
+    }
+
+    /// The largest value that passes, and why.
+    #[must_use]
+    pub fn within(self, tolerance: f32, because: &'static str) -> Self {
+        Self { tolerance, because, ..self }
+    }
+
+    /// Measured on the model of this id.
+    #[must_use]
+    pub fn on(self, model: &'static str) -> Self {
+        Self { model, ..self }
+    }
 }
 
 impl Measure {
@@ -227,13 +291,13 @@ pub struct Entry {
     /// The label on the wall.
     pub card: &'static Card,
     /// Opens it with a saved state.
-    pub open: fn(serde_json::Value) -> Result<Box<dyn Exhibit>, serde_json::Error>,
+    pub open: fn(Value) -> Result<Box<dyn Exhibit>, serde_json::Error>,
 }
 
 /// Opens an exhibit with a saved state, or as it begins where there is none. A number beyond f32 would be infinite, which no link
 /// could hold again.
 fn opened<T: Exhibit + Default + DeserializeOwned + 'static>(
-    state: serde_json::Value,
+    state: Value,
 ) -> Result<Box<dyn Exhibit>, serde_json::Error> {
     let state = if state.is_null() { T::default() } else { serde_json::from_value(state)? };
     serde_json::from_value::<T>(state.state())
@@ -268,7 +332,7 @@ mod tests {
     /// What `vitrine new-exhibit` copies holds what it claims, and shows it.
     #[test]
     fn the_template_is_an_exhibit() {
-        let (exhibit, zoo) = ((template::entry().open)(serde_json::Value::Null).unwrap(), Zoo::default());
+        let (exhibit, zoo) = ((template::entry().open)(Value::Null).unwrap(), Zoo::default());
         for check in exhibit.checks() {
             let graph = check.measure.recording().0(&zoo).unwrap();
             let trace = block_on(Cpu::new().run(&graph.finish(), &Cancel::default())).unwrap();

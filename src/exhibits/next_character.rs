@@ -6,14 +6,9 @@
 //! that really follows. Characters of Shakespeare are Karpathy's idea (2015, "The Unreasonable Effectiveness of Recurrent
 //! Neural Networks"). A head that is off has its output `z` set to zero, and the original runs beside it.
 
-mod bars;
-mod heads;
-mod knobs;
-mod lens;
+mod claims;
+mod picture;
 mod reading;
-#[cfg(test)]
-mod tests;
-mod text;
 
 use std::sync::Arc;
 
@@ -22,16 +17,15 @@ use web_time::Duration;
 
 use self::reading::Reading;
 pub(super) use self::reading::visible;
-use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene, largest};
+use super::heads::{self, Head};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened};
 use crate::data::Encoding;
-use crate::graph::{Edit, Graph, How, Var};
+use crate::focus::Spot;
+use crate::graph::{Graph, How};
 use crate::models::sampling::Rule;
 use crate::models::{Gpt, Kind, Zoo};
-use crate::nn::loss::{cross_entropy, log_softmax, one_hot};
-use crate::page::{Knobs, Page, Touch, column, row};
-use crate::tensor::Tensor;
-use crate::trace::Trace;
+use crate::nn::loss::surprise;
+use crate::page::{Knobs, Page, Touch};
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -59,34 +53,29 @@ pub static CARD: Card = Card {
 /// What checks are measured on.
 const MODEL: &str = "shakespeare-gpt";
 
-/// A passage of the part of Shakespeare that training never saw: Twelfth Night, act 3, scene 2.
-const UNSEEN: &str = "where you will hang like an\nicicle on Dutchman's beard, unless you do redeem it by some\nlaudable \
-                      attempt either of valour or policy.";
-
 /// Most numbers that the logit lens may have: a vocabulary of words leaves room for fewer positions than one of characters.
 const MOST: usize = 1 << 24;
 
 /// How many characters a press of a button is good for.
 const LENGTH: usize = 80;
 
+/// The head that is shown before anybody chose one: from every character it looks at the space before the word.
+const FIRST: Head = (1, 0);
+
 /// The exhibit's state.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NextCharacter {
     /// Id of the model.
-    #[serde(skip_serializing_if = "is_first_model")]
     pub model: String,
     /// How the next character is chosen.
     #[serde(flatten)]
     pub rule: Rule,
     /// What the model has written after the text.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub continuation: String,
     /// Heads that are switched off: layer and head.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub off: Vec<(usize, usize)>,
+    pub off: Vec<Head>,
     /// Whether a click on a head switches it off, rather than showing it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub switches: bool,
     /// How many characters are still to be written.
     #[serde(skip)]
@@ -114,20 +103,12 @@ impl Default for NextCharacter {
     }
 }
 
-fn is_first_model(id: &String) -> bool {
-    id == MODEL
-}
-
 /// Opens the exhibit.
 pub fn entry() -> Entry {
-    Entry { card: &CARD, open: |state| Ok(Box::new(NextCharacter::restore(state)?)) }
+    Entry { card: &CARD, open: opened::<NextCharacter> }
 }
 
 impl NextCharacter {
-    fn restore(state: serde_json::Value) -> Result<Self, serde_json::Error> {
-        if state.is_null() { Ok(Self::default()) } else { serde_json::from_value(state) }
-    }
-
     /// What the model reads: of the text and its continuation as much of the end as fits.
     fn reads(&self, gpt: &Gpt, text: &str) -> Vec<u32> {
         let whole = format!("{text}{}", self.continuation);
@@ -138,10 +119,9 @@ impl NextCharacter {
         tokens.ids[tokens.ids.len().saturating_sub(room.max(1))..].to_vec()
     }
 
-    /// The heads that are off and that the model has: a link may have been made with a larger one.
-    fn off(&self, gpt: &Gpt) -> Vec<(usize, usize)> {
-        let there = |(l, h): &&(usize, usize)| *l < gpt.config.layers && *h < gpt.config.heads;
-        self.off.iter().filter(there).copied().collect()
+    /// The heads that are off, of those that the model has.
+    fn off(&self, gpt: &Gpt) -> Vec<Head> {
+        heads::there(&self.off, [gpt.config.layers, gpt.config.heads])
     }
 
     /// Whether the numbers at hand are those of the trace.
@@ -151,7 +131,7 @@ impl NextCharacter {
     }
 
     /// Appends the next character as soon as the numbers belong to the text so far.
-    fn go_on(&mut self, reading: &Reading, scene: &Scene<'_>) {
+    fn write(&mut self, reading: &Reading, scene: &Scene<'_>) {
         let Some(gpt) = scene.zoo.model::<Gpt>(&self.model).filter(|_| self.left > 0) else { return };
         let ids = self.reads(gpt, &scene.inputs.text);
         let words = ids.iter().map(|id| gpt.tokenizer.token(*id));
@@ -166,31 +146,53 @@ impl NextCharacter {
     }
 }
 
-fn off_words(off: &[(usize, usize)]) -> Vec<String> {
-    off.iter().map(|(l, h)| format!("{l}.{h}")).collect()
-}
-
-/// `-log p` of every token but the first, given those before it: `[pos - 1]`, in nats, of `logits` `[pos, vocab]`.
-pub fn surprise<'g>(logits: Var<'g>, ids: &[u32]) -> Var<'g> {
-    let n = ids.len() - 1;
-    let said = log_softmax(logits.slice(0, 0, n));
-    (-(said * one_hot(following(logits.graph(), ids), logits.dim(-1))).sum(-1)).reshape(&[n])
-}
-
-/// The tokens after the first, `[pos - 1]`.
-fn following<'g>(g: &'g Graph, ids: &[u32]) -> Var<'g> {
-    g.input(&Tensor::new(&[ids.len() - 1], ids[1..].iter().map(|id| *id as f32).collect::<Vec<_>>()))
-}
-
-/// Records the model with a read-out before every layer and after the last: logits `lens.{l}`, `[pos, vocab]`.
-fn read_out<'g>(g: &'g Graph, gpt: &Gpt, ids: &[u32]) -> Vec<Var<'g>> {
-    let written = gpt.record(g, ids);
-    let before = (0..gpt.config.layers).filter_map(|l| g.at(&format!("blocks.{l}.resid_pre")));
-    let stages: Vec<Var<'g>> = before.map(|x| gpt.lens(x)).chain([written.logits]).collect();
-    for (l, logits) in stages.iter().enumerate() {
-        logits.keep(&format!("lens.{l}"));
+/// The knobs.
+impl NextCharacter {
+    /// The buttons that let the model write.
+    fn writing(&mut self, k: &mut Knobs<'_, '_>) {
+        let ready = k.scene.zoo.model::<Gpt>(&self.model).is_some();
+        let (writes, written) = (self.left > 0, !self.continuation.is_empty());
+        let mut start = false;
+        if !writes {
+            start = k.button("Go on", &format!("Lets the model write {LENGTH} characters."), ready);
+        } else if k.button("Stop", "Keeps what is written so far.", true) {
+            self.left = 0;
+        }
+        let again = ready && written && !self.rule.greedy;
+        if k.button("Again", "From the text's end, with other chances.", again) {
+            self.rule.seed += 1;
+            self.continuation.clear();
+            start = true;
+        }
+        if k.button("Clear", "Takes away what the model has written.", written) {
+            self.continuation.clear();
+            self.left = 0;
+        }
+        if start {
+            // Whoever lets it write wants to see its end, not the place that was locked before.
+            k.scene.focus.release();
+            self.left = LENGTH;
+        }
     }
-    stages
+
+    /// How many of the likeliest may be chosen; at the end of the slider all.
+    fn top_k(&mut self, k: &mut Knobs<'_, '_>) {
+        let all = k.scene.trace.get("lens.0").and_then(|it| it.shape.last().copied()).unwrap_or(1);
+        let mut kept = self.rule.top_k.unwrap_or(all).min(all);
+        let words = move |k: f64, _: std::ops::RangeInclusive<usize>| {
+            if k as usize >= all { "all".to_owned() } else { format!("{k:.0}") }
+        };
+        let turned =
+            k.slide("top-k", &mut kept, 1..=all, |it| it.logarithmic(all > 1000).custom_formatter(words));
+        if turned {
+            self.rule.top_k = (kept < all).then_some(kept);
+        }
+    }
+}
+
+/// Heads as a label and a note name them.
+fn off_words(off: &[Head]) -> Vec<String> {
+    off.iter().map(|(l, h)| format!("{l}.{h}")).collect()
 }
 
 impl Exhibit for NextCharacter {
@@ -217,17 +219,13 @@ impl Exhibit for NextCharacter {
             return None;
         }
         let off = self.off(gpt);
-        let edit = |(l, h): &(usize, usize)| Edit {
-            at: format!("blocks.{l}.attn.z"),
-            select: vec![("head".to_owned(), *h)],
-            how: How::Zero,
-        };
-        let g = Graph::new(&["blocks.*.attn.pattern"], &off.iter().map(edit).collect::<Vec<_>>());
-        let stages = read_out(&g, gpt, &ids);
-        if let [.., logits] = stages[..]
-            && ids.len() > 1
-        {
-            surprise(logits, &ids).keep("surprise");
+        let g = Graph::new(&["blocks.*.attn.pattern"], &heads::edits(&off, "", &How::Zero));
+        let stages = gpt.stages(&g, &ids);
+        for (l, logits) in stages.iter().enumerate() {
+            logits.keep(&format!("lens.{l}"));
+        }
+        if ids.len() > 1 {
+            surprise(*stages.last()?, &ids).keep("surprise");
         }
         if !off.is_empty() {
             g.scope("original", || gpt.record(&g, &ids).logits.keep("logits"));
@@ -251,17 +249,35 @@ impl Exhibit for NextCharacter {
         }
     }
 
-    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
-        let plain = self.model == MODEL && self.off.is_empty() && self.continuation.is_empty();
-        recorded(CARD.id).filter(|_| plain && inputs.text == Inputs::default().text)
+    fn looks(&self) -> &'static [&'static str] {
+        &["greedy", "temperature", "top_k", "seed", "switches"]
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
-        knobs::visit(self, k);
+        k.row(|k| {
+            self.writing(k);
+            k.choice("takes", &mut self.rule.greedy, &[(false, "by chance"), (true, "the likeliest")]);
+        });
+        k.row(|k| {
+            k.slide("temperature", &mut self.rule.temperature, 0.1..=2.0, |it| {
+                it.step_by(0.05).fixed_decimals(2)
+            });
+            self.top_k(k);
+            k.model(Kind::Decoder, &mut self.model);
+        });
+        k.row(|k| {
+            k.choice("a click", &mut self.switches, &[(false, "shows a head"), (true, "switches it off")]);
+            if k.button("Switch all on", "", !self.off.is_empty()) {
+                self.off.clear();
+            }
+            let off = off_words(&self.off).join(", ");
+            k.words(&if off.is_empty() { "all heads are on".to_owned() } else { format!("off: {off}") });
+        });
     }
 
     fn heed(&mut self, ui: &egui::Ui, scene: &mut Scene<'_>) {
-        scene.focus.shown = heads::shown(scene);
+        let shown = heads::shown(scene.trace, scene.focus.spot(), FIRST);
+        scene.focus.shown = shown.map_or_else(Spot::default, heads::spot);
         let text = &scene.inputs.text;
         if self.prompt.as_ref() != Some(text) {
             // What was written goes on with another text.
@@ -275,99 +291,28 @@ impl Exhibit for NextCharacter {
             ui.request_repaint_after(Duration::from_millis(16));
         }
         if let Some(reading) = self.seen.clone() {
-            self.go_on(&reading, scene);
+            self.write(&reading, scene);
         }
     }
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
-        let reading = self.seen.as_ref()?;
-        let (text, bars) =
-            (text::panel_of(reading, scene).into(), bars::panel_of(self, reading, scene).into());
-        let lens = Page::from(lens::panel_of(self, reading, scene));
-        let right = match heads::panels(self, scene) {
-            Some(heads) => column([lens, row(heads)]),
-            None => lens,
-        };
-        Some(row([column([text, bars]), right]))
+        Some(picture::page(self, self.seen.as_ref()?, scene))
     }
 
     fn touched(&mut self, _panel: &str, touch: Touch, scene: &mut Scene<'_>) {
-        if let Touch::Head([l, h], other) = touch {
-            heads::touched(self, (l, h), other, scene);
+        let Touch::Head([l, h], other) = touch else { return };
+        if other || self.switches {
+            heads::switch(&mut self.off, (l, h));
+        } else {
+            scene.focus.lock(heads::spot((l, h)));
         }
     }
 
     fn checks(&self) -> Vec<Check> {
-        vec![
-            Check {
-                name: "probabilities sum to 1",
-                claim: "at every position and after every layer, of lines of Twelfth Night: largest |sum - 1|",
-                tolerance: 1e-5,
-                because: "f32 sum of 84 probabilities",
-                model: MODEL,
-                measure: Measure::Scalar(|zoo| {
-                    error_of(zoo, |_, stages, _| {
-                        let errors = stages.iter().map(|it| largest(it.softmax().sum(-1) - 1.0));
-                        errors.reduce(Var::max_with).unwrap_or_else(|| unreachable!("a model has layers"))
-                    })
-                }),
-            },
-            Check {
-                name: "nothing looks ahead",
-                claim: "logits do not change when the text (lines of Twelfth Night) goes on: largest difference to those of its \
-                        first half",
-                tolerance: 1e-4,
-                because: "f32 sums in another order, logits of size 20",
-                model: MODEL,
-                measure: Measure::Scalar(|zoo| {
-                    error_of(zoo, |gpt, stages, ids| {
-                        let (g, half) = (stages[0].graph(), ids.len() / 2);
-                        let alone = g.scope("half", || gpt.record(g, &ids[..half])).logits;
-                        largest(stages[stages.len() - 1].slice(0, 0, half) - alone)
-                    })
-                }),
-            },
-            Check {
-                name: "it has learnt",
-                claim: "mean surprise per character, in nats, of lines of Twelfth Night that it never saw",
-                tolerance: 1.75,
-                because: "equally likely characters would cost 4.43, single frequent ones about 3; the target was 1.75",
-                model: MODEL,
-                measure: Measure::Scalar(|zoo| {
-                    error_of(zoo, |_, stages, ids| {
-                        let logits = stages[stages.len() - 1].slice(0, 0, ids.len() - 1);
-                        cross_entropy(logits, following(logits.graph(), ids))
-                    })
-                }),
-            },
-            Check {
-                name: "GPU equals CPU",
-                claim: "patterns and the logits of every layer on the GPU and on the CPU, of lines of Twelfth Night: largest \
-                        difference",
-                tolerance: 5e-4,
-                because: "f32 sums in another order through 4 layers, logits of size 20",
-                model: MODEL,
-                measure: Measure::Devices(|zoo| {
-                    let gpt = zoo.model::<Gpt>(MODEL)?;
-                    let g = Graph::new(&["blocks.*.attn.pattern"], &[]);
-                    read_out(&g, gpt, &gpt.tokenizer.encode(UNSEEN).ids);
-                    Some(g)
-                }),
-            },
-        ]
+        claims::checks()
     }
 
     fn state(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or_default()
+        differing(self)
     }
-}
-
-/// Records, as the check's error, what `measure` makes of the read-outs of lines that the model never saw.
-fn error_of(zoo: &Zoo, measure: impl for<'g> Fn(&Gpt, &[Var<'g>], &[u32]) -> Var<'g>) -> Option<Graph> {
-    let gpt = zoo.model::<Gpt>(MODEL)?;
-    let ids = &gpt.tokenizer.encode(UNSEEN).ids;
-    let g = Graph::default();
-    let stages = read_out(&g, gpt, ids);
-    measure(gpt, &stages, ids).keep("error");
-    Some(g)
 }

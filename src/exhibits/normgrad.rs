@@ -11,26 +11,19 @@ mod glyph;
 mod measure;
 mod picture;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::looking::Looking;
-use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Scene, is_default, largest, opened};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, largest, opened};
 use crate::graph::{Graph, Var};
 use crate::models::{Kind, Vision, Zoo};
 use crate::nn::Params;
-use crate::nn::loss::{log_softmax, total};
 use crate::page::{Knobs, Page, Touch};
 use crate::saliency::combine::{Combination, combined, normalised, resized};
-use crate::saliency::meta::{inner_step, rank_correlation};
+use crate::saliency::meta::{Stepped, rank_correlation};
 use crate::saliency::normgrad::{Aggregate, Identity, normgrad, remainder, unfold};
-use crate::saliency::probe::{Probe, probe};
+use crate::saliency::probe::probe;
 use crate::tensor::Tensor;
-use crate::trace::Trace;
-use crate::ui::Body;
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -59,22 +52,16 @@ pub struct NormGrad {
     #[serde(flatten)]
     pub looking: Looking,
     /// What is shown.
-    #[serde(skip_serializing_if = "is_default")]
     pub what: What,
     /// The layer whose map is shown large, the last but one if none is chosen; beyond the last: all combined.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<usize>,
     /// The layer that is thought to be there.
-    #[serde(skip_serializing_if = "is_default")]
     pub identity: Identity,
     /// From contribution to number.
-    #[serde(skip_serializing_if = "is_default")]
     pub aggregate: Aggregate,
     /// How layers are combined.
-    #[serde(skip_serializing_if = "is_default")]
     pub combination: Combination,
     /// The length of the step of learning, in ten-thousandths; 0: none.
-    #[serde(skip_serializing_if = "is_default")]
     pub epsilon: u16,
 }
 
@@ -152,7 +139,11 @@ impl NormGrad {
         let images = g.input(image);
         let p = Params::new(g, model.weights());
         let plain = probe(model, images, &p, |logits| self.looking.wanted(model).one_hot(logits));
-        let stepped = (self.epsilon > 0).then(|| stepped(model, &p, &plain, f32::from(self.epsilon) * 1e-4));
+        let stepped = (self.epsilon > 0).then(|| {
+            let stepped = Stepped::learn(model, &p, &plain, f32::from(self.epsilon) * 1e-4);
+            stepped.share().keep("step");
+            stepped.probe(model, &plain)
+        });
         let shown = stepped.as_ref().unwrap_or(&plain);
         let mut maps = vec![];
         for (i, (_, x, dx)) in shown.layers.iter().enumerate() {
@@ -193,38 +184,6 @@ impl NormGrad {
     }
 }
 
-/// The model after one step of learning this picture as an example of its class (section 3.5), probed for the same class.
-/// Keeps how far the parameters went, as a part of their length.
-fn stepped<'g>(model: &dyn Vision, p: &Params<'_, 'g>, plain: &Probe<'g>, epsilon: f32) -> Probe<'g> {
-    let parameters = parameters(model, p);
-    let after = learn(&parameters, plain, epsilon);
-    let squares = |it: Var<'g>| total(it * it);
-    let sum = |terms: Vec<Var<'g>>| terms.into_iter().reduce(|a, b| a + b);
-    let far = sum(parameters.iter().map(|(name, it)| squares(after[name] - *it)).collect());
-    let long = sum(parameters.values().map(|it| squares(*it)).collect());
-    if let (Some(far), Some(long)) = (far, long) {
-        (far / long).sqrt().keep("step");
-    }
-    let g = p.graph();
-    g.scope("stepped", || probe(model, plain.image.0, &Params::recorded(g, &after), |_| plain.one_hot))
-}
-
-/// All parameters, by name.
-fn parameters<'g>(model: &dyn Vision, p: &Params<'_, 'g>) -> BTreeMap<String, Var<'g>> {
-    let names = model.sizes().parameters().into_iter().map(|(name, _)| name);
-    names.map(|name| (name.clone(), p.get(&name))).collect()
-}
-
-/// The parameters after one step down the cross-entropy of the class that is explained.
-fn learn<'g>(
-    parameters: &BTreeMap<String, Var<'g>>,
-    plain: &Probe<'g>,
-    epsilon: f32,
-) -> BTreeMap<String, Var<'g>> {
-    let loss = -total(log_softmax(plain.logits) * plain.one_hot);
-    inner_step(parameters, loss, epsilon)
-}
-
 impl Exhibit for NormGrad {
     fn card(&self) -> &'static Card {
         &CARD
@@ -260,12 +219,8 @@ impl Exhibit for NormGrad {
         }
     }
 
-    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
-        // What only changes the view changes no number.
-        let Self { looking: Looking { brush, opacity, contour, .. }, layer, .. } = self.clone();
-        let looking = Looking { brush, opacity, contour, ..Looking::default() };
-        let plain = Self { looking, layer, ..Self::default() };
-        recorded(CARD.id).filter(|_| *self == plain && inputs.picture == Inputs::default().picture)
+    fn looks(&self) -> &'static [&'static str] {
+        &["layer", "opacity", "contour"]
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
@@ -285,29 +240,26 @@ impl Exhibit for NormGrad {
             k.only_if(maps, |k| self.looking.knobs(k));
         });
         k.row(|k| {
-            let name = "a contribution counts by its";
-            k.only_if(maps, |k| k.choice(name, &mut self.aggregate, &AGGREGATES));
+            k.only_if(maps, |k| k.choice("a contribution counts by its", &mut self.aggregate, &AGGREGATES));
         });
         k.row(|k| {
-            let name = "layers are combined by";
-            k.only_if(maps, |k| k.choice(name, &mut self.combination, &COMBINATIONS));
+            k.only_if(maps, |k| k.choice("layers are combined by", &mut self.combination, &COMBINATIONS))
         });
         k.row(|k| {
-            let name = "a step of learning first, of length";
-            k.only_if(maps, |k| k.choice(name, &mut self.epsilon, &STEPS));
+            k.only_if(maps, |k| k.choice("a step of learning first, of length", &mut self.epsilon, &STEPS));
         });
         k.row(|k| k.only_if(maps, |k| self.looking.overlay_knobs(k)));
     }
 
     fn heed(&mut self, _ui: &egui::Ui, scene: &mut Scene<'_>) {
         if self.what == What::Maps && scene.focus.readout.is_empty() {
-            picture::read_out(self, scene);
+            scene.focus.readout = picture::said(self, scene);
         }
     }
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
         match self.what {
-            What::Maps => picture::page(self, scene.trace),
+            What::Maps => picture::page(self, scene),
             What::Pointing => measure::page(scene.trace),
         }
     }
@@ -320,19 +272,11 @@ impl Exhibit for NormGrad {
         }
     }
 
-    fn draw(&mut self, panel: &str, ui: &mut egui::Ui, scene: &mut Scene<'_>) {
-        picture::draw(self, panel, ui, scene);
-    }
-
-    fn figure(&self, panel: &str, scene: &Scene<'_>) -> Option<Body> {
-        picture::table(self, panel, scene.trace)
-    }
-
     fn checks(&self) -> Vec<Check> {
         claims::checks()
     }
 
     fn state(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or_default()
+        differing(self)
     }
 }

@@ -7,13 +7,10 @@
 mod claims;
 mod picture;
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, largest, opened};
-use crate::data::{Image, Random};
+use crate::data::Random;
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
 use crate::mechanisms::field::Places;
@@ -22,7 +19,6 @@ use crate::mechanisms::rmt::{self, Manhattan, gammas};
 use crate::models::{Kind, Zoo};
 use crate::page::{Knobs, Page, Touch};
 use crate::tensor::Tensor;
-use crate::trace::Trace;
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -197,8 +193,8 @@ impl Exhibit for RmtDecay {
         None
     }
 
-    fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
-        ""
+    fn sees(&self) -> bool {
+        true
     }
 
     fn record(&self, inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
@@ -211,10 +207,8 @@ impl Exhibit for RmtDecay {
         "The photograph is not part of the link. Choose another picture.".to_owned()
     }
 
-    fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
-        let computed = |it: &Self| Self { head: 0, ..it.clone() };
-        let usual = computed(self) == computed(&Self::default());
-        recorded(CARD.id).filter(|_| usual && inputs.picture == Image::default())
+    fn looks(&self) -> &'static [&'static str] {
+        &["head"]
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {

@@ -8,11 +8,8 @@
 mod claims;
 mod picture;
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened, worst};
 use crate::data::Random;
 use crate::graph::{Graph, Var};
@@ -24,7 +21,6 @@ use crate::mechanisms::rmt::{self, Manhattan};
 use crate::models::{Kind, Zoo};
 use crate::page::{Knobs, Page, Touch};
 use crate::tensor::Tensor;
-use crate::trace::Trace;
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -118,11 +114,6 @@ pub fn entry() -> Entry {
 const PLACES: Places = Places::line(TOKENS);
 
 impl ThreeMasks {
-    /// What the numbers depend on.
-    fn key(&self) -> (f32, f32, Words, bool, u64) {
-        (self.width, self.scale, self.words, self.causal, self.seed)
-    }
-
     /// What a step is worth, so that `w` steps are worth `e^(-1/2)`.
     fn gamma(&self) -> f32 {
         (-0.5 / self.width.max(0.1)).exp()
@@ -210,18 +201,14 @@ impl Exhibit for ThreeMasks {
         None
     }
 
-    fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
-        ""
-    }
-
     fn record(&self, _inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
         let g = Graph::default();
         self.keep(&g)?;
         Some(g)
     }
 
-    fn recorded(&self, _inputs: &Inputs) -> Option<Arc<Trace>> {
-        recorded(CARD.id).filter(|_| self.key() == Self::default().key())
+    fn looks(&self) -> &'static [&'static str] {
+        &["query", "cursor", "raw", "large"]
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {

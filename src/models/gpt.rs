@@ -85,6 +85,13 @@ impl Gpt {
         let p = Params::new(x.graph(), &self.weights);
         unembed(&self.config, layer_norm(x, &p.at("ln_f"), self.config.eps), &p)
     }
+
+    /// Records the model with a read-out before every layer and after the last, each logits `[pos, d_vocab]`.
+    pub fn stages<'g>(&self, g: &'g Graph, tokens: &[u32]) -> Vec<Var<'g>> {
+        let written = self.record(g, tokens);
+        let before = (0..self.config.layers).filter_map(|l| g.at(&format!("blocks.{l}.resid_pre")));
+        before.map(|x| self.lens(x)).chain([written.logits]).collect()
+    }
 }
 
 /// Records a model on `ids`, `[pos]` or `[batch, pos]`, with a tap at every tensor of its equations; those of a batch begin

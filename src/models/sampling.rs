@@ -9,16 +9,12 @@ use crate::data::Random;
 #[serde(default)]
 pub struct Rule {
     /// Takes the likeliest, instead of leaving it to chance.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub greedy: bool,
     /// What logits are divided by: `T`.
-    #[serde(skip_serializing_if = "is_one")]
     pub temperature: f64,
     /// How many of the likeliest may be chosen; `None`: all.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<usize>,
     /// What chance follows from.
-    #[serde(skip_serializing_if = "is_zero")]
     pub seed: u64,
 }
 
@@ -26,14 +22,6 @@ impl Default for Rule {
     fn default() -> Self {
         Self { greedy: false, temperature: 1.0, top_k: None, seed: 0 }
     }
-}
-
-fn is_one<T: PartialEq<f64>>(it: &T) -> bool {
-    *it == 1.0
-}
-
-fn is_zero<T: PartialEq<u64>>(it: &T) -> bool {
-    *it == 0
 }
 
 impl Rule {

@@ -23,6 +23,14 @@ pub fn cross_entropy<'g>(logits: Var<'g>, labels: Var<'g>) -> Var<'g> {
     -total(picked) / size(&labels.shape()) as f32
 }
 
+/// `-log p` of every token but the first, given those before it: `[pos - 1]`, in nats, of `logits` `[pos, vocab]`.
+pub fn surprise<'g>(logits: Var<'g>, ids: &[u32]) -> Var<'g> {
+    let following: Vec<f32> = ids.iter().skip(1).map(|id| *id as f32).collect();
+    let n = following.len();
+    let following = one_hot(logits.graph().input(&Tensor::new(&[n], following)), logits.dim(-1));
+    (-(log_softmax(logits.slice(0, 0, n)) * following).sum(-1)).reshape(&[n])
+}
+
 /// The share of `labels` `[..]` whose logit is the largest of `logits` `[.., classes]`, 0 to 1. Of equal largest ones all
 /// count.
 pub fn accuracy<'g>(logits: Var<'g>, labels: Var<'g>) -> Var<'g> {

@@ -2,15 +2,15 @@
 
 use egui::{Pos2, Rect, Ui, UiBuilder, Vec2, pos2, vec2};
 
-use super::picture::{Cells, Fields, Heads, Picture, Touch};
-use crate::focus::{Focus, Spot};
-use crate::ui::{
-    Axes, Bars, Chart, Divided, HeadGrid, Hit, Legend, Lines, Scale, Square, Strand, Style, number,
-};
+use super::picture::{Cells, Field, Fields, Map, Picture, Touch};
+use super::{Scene, Sign};
+use crate::focus::Focus;
+use crate::ui::{Axes, Bars, Chart, Divided, Hit, Legend, Lines, Scale, Square, Style, number};
 
 impl Picture {
     /// Draws it into the room that there is; what was done to it. An exhibit draws its [`Picture::Own`] itself.
-    pub(super) fn draw(&self, title: &str, ui: &mut Ui, style: &Style, focus: &mut Focus) -> Option<Touch> {
+    pub(super) fn draw(&self, title: &str, ui: &mut Ui, scene: &mut Scene<'_>) -> Option<Touch> {
+        let (style, focus) = (scene.style, &mut *scene.focus);
         match self {
             Self::Own => None,
             Self::Cells(it) => it.draw(title, ui, style, focus),
@@ -19,6 +19,10 @@ impl Picture {
             Self::Chart(it) => chart(it, ui, style, focus),
             Self::Bars(it) => bars(it, ui, style, focus),
             Self::Words(it) => it.draw(title, ui, style, focus),
+            Self::Seen(it) => {
+                it.draw(ui, scene, it.map.as_ref().map(Map::maps));
+                None
+            }
         }
     }
 }
@@ -48,7 +52,6 @@ impl Cells {
             range: self.map.range,
             divided: self.map.divided(),
             caption: &self.value,
-            missing: None,
         };
         // Opacity says how much of a line, colour only of a change.
         let rect = if tall && (self.lines.is_none() || signed) {
@@ -61,8 +64,8 @@ impl Cells {
         let hit = if let Some(hue) = self.lines {
             let empty = || vec![0.0; queries.len() * keys.len()].into();
             let weights = self.map.values().unwrap_or_else(empty);
-            let strands = [Strand { hue, weights: &weights, change: signed.then_some(self.map.range.max) }];
-            let lines = Lines { queries, keys, strands: &strands, spot };
+            let change = signed.then_some(self.map.range.max);
+            let lines = Lines { queries, keys, weights: &weights, hue, change, spot };
             let scroll = egui::ScrollArea::vertical().id_salt("lines").auto_shrink(false);
             scroll.show(&mut ui, |ui| lines.show(ui, style)).inner
         } else {
@@ -144,18 +147,17 @@ struct Share {
 
 impl Fields {
     fn draw(&self, title: &str, ui: &mut Ui, style: &Style, focus: &mut Focus) -> Option<Touch> {
-        let first = self.fields.iter().find_map(|it| it.map.as_ref());
-        let tall = ui.available_height() > style.grid(18.0);
-        // Where maps would be small, the legend leaves.
-        let room = ui.available_height() > style.grid(if self.fields.len() > 1 { 14.0 } else { 10.0 });
-        let rect = match first.zip(self.legend.as_ref()).filter(|_| room) {
-            Some((map, words)) => foot(ui, style.grid(0.5), |ui| {
-                let (scale, range, divided) = (map.scale, map.range, map.divided());
-                let (caption, divided) = if tall { (&**words, divided) } else { ("", Divided::Not) };
-                drop(Legend { scale, range, divided, caption, missing: None }.show(ui, style));
-            }),
-            None => ui.available_rect_before_wrap(),
-        };
+        let mut rect = ui.available_rect_before_wrap();
+        if let Some(legend) = self.legend(style, rect.height()) {
+            let below = legend.height(ui, style) + style.grid(0.5);
+            if self.is_equation() {
+                // It leaves room below it, where the legend stands close to it.
+                let maps = self.share(style, rect.size() - vec2(0.0, below)).side + self.caption(style);
+                rect.set_height(rect.height().min(maps + style.grid(2.0) + below));
+            }
+            let mut whole = ui.new_child(UiBuilder::new().max_rect(rect));
+            rect = foot(&mut whole, style.grid(0.5), |ui| drop(legend.show(ui, style)));
+        }
         let mut ui = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("maps"));
         let (gap, share) = (style.grid(1.0), self.share(style, rect.size()));
         let mut touch = None;
@@ -166,8 +168,11 @@ impl Fields {
             ui.spacing_mut().item_spacing = Vec2::splat(gap);
             for (r, row) in self.fields.chunks(share.columns).enumerate() {
                 ui.horizontal(|ui| {
-                    for i in 0..row.len() {
+                    for (i, field) in row.iter().enumerate() {
                         let i = r * share.columns + i;
+                        if let Some(sign) = &field.sign {
+                            sign.draw(ui, style, share.side);
+                        }
                         if self.one(title, ui, style, focus, i, share.side) {
                             touch = Some(Touch::Clicked(i));
                         }
@@ -178,26 +183,53 @@ impl Fields {
         touch
     }
 
+    /// What the colours say, in a panel of this height; nothing where maps would be small.
+    fn legend(&self, style: &Style, height: f32) -> Option<Legend<'_>> {
+        let map = self.fields.iter().find_map(|it| it.map.as_ref())?;
+        let words = self.legend.as_ref()?;
+        let (scale, range, divided) = (map.scale, map.range, map.divided());
+        let (caption, divided) =
+            if height > style.grid(18.0) { (&**words, divided) } else { ("", Divided::Not) };
+        let least = style.grid(if self.fields.len() > 1 { 14.0 } else { 10.0 });
+        (height > least).then_some(Legend { scale, range, divided, caption })
+    }
+
+    /// Whether there are signs between the maps, which then stand in one line.
+    fn is_equation(&self) -> bool {
+        self.fields.iter().any(|it| it.sign.is_some())
+    }
+
     /// In how many columns they are largest, and how large. Where that is too small to read they scroll.
     fn share(&self, style: &Style, room: Vec2) -> Share {
         let (n, gap) = (self.fields.len().max(1), style.grid(1.0));
         // A name needs more room than a map.
-        let least = style.grid(if self.caption(style) > 0.0 { 5.0 } else { 3.0 });
-        let below = self.caption(style);
+        let least = style.grid(if self.below(style) > 0.0 { 5.0 } else { 3.0 });
+        let below = self.below(style);
+        let signs = self.fields.iter().filter(|it| it.sign.is_some()).count() as f32;
+        let room = room - vec2(signs * (Sign::width(style) + gap), 0.0);
+        let fewest = if self.is_equation() { n } else { 1 };
         let side = |columns: usize| {
             let wide = (room.x + gap - 2.0) / columns as f32 - gap;
             wide.min((room.y + 0.5 * gap) / n.div_ceil(columns) as f32 - gap - below).floor()
         };
-        let best = (1..=n).max_by(|a, b| side(*a).total_cmp(&side(*b))).unwrap_or(1);
+        let best = (fewest..=n).max_by(|a, b| side(*a).total_cmp(&side(*b))).unwrap_or(n);
         if side(best) >= least.min(room.x - gap) {
             return Share { columns: best, side: side(best) };
         }
-        let columns = (((room.x + gap) / (least + gap)) as usize).clamp(1, n);
+        let columns = (((room.x + gap) / (least + gap)) as usize).clamp(fewest, n);
         Share { columns, side: ((room.x + gap - 2.0) / columns as f32 - gap).floor().clamp(1.0, 2.0 * least) }
     }
 
+    /// What stands below a map: its name, or what tells it from the others where that is too long, as "2.1" of "conv 2.1".
+    fn caption(&self, i: usize, fits: impl Fn(&str) -> bool) -> &str {
+        let name = &*self.fields[i].name;
+        let Some((first, rest)) = name.split_once(' ').filter(|_| !fits(name)) else { return name };
+        let alike = |it: &Field| it.name.split_once(' ').is_some_and(|it| it.0 == first);
+        if self.fields.iter().filter(|it| alike(it)).count() > 1 { rest } else { name }
+    }
+
     /// Height of what stands below each, in points.
-    fn caption(&self, style: &Style) -> f32 {
+    fn below(&self, style: &Style) -> f32 {
         if self.fields.iter().all(|it| it.name.is_empty()) { 0.0 } else { Square::caption_height(style) }
     }
 
@@ -207,7 +239,11 @@ impl Fields {
         let maps = field.map.as_ref().map(|it| (it.maps(), it.index));
         let square = Square {
             maps,
-            caption: &field.name,
+            caption: self.caption(i, |words| {
+                let words =
+                    ui.painter().layout_no_wrap(words.to_owned(), style.regular(style.caption), style.text);
+                words.size().x <= side
+            }),
             note: &field.note,
             lit: field.lit,
             linked: self.linked,
@@ -224,7 +260,8 @@ impl Fields {
         outline(ui, style, rect, &field.line);
         let clicked = response.clicked() && !self.click.is_empty();
         let there = at.or(focus.spot().at.filter(|_| self.linked));
-        if let Some((at, value)) = there.and_then(|at| Some((at, field.map.as_ref()?.share(at)?))) {
+        let value = |at, map: &Map| if self.said.is_some() { map.at(at) } else { map.share(at) };
+        if let Some((at, value)) = there.and_then(|at| Some((at, value(at, field.map.as_ref()?)?))) {
             // Beside the pointer this one speaks, elsewhere whoever comes first.
             if response.hovered() || (self.linked && focus.readout.is_empty()) {
                 focus.readout = self.said(title, i, at);
@@ -237,6 +274,9 @@ impl Fields {
 
     /// What all maps say of a place, that under the pointer first.
     fn said(&self, title: &str, first: usize, at: [u16; 2]) -> String {
+        if let Some(said) = &self.said {
+            return said.clone();
+        }
         let order = std::iter::once(first).chain((0..self.fields.len()).filter(|i| *i != first));
         let each = order.filter_map(|i| {
             let field = &self.fields[i];
@@ -263,70 +303,5 @@ fn outline(ui: &Ui, style: &Style, rect: Rect, line: &[[f32; 2]]) {
     let points: Vec<Pos2> = line.iter().map(|[x, y]| rect.min + rect.size() * vec2(*x, *y)).collect();
     for (width, colour) in [(3.0, style.surface.gamma_multiply(0.6)), (1.5, style.text)] {
         painter.line(points.clone(), egui::Stroke::new(width * style.scale, colour));
-    }
-}
-
-impl Heads {
-    fn draw(&self, ui: &mut Ui, style: &Style, focus: &mut Focus) -> Option<Touch> {
-        let at = |l: usize, h: usize| l * self.heads + h;
-        let marks = |l, h| self.marks.get(at(l, h)).copied().unwrap_or_default();
-        let name = |l, h| self.names.get(at(l, h)).cloned().unwrap_or_default();
-        let layers = self.layers.iter().map(super::picture::Map::maps).collect();
-        let grid = HeadGrid { layers, heads: self.heads, spot: self.spot, marks: &marks, name: &name };
-        let (columns, below) = self.columns(ui, style);
-        ui.spacing_mut().item_spacing.y = style.grid(0.75);
-        let picked = grid.show(ui, style, ui.available_size() - vec2(0.0, below + style.grid(0.75)));
-        if let Some((l, h)) = picked.hover {
-            focus.readout = name(l, h);
-            let tokens = focus.spot();
-            focus.hover(Spot {
-                layer: Some(l),
-                head: Some(h),
-                query: tokens.query,
-                key: tokens.key,
-                at: None,
-            });
-        }
-        let touch = |(l, h), other| Touch::Head([l, h], other);
-        let heads = picked.clicked.map(|it| touch(it, false)).or(picked.secondary.map(|it| touch(it, true)));
-        heads.or(self.legend(ui, style, (columns, below)).map(Touch::Clicked))
-    }
-
-    /// In how many columns the words of the legend stand, and how high they are.
-    fn columns(&self, ui: &Ui, style: &Style) -> (usize, f32) {
-        let (count, line) = (self.legend.len(), 1.7 * style.caption);
-        let columns = ((ui.available_width() / (10.4 * style.caption)) as usize).clamp(1, count.max(1));
-        // The heads come first: where there is little room the words scroll, at whole lines.
-        let most = (0.3 * ui.available_height() / line).max(1.0) as usize;
-        (columns, count.div_ceil(columns).min(most) as f32 * line)
-    }
-
-    /// The words in columns that stay where they are; the one that was clicked.
-    fn legend(&self, ui: &mut Ui, style: &Style, (columns, height): (usize, f32)) -> Option<usize> {
-        let mut clicked = None;
-        let scroll = egui::ScrollArea::vertical().id_salt("legend").max_height(height).auto_shrink(false);
-        scroll.show(ui, |ui| {
-            let cell = vec2(ui.available_width() / columns as f32, 1.7 * style.caption);
-            let rows = self.legend.len().div_ceil(columns) as f32;
-            let (all, _) = ui.allocate_exact_size(cell * vec2(columns as f32, rows), egui::Sense::hover());
-            for (i, label) in self.legend.iter().enumerate() {
-                let at = all.min + vec2((i % columns) as f32, (i / columns) as f32) * cell;
-                let place = Rect::from_min_size(at, cell);
-                if !ui.is_rect_visible(place) {
-                    continue;
-                }
-                let colour = if label.lit { style.accent } else { label.colour };
-                let font = style.regular(style.caption);
-                let text = egui::RichText::new(format!("— {}", label.words)).font(font).color(colour);
-                let mut ui = ui.new_child(UiBuilder::new().max_rect(place).id_salt(i));
-                ui.spacing_mut().button_padding = Vec2::ZERO;
-                ui.spacing_mut().interact_size.y = cell.y;
-                let button = egui::Button::selectable(label.lit, text).wrap_mode(egui::TextWrapMode::Extend);
-                if ui.add(button).on_hover_text(label.click).clicked() {
-                    clicked = Some(i);
-                }
-            }
-        });
-        clicked
     }
 }

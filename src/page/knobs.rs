@@ -137,9 +137,23 @@ impl<'s> Knobs<'_, 's> {
 
     /// One of several words; a name that is empty is not written.
     pub fn choice<T: PartialEq + Copy>(&mut self, name: &str, value: &mut T, words: &[(T, &str)]) {
-        let owned = || words.iter().map(|it| it.1.to_owned()).collect();
-        match &mut self.visit {
-            Visit::Into { ui, compact } if *compact || words.len() > FEW => {
+        self.one_of(name, value, words, words.len() > FEW);
+    }
+
+    /// One of a list of words by its number, `None` of which stands for what `none` says.
+    pub fn pick(&mut self, name: &str, value: &mut Option<usize>, words: &[String], none: &str) {
+        let numbered = words.iter().enumerate().map(|(i, it)| (Some(i), &**it));
+        let pairs: Vec<(Option<usize>, &str)> = std::iter::once((None, none)).chain(numbered).collect();
+        self.one_of(name, value, &pairs, true);
+    }
+
+    /// One of several words, side by side or, where they are many or there is little room, in a list that `folds`.
+    fn one_of<T: PartialEq + Copy>(&mut self, name: &str, value: &mut T, words: &[(T, &str)], folds: bool) {
+        let known = if name.is_empty() { words[0].1 } else { name };
+        let choices = || words.iter().map(|it| it.1.to_owned()).collect();
+        let turn = |value: &mut T, to: usize| *value = words.get(to).map_or(*value, |it| it.0);
+        self.knob(known, choices, value, turn, |value, ui, compact| {
+            if folds || compact {
                 let now = words.iter().find(|it| it.0 == *value).map_or("", |it| it.1);
                 let said = if name.is_empty() { now.to_owned() } else { format!("{name}: {now}") };
                 let list = ComboBox::from_id_salt((name, words[0].1)).selected_text(&said);
@@ -149,8 +163,7 @@ impl<'s> Knobs<'_, 's> {
                     }
                 });
                 list.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, &said));
-            }
-            Visit::Into { ui, .. } => {
+            } else {
                 if !name.is_empty() {
                     ui.label(name);
                 }
@@ -159,36 +172,8 @@ impl<'s> Knobs<'_, 's> {
                 }
                 ui.add_space(0.5 * ui.spacing().interact_size.y);
             }
-            Visit::List(found) => {
-                let name = if name.is_empty() { words[0].1 } else { name };
-                found.push(Knob { name: name.to_owned(), choices: owned() });
-            }
-            Visit::Turn(turn) => {
-                let name = if name.is_empty() { words[0].1 } else { name };
-                if let Some(it) = turn.take(name).and_then(|to| words.get(to)) {
-                    *value = it.0;
-                }
-            }
-            Visit::Draw(_) => unreachable!("knobs stand in rows"),
-        }
-    }
-
-    /// One of a list of words by its number, `None` of which stands for what `none` says.
-    pub fn pick(&mut self, name: &str, value: &mut Option<usize>, words: &[String], none: &str) {
-        let pairs: Vec<(Option<usize>, &str)> = std::iter::once((None, none))
-            .chain(words.iter().enumerate().map(|(i, it)| (Some(i), &**it)))
-            .collect();
-        match &mut self.visit {
-            Visit::Into { ui, compact } => {
-                let compact = std::mem::replace(compact, true);
-                let scene = &mut *self.scene;
-                Knobs { scene, visit: Visit::Into { ui, compact: true } }.choice(name, value, &pairs);
-                if let Visit::Into { compact: it, .. } = &mut self.visit {
-                    *it = compact;
-                }
-            }
-            _ => self.choice(name, value, &pairs),
-        }
+            false
+        });
     }
 
     /// A number between two ends.
@@ -204,87 +189,84 @@ impl<'s> Knobs<'_, 's> {
         range: RangeInclusive<N>,
         more: impl FnOnce(egui::Slider<'_>) -> egui::Slider<'_>,
     ) -> bool {
-        match &mut self.visit {
-            Visit::Into { ui, compact } => {
-                let width = ui.spacing().slider_width;
-                // A slider does not break by itself.
-                let words = name.chars().count() as f32 * 0.55 * self.scene.style.body;
-                let share = if *compact { 0.4 } else { 1.0 };
-                if ui.available_size_before_wrap().x < words + share * width + 6.0 * self.scene.style.body {
-                    ui.end_row();
-                }
-                ui.spacing_mut().slider_width = share * width;
-                let changed = ui.add(more(egui::Slider::new(value, range).text(name))).changed();
-                ui.spacing_mut().slider_width = width;
-                changed
+        let [low, high] = [*range.start(), *range.end()];
+        let choices = || [low, high].map(|it| it.to_f64().to_string()).into();
+        let turn = |value: &mut N, to: usize| *value = if to == 0 { low } else { high };
+        let body = self.scene.style.body;
+        self.knob(name, choices, value, turn, |value, ui, compact| {
+            let width = ui.spacing().slider_width;
+            // A slider does not break by itself.
+            let words = name.chars().count() as f32 * 0.55 * body;
+            let share = if compact { 0.4 } else { 1.0 };
+            if ui.available_size_before_wrap().x < words + share * width + 6.0 * body {
+                ui.end_row();
             }
-            Visit::List(found) => {
-                let ends = [range.start(), range.end()].map(|it| it.to_f64().to_string());
-                found.push(Knob { name: name.to_owned(), choices: ends.into() });
-                false
-            }
-            Visit::Turn(turn) => {
-                let to = turn.take(name);
-                if let Some(to) = to {
-                    *value = if to == 0 { *range.start() } else { *range.end() };
-                }
-                to.is_some()
-            }
-            Visit::Draw(_) => unreachable!("knobs stand in rows"),
-        }
+            ui.spacing_mut().slider_width = share * width;
+            let changed = ui.add(more(egui::Slider::new(value, range).text(name))).changed();
+            ui.spacing_mut().slider_width = width;
+            changed
+        })
     }
 
     /// On or off.
     pub fn switch(&mut self, name: &str, value: &mut bool) -> bool {
-        match &mut self.visit {
-            Visit::Into { ui, .. } => ui.checkbox(value, name).changed(),
-            Visit::List(found) => {
-                let choices = ["off", "on"].map(str::to_owned).into();
-                found.push(Knob { name: name.to_owned(), choices });
-                false
-            }
-            Visit::Turn(turn) => {
-                let to = turn.take(name);
-                *value = to.map_or(*value, |to| to > 0);
-                to.is_some()
-            }
-            Visit::Draw(_) => unreachable!("knobs stand in rows"),
-        }
+        let choices = || ["off", "on"].map(str::to_owned).into();
+        let turn = |value: &mut bool, to: usize| *value = to > 0;
+        self.knob(name, choices, value, turn, |value, ui, _| ui.checkbox(value, name).changed())
     }
 
     /// A button with what it does; whether it was pressed.
     pub fn button(&mut self, name: &str, words: &str, on: bool) -> bool {
-        match &mut self.visit {
-            Visit::Into { ui, .. } => {
+        if !on && !matches!(self.visit, Visit::Into { .. }) {
+            return false;
+        }
+        self.knob(
+            name,
+            Vec::new,
+            &mut (),
+            |_, _| (),
+            |_, ui, _| {
                 // A button whose word changes when it is pressed, "Go on" and "Stop", moves nothing behind it.
                 let least = egui::vec2(1.6 * ui.spacing().interact_size.x, 0.0);
                 let button = ui.add_enabled(on, egui::Button::new(name).min_size(least));
                 (if words.is_empty() { button } else { button.on_hover_text(words) }).clicked()
-            }
-            Visit::List(found) => {
-                if on {
-                    found.push(Knob { name: name.to_owned(), choices: vec![] });
-                }
-                false
-            }
-            Visit::Turn(turn) => on && turn.take(name).is_some(),
-            Visit::Draw(_) => unreachable!("knobs stand in rows"),
-        }
+            },
+        )
     }
 
     /// A line of text.
     pub fn text(&mut self, name: &str, value: &mut String, hint: &str) {
+        let turn = |value: &mut String, _: usize| "turned".clone_into(value);
+        self.knob(name, Vec::new, value, turn, |value, ui, _| {
+            let label = ui.label(name).id;
+            let width = (20.0 * ui.spacing().interact_size.y).min(ui.available_width());
+            let line = TextEdit::singleline(value).hint_text(hint).desired_width(width);
+            ui.add(line).labelled_by(label).changed()
+        });
+    }
+
+    /// What every knob is: drawn, into little room if the last argument of `draw` says so; listed with its `choices`; or turned
+    /// to one of them. Whether its value was changed.
+    fn knob<T>(
+        &mut self,
+        name: &str,
+        choices: impl FnOnce() -> Vec<String>,
+        value: &mut T,
+        turn: impl FnOnce(&mut T, usize),
+        draw: impl FnOnce(&mut T, &mut Ui, bool) -> bool,
+    ) -> bool {
         match &mut self.visit {
-            Visit::Into { ui, .. } => {
-                let label = ui.label(name).id;
-                let width = (20.0 * ui.spacing().interact_size.y).min(ui.available_width());
-                ui.add(TextEdit::singleline(value).hint_text(hint).desired_width(width)).labelled_by(label);
+            Visit::Into { ui, compact } => draw(value, ui, *compact),
+            Visit::List(found) => {
+                found.push(Knob { name: name.to_owned(), choices: choices() });
+                false
             }
-            Visit::List(found) => found.push(Knob { name: name.to_owned(), choices: vec![] }),
-            Visit::Turn(turn) => {
-                if turn.take(name).is_some() {
-                    "turned".clone_into(value);
+            Visit::Turn(it) => {
+                let to = it.take(name);
+                if let Some(to) = to {
+                    turn(value, to);
                 }
+                to.is_some()
             }
             Visit::Draw(_) => unreachable!("knobs stand in rows"),
         }

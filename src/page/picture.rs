@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Words;
+use super::{Seen, Sign, Words};
 use crate::focus::Spot;
 use crate::trace::Kept;
 use crate::ui::{Bars, Body, Chart, Divided, Maps, Mark, Peak, Range, Scale, Table};
@@ -25,6 +25,8 @@ pub enum Picture {
     Bars(Bars),
     /// Words on colours.
     Words(Words),
+    /// The picture that all tiles look at.
+    Seen(Seen),
 }
 
 /// One map that a tensor holds, and its colours.
@@ -101,10 +103,15 @@ impl Map {
         [(at[0], self.rows), (at[1], self.cols)].map(|(it, n)| usize::from(it) * n / 1000)
     }
 
+    /// The value at a place in thousandths of the sides, once it is at hand.
+    pub fn at(&self, at: [u16; 2]) -> Option<f32> {
+        let [row, col] = self.cell(at);
+        self.value(row, col)
+    }
+
     /// The value at a place in thousandths of the sides, of the map's largest where that divides it.
     pub fn share(&self, at: [u16; 2]) -> Option<f32> {
-        let [row, col] = self.cell(at);
-        let value = self.value(row, col)?;
+        let value = self.at(at)?;
         match &self.peak {
             Some((peak, false)) => Some(value / peak.window(0..1)?[0].max(f32::MIN_POSITIVE)),
             _ => Some(value),
@@ -155,6 +162,9 @@ pub struct Fields {
     pub dots: Vec<([f32; 2], bool)>,
     /// What a click does, in words; nothing if empty.
     pub click: &'static str,
+    /// What is said of the place that is looked at, instead of the numbers of all maps; numbers are then as they are, not of
+    /// the map's largest.
+    pub said: Option<String>,
 }
 
 /// One of several maps.
@@ -172,6 +182,8 @@ pub struct Field {
     pub line: Vec<[f32; 2]>,
     /// Other numbers of the same places, by name, for the read-out.
     pub also: Vec<(String, Map)>,
+    /// What stands before it, where maps make an equation: they stand in one line then.
+    pub sign: Option<Sign>,
 }
 
 impl Field {
@@ -238,6 +250,7 @@ impl Picture {
             Self::Chart(it) => Some(Body::Chart(it.clone())),
             Self::Bars(it) => Some(Body::Bars(it.clone())),
             Self::Words(it) => it.table().map(Body::Table),
+            Self::Seen(it) => it.table().map(Body::Table),
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct View {
     pub minus: Option<Difference>,
     /// The panels as of the last frame, and the map of each that shows one.
     pub panels: Vec<(&'static str, Option<Map>)>,
+    /// Where the essential panels are, title included, as of the last frame.
+    pub essential: Option<Rect>,
 }
 
 /// Draws a panel whose picture is the exhibit's own ([`Picture::Own`]) into the room that is available.
@@ -47,6 +49,8 @@ pub fn show(
     }
     let mut touches = vec![];
     let single = arranged.placed.len() == 1;
+    let rank = page.essential().map(|it| it.rank);
+    view.essential = None;
     for (panel, mut place) in arranged.placed {
         let mut panel = page.panels().into_iter().find(|it| it.name == panel.name).cloned().unwrap_or(panel);
         if let Some(minus) = &view.minus {
@@ -55,6 +59,9 @@ pub fn show(
         if alone {
             panel.note = None;
             place = if single { rect } else { place };
+        }
+        if Some(panel.rank) == rank {
+            view.essential = Some(view.essential.map_or(place, |it| it.union(place)));
         }
         touches.extend(one(ui, scene, &panel, place, alone, own).map(|it| (panel.name, it)));
     }
@@ -93,7 +100,7 @@ fn one(
         own(panel.name, &mut room, scene);
         return None;
     }
-    panel.picture.draw(&panel.title, &mut room, style, scene.focus)
+    panel.picture.draw(&panel.title, &mut room, scene)
 }
 
 /// Writes the words below a picture; the room above them. They have four lines where there are fewer, so that pictures beside

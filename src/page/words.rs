@@ -1,8 +1,7 @@
 //! Words on the colours of what is said of them: one text that wraps, or lines under one another over the same places.
 
 use egui::{
-    Align2, Id, Pos2, Rect, RichText, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
-    pos2, vec2,
+    Align2, Id, Pos2, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
 use super::picture::Touch;
@@ -99,13 +98,8 @@ impl Words {
     }
 
     pub(super) fn draw(&self, title: &str, ui: &mut Ui, style: &Style, focus: &mut Focus) -> Option<Touch> {
-        let legend = Legend {
-            scale: self.scale,
-            range: self.range,
-            divided: self.divided,
-            caption: &self.legend,
-            missing: None,
-        };
+        let legend =
+            Legend { scale: self.scale, range: self.range, divided: self.divided, caption: &self.legend };
         let mut touch = None;
         let least = if self.wraps() { 4.0 * style.body } else { self.least(style) };
         legend.below(ui, style, least, |ui, height| {
@@ -316,9 +310,7 @@ impl<'a> Grid<'a> {
                 response.widget_info(|| WidgetInfo::labeled(role, true, &line.name));
                 let lit = line.lit || (response.hovered() && presses);
                 let ink = if lit { style.accent } else { style.secondary };
-                let words = RichText::new(&line.name).font(style.regular(style.caption)).color(ink);
-                let (cut, small) = (Some(egui::TextWrapMode::Truncate), egui::TextStyle::Small);
-                let words = egui::WidgetText::from(words).into_galley(ui, cut, self.name, small);
+                let words = style.cut(ui, &line.name, ink, self.name);
                 ui.painter().galley(rect.left_center() - vec2(0.0, words.size().y / 2.0), words, ink);
                 if response.clicked() {
                     clicked = Some(l);

@@ -1,6 +1,7 @@
 //! From what a model computed to a map of what mattered: functions on recordings.
 
 pub mod combine;
+pub mod forget;
 pub mod gradient;
 pub mod heads;
 pub mod masking;
@@ -11,6 +12,7 @@ pub mod pointing;
 pub mod probe;
 pub mod relevance;
 pub mod rollout;
+pub mod sentence;
 pub(crate) mod signature;
 
 use crate::graph::{Graph, Var};

@@ -1,7 +1,46 @@
 //! The pointing game (Zhang et al. 2016, arXiv 1608.00507): does the largest value of a map lie where the thing is?
 
-use crate::graph::Var;
+use super::method::Method;
+use super::probe::{Wanted, probe};
+use crate::data::fashion::CLASSES;
+use crate::data::{Collage, collage, image};
+use crate::graph::{Graph, Var};
+use crate::models::Vision;
+use crate::nn::Params;
 use crate::tensor::Tensor;
+
+/// Seed of the collages: none that is offered for looking at.
+const SEED: u64 = 2;
+
+/// The first `n` collages that are pointed at.
+pub fn collages(n: usize) -> Vec<Collage> {
+    let clothes = image::clothes();
+    (0..n).map(|i| Collage::new(&clothes, SEED, i as u64)).collect()
+}
+
+/// The share of `n` collages in which each method points at the quarter of the class that is asked for, by method and layer.
+/// `None`: the model was not trained on collages.
+pub fn shares<'g>(
+    g: &'g Graph,
+    model: &dyn Vision,
+    methods: &[Method],
+    n: usize,
+) -> Option<Vec<Vec<Var<'g>>>> {
+    let collages = collages(n);
+    let (images, _) = collage::batch(&collages, CLASSES.len());
+    let fits =
+        model.side() == images.shape[1] && model.channels() == 1 && model.classes().len() == CLASSES.len();
+    if !fits {
+        return None;
+    }
+    let wanted = Wanted::Each(collages.iter().map(|it| usize::from(it.label())).collect());
+    let asked: Vec<usize> = collages.iter().map(|it| it.asked).collect();
+    let p = Params::new(g, model.weights());
+    let probe = g.scope("pointing", || probe(model, g.input(&images), &p, |logits| wanted.one_hot(logits)));
+    let share = |method: Method, x, dx| quarters(method.at(x, dx), &asked).mean(0);
+    let of = |method: &Method| probe.layers.iter().map(|(_, x, dx)| share(*method, *x, *dx)).collect();
+    Some(methods.iter().map(of).collect())
+}
 
 /// For maps `[n, row, col]` of collages of four pictures, and the quarters `[n]` that were asked for: 1 where the largest
 /// value lies in it, 0 where it does not, `[n]`. Where several quarters share the largest value, as in a map of zeros, it

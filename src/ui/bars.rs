@@ -1,8 +1,6 @@
 //! Bars with their names and numbers, one below the other.
 
-use egui::{
-    Align2, Rect, Response, RichText, Role, ScrollArea, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2,
-};
+use egui::{Align2, Rect, Response, Role, ScrollArea, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
 
 use super::{Style, number};
 
@@ -103,9 +101,7 @@ impl Bars {
             return response;
         }
         let colour = if bar.lit { style.accent } else { style.text };
-        let name = RichText::new(&bar.name).font(style.regular(style.caption)).color(colour);
-        let (cut, small) = (Some(egui::TextWrapMode::Truncate), egui::TextStyle::Small);
-        let name = egui::WidgetText::from(name).into_galley(ui, cut, plan.name, small);
+        let name = style.cut(ui, &bar.name, colour, plan.name);
         ui.painter().galley(pos2(rect.left(), rect.center().y - name.size().y / 2.0), name, colour);
         let zero = rect.left() + plan.zero;
         let end = |value: f32| (zero + plan.unit * value).max(rect.left() + plan.name);

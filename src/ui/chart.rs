@@ -111,10 +111,6 @@ pub struct Chart {
 pub struct Touched {
     /// What it is next to, in words.
     pub words: Option<String>,
-    /// Series and point that it is next to.
-    pub near: Option<(usize, usize)>,
-    /// Whether it was clicked there.
-    pub clicked: bool,
     /// Which handle is dragged, and to where.
     pub dragged: Option<(usize, [f32; 2])>,
 }
@@ -181,10 +177,8 @@ impl Chart {
             draw(&inside, style, series, &plan);
         }
         self.names(ui, style, &plan);
-        let mut touched = Touched { clicked: response.clicked(), ..Touched::default() };
-        if let Some((near, words)) = response.hover_pos().and_then(|it| self.nearest(it, &plan, style)) {
-            (touched.near, touched.words) = (Some(near), Some(words));
-        }
+        let words = response.hover_pos().and_then(|it| self.nearest(it, &plan, style));
+        let mut touched = Touched { words, dragged: None };
         for (i, handle) in self.handles.iter().enumerate() {
             drag(ui, style, &plan, (i, handle), &mut touched);
         }
@@ -276,20 +270,18 @@ impl Chart {
         }
     }
 
-    /// The point next to the pointer, and what it says.
-    fn nearest(&self, pos: Pos2, plan: &Plan, style: &Style) -> Option<((usize, usize), String)> {
-        let points =
-            self.series.iter().enumerate().filter(|it| !matches!(it.1.form, Form::Area | Form::Contour));
-        let points =
-            points.flat_map(|(s, it)| it.points.iter().enumerate().map(move |(i, at)| ((s, i), *at)));
+    /// What the point next to the pointer says.
+    fn nearest(&self, pos: Pos2, plan: &Plan, style: &Style) -> Option<String> {
+        let said = self.series.iter().filter(|it| !matches!(it.form, Form::Area | Form::Contour));
+        let points = said.flat_map(|it| it.points.iter().map(move |at| (&it.name, *at)));
         let distance = |at: [f32; 2]| plan.place(at).distance(pos);
-        let (place, at) = points.min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)))?;
+        let (name, at) = points.min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)))?;
         let tick =
             self.x.ticks.iter().find(|it| it.0 == at[0]).map_or_else(|| number(at[0]), |it| it.1.clone());
-        let (name, x, y) = (&self.series[place.0].name, &self.x.label, &self.y.label);
+        let (x, y) = (&self.x.label, &self.y.label);
         let words =
             format!("{name}{}{x} {tick}: {y} {}", if name.is_empty() { "" } else { ", " }, number(at[1]));
-        (distance(at) < style.grid(4.0)).then_some((place, words))
+        (distance(at) < style.grid(4.0)).then_some(words)
     }
 }
 

@@ -8,7 +8,7 @@ use egui::{
 };
 
 use super::number::short;
-use super::scale::{grey, table};
+use super::scale::table;
 use super::{Range, Scale, Style, number};
 
 /// A bar of colour with numbers, and what it measures.
@@ -21,14 +21,11 @@ pub struct Legend<'a> {
     pub divided: Divided,
     /// What it measures: "attention weight".
     pub caption: &'a str,
-    /// Whether grey cells occur, and what they are: "masked".
-    pub missing: Option<&'a str>,
 }
 
 /// A legend in the width that there is.
 struct Laid {
     words: Arc<Galley>,
-    swatch: Option<Arc<Galley>>,
     /// Whether the words stand beside the bar.
     wide: bool,
     bar: Vec2,
@@ -78,25 +75,23 @@ impl Legend<'_> {
         }
     }
 
+    /// How high it is in the width that there is, in points.
+    pub fn height(&self, ui: &egui::Ui, style: &Style) -> f32 {
+        self.lay(ui, style).size.y
+    }
+
     /// Draws the legend: the bar with its numbers, and the words beside it, or below where there is no room.
     pub fn show(&self, ui: &mut egui::Ui, style: &Style) -> Response {
-        let Laid { words, swatch, wide, bar, size } = self.lay(ui, style);
+        let Laid { words, wide, bar, size } = self.lay(ui, style);
         let (thick, line) = (bar.y, style.caption * 1.4);
         let (area, response) = ui.allocate_exact_size(size, Sense::hover());
         self.bar(ui, style, Rect::from_min_size(area.min, bar));
-        let mut at = if wide {
+        let at = if wide {
             area.min + vec2(bar.x + style.grid(2.0), (thick - line) / 2.0)
         } else {
             area.min + vec2(0.0, thick + style.grid(0.5) + line)
         };
-        let after = words.size();
         ui.painter().galley(at, words, style.secondary);
-        if let Some(galley) = swatch {
-            at += if wide { vec2(after.x + style.grid(2.0), 0.0) } else { vec2(0.0, after.y) };
-            let square = Rect::from_min_size(at + vec2(0.0, (line - thick) / 2.0), vec2(thick, thick));
-            ui.painter().rect_filled(square, 2, grey(style.dark));
-            ui.painter().galley(at + vec2(thick + style.grid(0.75), 0.0), galley, style.secondary);
-        }
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.aloud()));
         response
     }
@@ -104,21 +99,17 @@ impl Legend<'_> {
     /// What goes where in the width that is available.
     fn lay(&self, ui: &egui::Ui, style: &Style) -> Laid {
         let (font, width) = (style.regular(style.caption), ui.available_width());
-        let single = |words: String| ui.painter().layout_no_wrap(words, font.clone(), style.secondary);
-        let (words, swatch) = (single(self.words()), self.missing.map(|it| single(it.to_owned())));
+        let words = ui.painter().layout_no_wrap(self.words(), font.clone(), style.secondary);
         let length = style.grid(if self.range.log { 32.0 } else { 25.0 });
         let bar = vec2(length.min(width), style.grid(1.25));
         let line = style.caption * 1.4;
-        let beside = swatch.as_ref().map_or(0.0, |it| it.size().x + bar.y + style.grid(3.0));
-        let (all, numbers) =
-            (bar.x + style.grid(2.0) + words.size().x + beside, bar.y + style.grid(0.5) + line);
+        let (all, numbers) = (bar.x + style.grid(2.0) + words.size().x, bar.y + style.grid(0.5) + line);
         if all <= width {
-            return Laid { words, swatch, wide: true, bar, size: vec2(all, numbers) };
+            return Laid { words, wide: true, bar, size: vec2(all, numbers) };
         }
-        let words = ui.painter().layout(self.words(), font.clone(), style.secondary, width);
-        let below = words.size().y + line * (0.4 + f32::from(u8::from(swatch.is_some())));
-        let size = vec2(bar.x.max(words.size().x), numbers + below);
-        Laid { words, swatch, wide: false, bar, size }
+        let words = ui.painter().layout(self.words(), font, style.secondary, width);
+        let size = vec2(bar.x.max(words.size().x), numbers + words.size().y + 0.4 * line);
+        Laid { words, wide: false, bar, size }
     }
 
     fn words(&self) -> String {
@@ -133,8 +124,7 @@ impl Legend<'_> {
     fn aloud(&self) -> String {
         let (low, high) = (number(self.range.min), number(self.range.max));
         let log = if self.range.log { ", logarithmic" } else { "" };
-        let missing = self.missing.map(|missing| format!("; grey: {missing}")).unwrap_or_default();
-        format!("legend: {} from {low} to {high}{log}{missing}", self.words())
+        format!("legend: {} from {low} to {high}{log}", self.words())
     }
 
     fn bar(&self, ui: &egui::Ui, style: &Style, bar: Rect) {
@@ -197,7 +187,7 @@ mod tests {
     use super::*;
 
     fn ticks(range: Range) -> Vec<(f32, String)> {
-        Legend { scale: Scale::Sequential, range, divided: Divided::Not, caption: "", missing: None }.ticks()
+        Legend { scale: Scale::Sequential, range, divided: Divided::Not, caption: "" }.ticks()
     }
 
     #[test]

@@ -9,46 +9,20 @@ use super::tokens::{ink, label, lit};
 use super::{Hit, Range, Scale, Style};
 use crate::focus::Spot;
 
-/// Queries on the left, keys on the right, a line for every weight: opacity is the weight, hue the strand; changes are blue and red.
+/// Queries on the left, keys on the right, a line for every weight: opacity is the weight; changes are blue and red.
 pub struct Lines<'a> {
     /// Tokens on the left.
     pub queries: &'a [String],
     /// Tokens on the right.
     pub keys: &'a [String],
-    /// What is drawn, one hue each.
-    pub strands: &'a [Strand<'a>],
-    /// What is lit: only its lines are drawn in full.
-    pub spot: Spot,
-}
-
-/// One map of weights and its hue.
-pub struct Strand<'a> {
-    /// Which hue, see [`Style::hue`]: the head's number.
-    pub hue: usize,
     /// Weights from 0 to 1, one row a query.
     pub weights: &'a [f32],
+    /// Which hue they have, see [`Style::hue`]: the head's number.
+    pub hue: usize,
     /// The weights are changes, of which this is the largest: blue is more, red is less, and the hue counts for nothing.
     pub change: Option<f32>,
-}
-
-impl Strand<'_> {
-    /// How strong a line is, from 0 to 1.
-    fn strength(&self, weight: f32) -> f32 {
-        self.change.map_or(weight, |most| weight.abs() / most)
-    }
-
-    fn colour(&self, style: &Style, weight: f32, full: bool) -> Color32 {
-        let faint = if full { 1.0 } else { 0.1 };
-        let Some(most) = self.change else {
-            return style.hue(self.hue).gamma_multiply((weight * faint).min(1.0));
-        };
-        colour(Scale::Diverging, style.dark, Range::signed(most).place(weight)).gamma_multiply(faint)
-    }
-
-    /// Half of a line's width, in points at scale 1.
-    fn half(&self, weight: f32) -> f32 {
-        0.75 + if self.change.is_some() { 3.0 } else { 1.5 } * self.strength(weight)
-    }
+    /// What is lit: only its lines are drawn in full.
+    pub spot: Spot,
 }
 
 /// Most lines that are drawn: beyond, the lightest are left out, and the picture says so.
@@ -63,7 +37,7 @@ impl Lines<'_> {
         let least = self.least();
         ui.painter().add(self.mesh(&plan, style, least));
         self.labels(&plan, ui, style);
-        let said = match self.strands.first().and_then(|it| it.change) {
+        let said = match self.change {
             Some(most) => {
                 format!("Blue is more, red is less; under {} nothing is drawn.", short(least * most))
             }
@@ -81,6 +55,24 @@ impl Lines<'_> {
         Hit { query, key, clicked: response.clicked(), response }
     }
 
+    /// How strong a line is, from 0 to 1.
+    fn strength(&self, weight: f32) -> f32 {
+        self.change.map_or(weight, |most| weight.abs() / most)
+    }
+
+    fn colour(&self, style: &Style, weight: f32, full: bool) -> Color32 {
+        let faint = if full { 1.0 } else { 0.1 };
+        let Some(most) = self.change else {
+            return style.hue(self.hue).gamma_multiply((weight * faint).min(1.0));
+        };
+        colour(Scale::Diverging, style.dark, Range::signed(most).place(weight)).gamma_multiply(faint)
+    }
+
+    /// Half of a line's width, in points at scale 1.
+    fn half(&self, weight: f32) -> f32 {
+        0.75 + if self.change.is_some() { 3.0 } else { 1.5 } * self.strength(weight)
+    }
+
     /// Whether the lit tokens leave this line in full.
     fn lit(&self, query: usize, key: usize) -> bool {
         match (self.spot.query, self.spot.key) {
@@ -92,28 +84,20 @@ impl Lines<'_> {
 
     /// The smallest of a few round weights that leaves at most [`MOST`] lines.
     fn least(&self) -> f32 {
-        let lines = |least: f32| -> usize {
-            let count = |it: &Strand<'_>| it.weights.iter().filter(|&&x| it.strength(x) >= least).count();
-            self.strands.iter().map(count).sum()
-        };
+        let lines = |least: f32| self.weights.iter().filter(|&&x| self.strength(x) >= least).count();
         [0.02, 0.05, 0.1, 0.2].into_iter().find(|&least| lines(least) <= MOST).unwrap_or(0.5)
     }
 
     /// All lines as one mesh: those that are not lit first, faint, then the lit ones.
     fn mesh(&self, plan: &Plan, style: &Style, least: f32) -> Mesh {
         let mut mesh = Mesh::default();
-        let count = self.strands.iter().map(|it| it.weights.len()).sum::<usize>();
-        let steps = (200_000 / count.max(1)).clamp(1, 20);
+        let steps = (200_000 / self.weights.len().max(1)).clamp(1, 20);
         for full in [false, true] {
-            for (s, strand) in self.strands.iter().enumerate() {
-                let shift = plan.shift(s, self.strands.len());
-                for (i, row) in strand.weights.chunks_exact(self.keys.len().max(1)).enumerate() {
-                    for (j, &weight) in row.iter().enumerate().filter(|it| strand.strength(*it.1) >= least) {
-                        if self.lit(i, j) == full {
-                            let colour = strand.colour(style, weight, full);
-                            let ends = [plan.query(i) + vec2(0.0, shift), plan.key(j) + vec2(0.0, shift)];
-                            ribbon(&mut mesh, ends, strand.half(weight) * style.scale, colour, steps);
-                        }
+            for (i, row) in self.weights.chunks_exact(self.keys.len().max(1)).enumerate() {
+                for (j, &weight) in row.iter().enumerate().filter(|it| self.strength(*it.1) >= least) {
+                    if self.lit(i, j) == full {
+                        let (ends, half) = ([plan.query(i), plan.key(j)], self.half(weight) * style.scale);
+                        ribbon(&mut mesh, ends, half, self.colour(style, weight, full), steps);
                     }
                 }
             }
@@ -151,7 +135,7 @@ impl Lines<'_> {
         }
     }
 
-    /// The mean weight between the lit token and token `i` of the other column.
+    /// The weight between the lit token and token `i` of the other column.
     fn partner(&self, i: usize, right: bool) -> f32 {
         let columns = self.keys.len();
         let at = match (self.spot.query, self.spot.key) {
@@ -159,8 +143,7 @@ impl Lines<'_> {
             (None, Some(key)) if !right => i * columns + key,
             _ => return 0.0,
         };
-        let sum: f32 = self.strands.iter().filter_map(|it| Some(it.strength(*it.weights.get(at)?))).sum();
-        (sum / self.strands.len().max(1) as f32).clamp(0.0, 1.0)
+        self.weights.get(at).map_or(0.0, |it| self.strength(*it)).clamp(0.0, 1.0)
     }
 
     fn under(&self, plan: &Plan, at: Pos2) -> (Option<usize>, Option<usize>) {
@@ -217,12 +200,6 @@ impl Plan {
     fn key(&self, j: usize) -> Pos2 {
         self.corner + vec2(self.width - self.column - 2.0 * self.gap, (j as f32 + 1.75) * self.row)
     }
-
-    /// Strands run side by side.
-    fn shift(&self, strand: usize, strands: usize) -> f32 {
-        let apart = (self.row * 0.7 / strands.max(1) as f32).min(3.0);
-        (strand as f32 - (strands as f32 - 1.0) / 2.0) * apart
-    }
 }
 
 /// A curve from left to right that leaves and arrives level, soft at both sides.
@@ -257,9 +234,9 @@ mod tests {
     fn the_lightest_lines_are_left_out_where_there_are_many() {
         let tokens = vec!["a".to_owned(); 100];
         let weights = vec![0.03; 10_000];
-        let strands = [Strand { hue: 0, weights: &weights, change: None }];
-        let lines = Lines { queries: &tokens, keys: &tokens, strands: &strands, spot: Spot::default() };
+        let (weights, spot) = (&*weights, Spot::default());
+        let lines = Lines { queries: &tokens, keys: &tokens, weights, hue: 0, change: None, spot };
         assert_eq!(lines.least(), 0.05);
-        assert!(Lines { strands: &[], ..lines }.least() < 0.05, "no lines, no threshold");
+        assert!(Lines { weights: &[], ..lines }.least() < 0.05, "no lines, no threshold");
     }
 }

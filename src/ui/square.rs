@@ -1,6 +1,6 @@
 //! A map of a picture as a square, with the place that all tiles look at.
 
-use egui::{Pos2, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind, Vec2, WidgetInfo, pos2, vec2};
+use egui::{Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Vec2, WidgetInfo, pos2, vec2};
 
 use super::{Maps, Style};
 use crate::focus::{Focus, Spot};
@@ -59,13 +59,7 @@ impl Square<'_> {
             ui.painter().galley(corner, note, style.text);
         }
         let colour = if self.lit { style.accent } else { style.secondary };
-        let words = RichText::new(self.caption).font(style.regular(style.caption)).color(colour);
-        let words = egui::WidgetText::from(words).into_galley(
-            ui,
-            Some(egui::TextWrapMode::Truncate),
-            side,
-            egui::TextStyle::Small,
-        );
+        let words = style.cut(ui, self.caption, colour, side);
         let at = pos2(rect.center().x - words.size().x / 2.0, rect.bottom() + style.grid(0.4));
         ui.painter().galley(at, words, colour);
         let at = response.hover_pos().and_then(|it| place(rect, it));

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use egui::epaint::text::{FontData, FontDefinitions};
 use egui::style::{HandleShape, ScrollStyle, WidgetVisuals};
-use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Theme, Vec2, vec2};
+use egui::{
+    Color32, CornerRadius, FontFamily, FontId, Galley, Margin, RichText, Shadow, Stroke, TextStyle,
+    TextWrapMode, Theme, Vec2, WidgetText, vec2,
+};
 
 /// All colours and sizes, from two choices.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +90,12 @@ impl Style {
     /// The face of tokens and code.
     pub fn mono(&self, size: f32) -> FontId {
         FontId::new(size, FontFamily::Monospace)
+    }
+
+    /// One line of words in the size of captions, cut to `width` points where it is longer.
+    pub(crate) fn cut(&self, ui: &egui::Ui, words: &str, colour: Color32, width: f32) -> Arc<Galley> {
+        let words = RichText::new(words).font(self.regular(self.caption)).color(colour);
+        WidgetText::from(words).into_galley(ui, Some(TextWrapMode::Truncate), width, TextStyle::Small)
     }
 
     /// Makes egui's own widgets look like this. Call it when the theme or the scale changes.

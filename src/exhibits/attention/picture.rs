@@ -1,34 +1,21 @@
 //! How the attention exhibit looks: one map large, and all heads as thumbnails.
 
-use super::{Attention, Drawing, What};
+use super::{Attention, Drawing, FIRST, SECOND, What};
+use crate::exhibits::heads::{self, Head};
 use crate::focus::Spot;
 use crate::page::{Cells, Heads, Label, Map, Page, Panel, Picture, Room, Scene, panel, row};
-use crate::saliency::heads::{self, HeadKind, HeadLabel};
+use crate::saliency::heads::{HeadKind, HeadLabel, label};
 use crate::trace::Trace;
 use crate::ui::{Divided, Mark, Range, Scale, Style, number};
 
-/// The head that is shown before anybody chose one: in the default sentence, "it" finds "animal".
-const FIRST: (usize, usize) = (3, 1);
-
-/// The scope of the second sentence's taps.
-const SECOND: &str = "second/";
-
-pub(super) fn layers(trace: &Trace) -> usize {
-    (0..1000).take_while(|l| trace.get(&format!("blocks.{l}.attn.pattern")).is_some()).count()
+/// What a head does, where some kind describes it.
+fn kind(trace: &Trace, scope: &str, (l, h): Head) -> Option<HeadLabel> {
+    label(trace, &format!("{scope}blocks.{l}.attn"), h)
 }
 
-fn heads_of(trace: &Trace) -> usize {
-    trace.get("blocks.0.attn.pattern").map_or(1, |it| it.shape[0])
-}
-
-/// Layer and head that are shown large.
-pub(super) fn place(trace: &Trace, spot: Spot) -> (usize, usize) {
-    let (l, h) = (spot.layer.unwrap_or(FIRST.0), spot.head.unwrap_or(FIRST.1));
-    (l.min(layers(trace).saturating_sub(1)), h.min(heads_of(trace) - 1))
-}
-
-fn label(trace: &Trace, scope: &str, (l, h): (usize, usize)) -> Option<HeadLabel> {
-    heads::label(trace, &format!("{scope}blocks.{l}.attn"), h)
+/// What is lit while a head is shown large: its layer alone where that is a mean or rollout.
+fn lit(state: &Attention, (l, h): Head) -> Spot {
+    Spot { head: (state.what == What::Head).then_some(h), ..heads::spot((l, h)) }
 }
 
 /// A map of the trace as it is drawn: as it is, or its change.
@@ -40,11 +27,11 @@ struct Shown {
 }
 
 /// What the large picture shows of one sentence at a place.
-fn shown(state: &Attention, what: What, trace: &Trace, scope: &str, (l, h): (usize, usize)) -> Option<Shown> {
+fn shown(state: &Attention, what: What, trace: &Trace, scope: &str, (l, h): Head) -> Option<Shown> {
     let (name, changed, index, words) = match what {
         What::Head => {
             let name = format!("blocks.{l}.attn");
-            (format!("{name}.pattern"), format!("{name}.change"), h, format!("layer {l}, head {h}"))
+            (format!("{name}.pattern"), format!("{name}.change"), h, heads::named((l, h)))
         }
         What::Mean => {
             let name = format!("blocks.{l}.attn.mean");
@@ -72,9 +59,8 @@ fn shown(state: &Attention, what: What, trace: &Trace, scope: &str, (l, h): (usi
 
 /// The largest change of any map, which is the end of the diverging scale everywhere, so that maps compare.
 fn change_peak(trace: &Trace) -> f32 {
-    let peak = |name: String| Some(trace.get(&name)?.window(0..1)?[0]);
-    let of = |l| ["", SECOND].map(|scope| peak(format!("{scope}blocks.{l}.attn.change_peak")));
-    (0..layers(trace)).flat_map(of).flatten().fold(1e-6, f32::max)
+    let of = |l| ["", SECOND].map(|scope| trace.number(&format!("{scope}blocks.{l}.attn.change_peak")));
+    (0..heads::count(trace)[0]).flat_map(of).flatten().fold(1e-6, f32::max)
 }
 
 /// A map and all heads of every sentence.
@@ -98,27 +84,21 @@ fn map_panel(
     scope: &str,
 ) -> Option<Panel> {
     let trace = scene.trace;
-    let (l, h) = place(trace, scene.focus.spot());
+    let (l, h) = heads::shown(trace, scene.focus.spot(), FIRST)?;
+    let spot = lit(state, (l, h));
     let Shown { mut map, now, words } = shown(state, state.what, trace, scope, (l, h))?;
-    let lines = (state.picture == Drawing::Lines).then_some(if state.what == What::Head { h } else { 1 });
+    let lines = (state.picture == Drawing::Lines).then_some(spot.head.unwrap_or(1));
     if lines.is_some() && now.is_some() {
         // Lines show one map: they are as strong as its own largest change, unless that is next to nothing.
         let largest = map.values().iter().flat_map(|it| it.iter()).fold(0.01f32, |most, x| most.max(x.abs()));
         map = map.signed(largest);
     }
     let tokens = trace.words(&format!("{scope}tokens"));
-    let logits = trace
-        .get(&format!("{scope}blocks.{l}.attn.scores"))
-        .filter(|_| state.what == What::Head && now.is_none());
-    let about = if now.is_some() {
-        "Blue is more attention than before, red is less."
-    } else {
-        "Every row of a head sums to 1."
-    };
     // As long as each other: a head that is switched off moves nothing.
-    let value = if now.is_some() { "change of weight" } else { "attention weight" };
-    let logits = logits.and_then(|it| Some(("logit", Map::of(it, h)?)));
-    let also = now.map(|it| ("now", it)).into_iter().chain(logits).collect();
+    let (about, value) = match now {
+        Some(_) => ("Blue is more attention than before, red is less.", "change of weight"),
+        None => ("Every row of a head sums to 1.", "attention weight"),
+    };
     let room = match state.picture {
         Drawing::Map => {
             let longest = tokens.iter().map(|it| it.chars().count()).max().unwrap_or(0).min(14) as f32;
@@ -126,17 +106,16 @@ fn map_panel(
         }
         Drawing::Lines => Room::fill(LEAST, 120.0).at_most_wide(640.0),
     };
-    let label = label(trace, scope, (l, h)).filter(|_| state.what == What::Head);
-    let label = label.map_or_else(String::new, |it| format!(" · {} {}", it.kind.name(), number(it.score)));
+    let one = spot.head.filter(|_| now.is_none());
+    let logits = one.and_then(|h| Map::of(trace.get(&format!("{scope}blocks.{l}.attn.scores"))?, h));
+    let also = now.map(|it| ("now", it)).into_iter().chain(logits.map(|it| ("logit", it))).collect();
+    let kind = spot.head.and_then(|h| kind(trace, scope, (l, h)));
+    let kind = kind.map_or_else(String::new, |it| format!(" · {} {}", it.kind.name(), number(it.score)));
     let of = if scope.is_empty() { "" } else { "second · " };
-    // Only what is shown is set: a mean and rollout have no head.
-    let spot = Spot { layer: Some(l), head: (state.what == What::Head).then_some(h), ..Spot::default() };
-    let both = [tokens.to_vec(), tokens.to_vec()];
-    let cells =
-        Cells { map, axes: ["query", "key"], words: both, value: value.to_owned(), also, spot, lines };
-    let title = format!("{of}{words}{label}");
-    let panel = panel(name, rank, room).titled(title).noted(consequence(state, trace, scope, l)).read(about);
-    Some(panel.shows(Picture::Cells(Box::new(cells))))
+    let (axes, words_of) = (["query", "key"], [tokens.to_vec(), tokens.to_vec()]);
+    let cells = Cells { map, axes, words: words_of, value: value.to_owned(), also, spot, lines };
+    let panel = panel(name, rank, room).titled(format!("{of}{words}{kind}")).read(about);
+    Some(panel.noted(consequence(state, trace, scope, l)).shows(Picture::Cells(Box::new(cells))))
 }
 
 /// The least width of a map, which leaves room for all heads beside it in a third of a laptop's screen.
@@ -149,35 +128,32 @@ fn heads_panel(
     rank: u8,
     scope: &str,
 ) -> Option<Panel> {
-    let (trace, heads, count) = (scene.trace, heads_of(scene.trace), layers(scene.trace));
+    let (trace, [count, heads]) = (scene.trace, heads::count(scene.trace));
     let maps = (0..count).map(|l| Some(shown(state, What::Head, trace, scope, (l, 0))?.map));
-    let labels: Vec<Option<HeadLabel>> =
-        (0..count * heads).map(|i| label(trace, scope, (i / heads, i % heads))).collect();
+    let all = || (0..count).flat_map(|l| (0..heads).map(move |h| (l, h)));
+    let kinds: Vec<Option<HeadLabel>> = all().map(|it| kind(trace, scope, it)).collect();
     let found = |it: &Option<HeadLabel>| it.as_ref().is_some_and(|it| matches(&state.search, it.kind));
-    let mark = |(i, label): (usize, &Option<HeadLabel>)| Mark {
-        hue: label.as_ref().map(|it| scene.style.hue(it.kind as usize)),
-        off: state.off.contains(&(i / heads, i % heads)),
-        dim: !state.search.is_empty() && !found(label),
+    let mark = |(head, kind): (Head, &Option<HeadLabel>)| Mark {
+        hue: kind.as_ref().map(|it| scene.style.hue(it.kind as usize)),
+        off: state.off.contains(&head),
+        dim: !state.search.is_empty() && !found(kind),
     };
-    let said = |(i, label): (usize, &Option<HeadLabel>)| {
-        let kind = label
-            .as_ref()
-            .map_or_else(String::new, |it| format!(", {} {}", it.kind.name(), number(it.score)));
-        format!("layer {}, head {}{kind}", i / heads, i % heads)
+    let said = |(head, kind): (Head, &Option<HeadLabel>)| {
+        let does = kind.as_ref().map(|it| format!(", {} {}", it.kind.name(), number(it.score)));
+        heads::named(head) + &does.unwrap_or_default()
     };
-    let (l, h) = place(trace, scene.focus.spot());
     let picture = Heads {
         layers: maps.collect::<Option<_>>()?,
         heads,
-        spot: Spot { layer: Some(l), head: (state.what == What::Head).then_some(h), ..Spot::default() },
-        marks: labels.iter().enumerate().map(mark).collect(),
-        names: labels.iter().enumerate().map(said).collect(),
+        spot: lit(state, heads::shown(trace, scene.focus.spot(), FIRST)?),
+        marks: all().zip(&kinds).map(mark).collect(),
+        names: all().zip(&kinds).map(said).collect(),
         tokens: trace.words(&format!("{scope}tokens")).to_vec(),
-        legend: kinds(state, scene.style, &labels),
+        legend: legend(state, scene.style, &kinds),
     };
     let note = match &*state.search {
         "" => String::new(),
-        words => format!("“{words}”: {} found", labels.iter().filter(|it| found(it)).count()),
+        words => format!("“{words}”: {} found", kinds.iter().filter(|it| found(it)).count()),
     };
     let [across, down] = [heads, count].map(|it| it as f32);
     let least = [(22.0 + 12.0 * across).max(160.0), (22.0 + 10.0 * down).max(60.0) + 40.0];
@@ -192,8 +168,8 @@ fn matches(search: &str, kind: HeadKind) -> bool {
 }
 
 /// How many heads there are of each kind; a click searches for them.
-fn kinds(state: &Attention, style: &Style, labels: &[Option<HeadLabel>]) -> Vec<Label> {
-    let count = |kind: HeadKind| labels.iter().flatten().filter(|it| it.kind == kind).count();
+fn legend(state: &Attention, style: &Style, kinds: &[Option<HeadLabel>]) -> Vec<Label> {
+    let count = |kind: HeadKind| kinds.iter().flatten().filter(|it| it.kind == kind).count();
     let named = |kind: HeadKind| Label {
         words: format!("{} {}", kind.name(), count(kind)),
         colour: style.hue(kind as usize),
@@ -205,13 +181,12 @@ fn kinds(state: &Attention, style: &Style, labels: &[Option<HeadLabel>]) -> Vec<
 
 /// What a switched-off head, or the other sentence, does to the embedding; empty if there is neither.
 fn consequence(state: &Attention, trace: &Trace, scope: &str, layer: usize) -> String {
-    let number = |name: String| Some(trace.get(&name)?.window(0..1)?[0]);
     // A head acts on what comes after it: its own layer's patterns are as they were.
     let before = state.shows_change() && state.off.iter().all(|it| layer <= it.0);
     let before = before.then(|| "Before the change: nothing is different.".to_owned());
-    let off = number(format!("{scope}cosine"));
+    let off = trace.number(&format!("{scope}cosine"));
     let off = off.map(|c| format!("Sentence embedding: cosine {c:.4} to the original."));
-    let two = number("similarity".to_owned()).filter(|_| scope.is_empty());
+    let two = trace.number("similarity").filter(|_| scope.is_empty());
     let two = two.map(|c| format!("The two sentences: cosine {c:.4}."));
     [before, off, two].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

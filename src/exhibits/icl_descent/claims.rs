@@ -2,11 +2,10 @@
 
 use super::IclDescent;
 use crate::data::Random;
-use crate::exhibits::{Check, Exhibit, Inputs, Measure, worst};
+use crate::exhibits::{Check, usual, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::gradient_descent::descend;
 use crate::mechanisms::linear_attention::{LinearAttention, Step, asked, examples, prediction, run};
-use crate::models::Zoo;
 use crate::nn::Params;
 use crate::regression::{Tasks, one_step};
 use crate::tensor::Tensor;
@@ -15,65 +14,28 @@ use crate::train::linear_attention::{D, Distance, InContext, RANGE, distance, la
 
 /// The claims.
 pub(super) fn checks() -> Vec<Check> {
-    let check = |name, claim, tolerance, because, measure| Check {
-        name,
-        claim,
-        tolerance,
-        because,
-        model: "",
-        measure: Measure::Scalar(measure),
-    };
     vec![
-        check(
-            "a layer is a step",
-            "predictions of a built layer and of one step of gradient descent, random W₀, η, d and N: largest difference",
-            1e-5,
-            "f32 sums of up to 13 products, in another order",
-            |_| compared(1),
-        ),
-        check(
-            "12 layers are 12 steps",
-            "predictions of 12 built layers and of 12 steps, random W₀, η, d and N: largest difference",
-            1e-5,
-            "f32 sums of up to 13 products through 12 layers",
-            |_| compared(12),
-        ),
-        check(
-            "the best rate is that of the formula",
-            "d = N = 10, 10,000 tasks: the rate with the least loss after one step, from 6.0606",
-            0.1,
-            "the mean of 10,000 tasks",
-            |_| Some(best(0)),
-        ),
-        check(
-            "and so is the floor",
-            "the loss that this rate leaves on the 10,000 tasks, from .2062",
-            4e-3,
-            "the mean of 10,000 tasks",
-            |_| Some(best(1)),
-        ),
-        check(
-            "it learns the direction",
-            "1 less the mean cosine of its sensitivities with those of the step after 400 steps, 512 tasks, seed 0",
-            1e-2,
-            "the cosine is at least .99",
-            |_| Some(trained(|it| it.cosine * -1.0 + 1.0)),
-        ),
-        check(
-            "it predicts what the step predicts",
-            "mean difference of its predictions from those of the step after 400 steps, 512 tasks, seed 0",
-            0.05,
-            "an answer has a deviation of .9",
-            |_| Some(trained(|it| it.predictions)),
-        ),
-        Check {
-            name: "GPU equals CPU",
-            claim: "paths, measures and weights after five steps on the GPU and on the CPU: largest difference",
-            tolerance: 1e-2,
-            because: "AdamW divides by the root of small numbers, which enlarges what f32 rounds",
-            model: "",
-            measure: Measure::Devices(|zoo: &Zoo| IclDescent::default().record(&Inputs::default(), zoo)),
-        },
+        Check::of("a layer is a step", |_| compared(1))
+            .says("predictions of a built layer and of one step of gradient descent, random W₀, η, d and N: largest difference")
+            .within(1e-5, "f32 sums of up to 13 products, in another order"),
+        Check::of("12 layers are 12 steps", |_| compared(12))
+            .says("predictions of 12 built layers and of 12 steps, random W₀, η, d and N: largest difference")
+            .within(1e-5, "f32 sums of up to 13 products through 12 layers"),
+        Check::of("the best rate is that of the formula", |_| Some(best(0)))
+            .says("d = N = 10, 10,000 tasks: the rate with the least loss after one step, from 6.0606")
+            .within(0.1, "the mean of 10,000 tasks"),
+        Check::of("and so is the floor", |_| Some(best(1)))
+            .says("the loss that this rate leaves on the 10,000 tasks, from .2062")
+            .within(4e-3, "the mean of 10,000 tasks"),
+        Check::of("it learns the direction", |_| Some(trained(|it| it.cosine * -1.0 + 1.0)))
+            .says("1 less the mean cosine of its sensitivities with those of the step after 400 steps, 512 tasks, seed 0")
+            .within(1e-2, "the cosine is at least .99"),
+        Check::of("it predicts what the step predicts", |_| Some(trained(|it| it.predictions)))
+            .says("mean difference of its predictions from those of the step after 400 steps, 512 tasks, seed 0")
+            .within(0.05, "an answer has a deviation of .9"),
+        Check::devices(usual::<IclDescent>)
+            .says("paths, measures and weights after five steps on the GPU and on the CPU: largest difference")
+            .within(1e-2, "AdamW divides by the root of small numbers, which enlarges what f32 rounds"),
     ]
 }
 

@@ -72,16 +72,20 @@ impl Live {
         Tensor::from_fn(&[steps as usize], |at| self.losses.get(at[0]).copied().unwrap_or(-1.0))
     }
 
-    /// Records the next steps; returns the parameters after them.
+    /// Records the next steps, and under `run` what they belong to; returns the parameters after them.
     pub(super) fn record<'g>(&mut self, g: &'g Graph) -> BTreeMap<String, Var<'g>> {
+        g.label("run", vec![self.key.clone()]);
         self.trainer.record(g, self.next)
     }
 
-    /// Goes on from what a run gave, if it was the run of the next steps; whether it was.
+    /// Goes on from what a run gave, if it was the run of the next steps; whether it was. What was recorded earlier is rounded,
+    /// and a run of something else is none to go on from.
     pub(super) fn take(&mut self, trace: &Trace) -> bool {
+        if trace.stats.device.is_empty() || trace.words("run") != [&*self.key] {
+            return false;
+        }
         let before = self.step_count() as usize;
-        let found: Option<Vec<f32>> =
-            self.measures.iter().map(|it| Some(trace.get(it)?.window(0..1)?[0])).collect();
+        let found: Option<Vec<f32>> = self.measures.iter().map(|it| trace.number(it)).collect();
         let Some(found) = found else { return false };
         let Some(losses) = self.trainer.take(trace) else { return false };
         self.losses.truncate(before);

@@ -30,8 +30,7 @@ pub(super) struct AddsUp {
 
 impl AddsUp {
     pub(super) fn of(trace: &Trace) -> Option<Self> {
-        let read = |name: &str| Some(trace.get(name)?.window(0..1)?[0]);
-        let [sum, whole, gap] = ["sum", "whole", "gap"].map(|it| read(&format!("integrated.{it}")));
+        let [sum, whole, gap] = ["sum", "whole", "gap"].map(|it| trace.number(&format!("integrated.{it}")));
         Some(Self { steps: trace.words("integrated").first()?.clone(), sum: sum?, whole: whole?, gap: gap? })
     }
 
@@ -95,10 +94,9 @@ impl Path {
         if trace.words("integrated") != self.words() || next >= MOST {
             return false;
         }
-        let read = |name: &str| trace.get(name).map(|it| Some((it, it.window(0..it.size())?)));
         let Some(sum) = AddsUp::of(trace) else { return false };
-        let means =
-            MEANS.into_iter().filter_map(read).map(|it| it.map(|(kept, it)| Tensor::new(&kept.shape, it)));
+        let means = MEANS.into_iter().filter_map(|name| trace.get(name));
+        let means = means.map(|it| Some(Tensor::new(&it.shape, it.values()?)));
         let Some(means) = means.collect::<Option<Vec<Tensor>>>() else { return false };
         let goes_on = !next.is_power_of_two() || !sum.is_close();
         if goes_on {

@@ -6,7 +6,7 @@ use crate::exhibits::looking::Looking;
 use crate::page::{Field, Fields, Map, Page, Picture, Room, column, panel, row};
 use crate::saliency::masking::STEPS;
 use crate::saliency::method::Method;
-use crate::ui::{Axis, Chart, Form, Range};
+use crate::ui::{Axis, Chart, Form, Range, Scale};
 
 /// The panels.
 pub(super) fn page(state: &MethodWall, wall: &Wall<'_>) -> Option<Page> {
@@ -14,8 +14,10 @@ pub(super) fn page(state: &MethodWall, wall: &Wall<'_>) -> Option<Page> {
     let for_class = |words: &str| format!("{words} {}", wall.class);
     let evidence = if wall.forgotten > 0 { "Evidence before forgetting" } else { "Evidence" };
     let square = Room::shaped(1.0, [165.0, 130.0], [0.0, 70.0]).at_most_high(210.0);
-    let seen =
-        panel("picture", 1, Looking::ROOM).titled(for_class(&format!("{} for", wall.name(wall.pair.a))));
+    let over = wall.map(wall.pair.a).map(|it| it.to(Range::UNIT, Scale::Saliency));
+    let seen = panel("picture", 1, Looking::ROOM)
+        .titled(for_class(&format!("{} for", wall.name(wall.pair.a))))
+        .shows(Picture::Seen(state.looking.seen(wall.trace, over)));
     let room = Room::fill(150.0, 90.0).at_most_wide(260.0).at_most_high(180.0);
     let classes = state.looking.classes(wall.trace).unwrap_or_default();
     let curve = |name, rank, title: &str| {

@@ -1,18 +1,15 @@
 //! The wall for a sentence: which characters made a small GPT expect what it expects next.
 
 use super::words::Wall;
-use super::{MethodWall, forget, keep_sanity};
+use super::{MethodWall, keep_sanity};
 use crate::exhibits::next_character::visible;
-use crate::graph::{Graph, Var};
-use crate::models::{Gpt, gpt};
+use crate::graph::Graph;
+use crate::models::Gpt;
 use crate::nn::Params;
-use crate::nn::loss::total;
 use crate::page::{Line, Page, Picture, Room, Scene, Words, column, panel};
+use crate::saliency::forget::groups;
 use crate::saliency::method::Method;
-use crate::saliency::probe::Wanted;
-use crate::saliency::relevance::{attention_gradient, relevance};
-use crate::saliency::rollout::rollout;
-use crate::tensor::Tensor;
+use crate::saliency::sentence::{METHODS, maps};
 use crate::ui::{Divided, Range, Scale, number};
 
 /// The model that reads.
@@ -20,20 +17,6 @@ pub(super) const MODEL: &str = "shakespeare-gpt";
 
 /// Of a long text the end is read: so many characters.
 const LONGEST: usize = 64;
-
-/// Methods that a sentence has: those that need no picture.
-const METHODS: [Method; 10] = [
-    Method::NormGrad,
-    Method::Selective,
-    Method::GradCam,
-    Method::Linear,
-    Method::LayerGradient,
-    Method::Gradient,
-    Method::GradientInput,
-    Method::Rollout,
-    Method::AttentionGradient,
-    Method::Relevance,
-];
 
 /// Letters of the longest name of a method with its number.
 const NAMES: usize = 18;
@@ -49,60 +32,22 @@ pub(super) fn record(state: &MethodWall, g: &Graph, model: &Gpt, text: &str) -> 
     g.label("tokens", ids.iter().map(|id| model.tokenizer.token(*id)).collect());
     g.label("layers", (0..model.config.layers).map(|l| format!("block {l}")).collect());
     let names: Vec<String> = model.config.parameters().map(|(name, _)| name).collect();
-    g.label("forget", forget::groups(&names));
+    g.label("forget", groups(&names));
     let vocabulary = (0..model.config.vocabulary as u32).map(|id| model.tokenizer.token(id));
     g.label("classes", vocabulary.collect());
     let trained = Params::new(g, &model.weights);
     let layer = state.layer(model.config.layers);
     // What forgets is asked of the character that it knew: maps of different ones could not be compared.
-    let (before, one_hot) = maps(g, model, &trained, ids, layer, None);
+    let (before, one_hot) = maps(model, &trained, ids, layer, None);
     let mut now = before.clone();
     if state.forgotten > 0 {
         let forgotten = state.untrained.parameters(g, &model.weights, &names, state.forgotten);
         let p = Params::recorded(g, &forgotten);
-        now = g.scope("forgotten", || maps(g, model, &p, ids, layer, Some(one_hot)).0);
+        now = g.scope("forgotten", || maps(model, &p, ids, layer, Some(one_hot)).0);
         keep_sanity(&now, &before);
     }
     state.keep(g, &METHODS, &now, &now);
     Some(())
-}
-
-/// The maps of all methods, `[character]`, what speaks against dropped, and the character that is explained: the likeliest
-/// one if none is `held`.
-fn maps<'g>(
-    g: &'g Graph,
-    model: &Gpt,
-    p: &Params<'_, 'g>,
-    ids: &[u32],
-    layer: usize,
-    held: Option<Var<'g>>,
-) -> (Vec<Var<'g>>, Var<'g>) {
-    let numbers: Vec<f32> = ids.iter().map(|id| *id as f32).collect();
-    let n = ids.len();
-    let logits = gpt::record(&model.config, g.input(&Tensor::new(&[n], numbers)), p).logits;
-    let next = logits.slice(0, n - 1, 1).flat(); // [d_vocab]
-    let one_hot = held.unwrap_or_else(|| Wanted::Likeliest.one_hot(next.keep("logits")));
-    let z = total(next * one_hot);
-    let at = |tap: &str| g.at(tap).unwrap_or_else(|| panic!("the model taps {tap}"));
-    let mut vars = vec![at("embed"), at(&format!("blocks.{layer}.resid_pre"))];
-    vars.extend((0..model.config.layers).map(|l| at(&format!("blocks.{l}.attn.pattern"))));
-    let gradients = g.grad(z, &vars);
-    let patterns: Vec<_> = vars.iter().copied().zip(gradients.iter().copied()).skip(2).collect();
-    let last = |rows: Var<'g>| rows.slice(0, n - 1, 1).flat(); // what the last character looked at
-    // A sentence is a picture of one row.
-    let row = |it: Var<'g>| it.reshape(&[1, n, it.dim(-1)]);
-    let place = |method: Method, i: usize| method.at(row(vars[i]), row(gradients[i])).flat();
-    let map = |method: Method| match method {
-        Method::Rollout => {
-            last(rollout(&patterns.iter().map(|it| it.0).collect::<Vec<_>>())[patterns.len() - 1])
-        }
-        Method::AttentionGradient => last(attention_gradient(patterns[layer].0, patterns[layer].1)),
-        Method::Relevance => last(relevance(&patterns)[patterns.len() - 1]),
-        Method::Gradient => place(Method::LayerGradient, 0),
-        Method::GradientInput => place(Method::Linear, 0).abs(),
-        _ => place(method, 1),
-    };
-    (METHODS.into_iter().map(|it| map(it).max_with(g.constant(0.0))).collect(), one_hot)
 }
 
 /// The panels.

@@ -38,11 +38,6 @@ impl<'a> Wall<'a> {
         Self { trace, pair: state.pair(&methods), methods, class, forgotten, reads }
     }
 
-    /// A number of the trace.
-    pub(super) fn read(&self, name: &str) -> Option<f32> {
-        Some(self.trace.get(name)?.window(0..1)?[0])
-    }
-
     /// A or B; nothing for the other methods.
     pub(super) fn letter(&self, method: Method) -> &'static str {
         match method {
@@ -64,7 +59,7 @@ impl<'a> Wall<'a> {
 
     /// How much map `i` is still what it was before the model forgot.
     pub(super) fn sanity(&self, i: usize) -> String {
-        self.read(&format!("sanity.{i}")).map_or_else(String::new, correlation)
+        self.trace.number(&format!("sanity.{i}")).map_or_else(String::new, correlation)
     }
 
     /// What is explained, and what was forgotten.
@@ -89,7 +84,7 @@ impl<'a> Wall<'a> {
                 self.adds_up(a == Method::Integrated || b == Method::Integrated)
             );
         }
-        let same = |i: &usize| self.read(&format!("sanity.{i}")).is_some_and(|rho| rho > SAME);
+        let same = |i: &usize| self.trace.number(&format!("sanity.{i}")).is_some_and(|rho| rho > SAME);
         let accused: Vec<&str> =
             (0..self.methods.len()).filter(same).map(|i| self.methods[i].name()).collect();
         if accused.is_empty() {
@@ -127,7 +122,9 @@ impl<'a> Wall<'a> {
 
     /// `A − B` in words, and how much their ranks agree.
     pub(super) fn agreement(&self) -> String {
-        self.read("agreement").map_or_else(String::new, |it| format!("rank corr. {}", correlation(it)))
+        self.trace
+            .number("agreement")
+            .map_or_else(String::new, |it| format!("rank corr. {}", correlation(it)))
     }
 }
 

@@ -1,15 +1,28 @@
 //! The virtual identities as pictures: the weights of a layer that changes nothing, filled where they are 1.
 
-use egui::{Rect, StrokeKind, Vec2, pos2};
-
+use crate::page::{Glyph, Sign};
 use crate::saliency::normgrad::Identity;
-use crate::ui::Style;
 
 /// Channels in the pictures.
 const CHANNELS: usize = 4;
 
+/// What stands between activation and gradient, over it the weights of the layer that is thought to be there.
+pub(super) fn sign(identity: Identity) -> Sign {
+    let symbol = match identity {
+        Identity::Bias => "",
+        it if multiplies(it) => "×",
+        _ => "∘",
+    };
+    Sign { symbol, glyph: weights(identity), about: words(identity) }
+}
+
+/// Whether the norm of its gradient is a product of norms.
+pub(super) fn multiplies(identity: Identity) -> bool {
+    matches!(identity, Identity::Conv1x1 | Identity::Conv3x3)
+}
+
 /// What an identity does, and what its gradient is.
-pub(super) fn words(identity: Identity) -> &'static str {
+fn words(identity: Identity) -> &'static str {
     match identity {
         Identity::Bias => "A number is added to every channel, and it is 0. Its gradient at a place is g.",
         Identity::Scaling => {
@@ -28,36 +41,15 @@ pub(super) fn words(identity: Identity) -> &'static str {
     }
 }
 
-/// Draws the weights of an identity into a square.
-pub(super) fn paint(ui: &egui::Ui, style: &Style, identity: Identity, square: Rect) {
-    let [rows, cols] = match identity {
-        Identity::Bias | Identity::Scaling => [1, CHANNELS],
-        Identity::Conv1x1 => [CHANNELS, CHANNELS],
-        Identity::Conv3x3 => [3 * CHANNELS, 3 * CHANNELS],
-        Identity::Depthwise3x3 => [3, 3],
+/// The weights of an identity, framed by channel, and by place where these are nine.
+fn weights(identity: Identity) -> Glyph {
+    let diagonal = |from: usize| (from..from + CHANNELS).map(|i| [i, i]).collect();
+    let (cells, filled, frames) = match identity {
+        Identity::Bias => ([1, CHANNELS], vec![], [1, CHANNELS]),
+        Identity::Scaling => ([1, CHANNELS], (0..CHANNELS).map(|i| [0, i]).collect(), [1, CHANNELS]),
+        Identity::Conv1x1 => ([CHANNELS; 2], diagonal(0), [CHANNELS; 2]),
+        Identity::Conv3x3 => ([3 * CHANNELS; 2], diagonal(CHANNELS), [3, 3]),
+        Identity::Depthwise3x3 => ([3, 3], vec![[1, 1]], [3, 3]),
     };
-    let one = |row: usize, col: usize| match identity {
-        Identity::Bias => false,
-        Identity::Scaling => true,
-        Identity::Conv1x1 => row == col,
-        Identity::Conv3x3 => row == col && row / CHANNELS == 1,
-        Identity::Depthwise3x3 => row == 1 && col == 1,
-    };
-    // Every place of `rows` x `cols` in the square.
-    let cells = |rows: usize, cols: usize| {
-        let cell = square.width() / cols as f32;
-        let corner = pos2(square.left(), square.center().y - 0.5 * cell * rows as f32);
-        (0..rows * cols).map(move |i| {
-            let at = Vec2::new((i % cols) as f32, (i / cols) as f32);
-            (i / cols, i % cols, Rect::from_min_size(corner + cell * at, Vec2::splat(cell)))
-        })
-    };
-    for (_, _, cell) in cells(rows, cols).filter(|it| one(it.0, it.1)) {
-        ui.painter().rect_filled(cell, 0, style.secondary);
-    }
-    // The grid of places (and of channels, where they are few).
-    let lines = if identity == Identity::Conv3x3 { 3 } else { cols };
-    for (_, _, frame) in cells(if rows == 1 { 1 } else { lines }, lines) {
-        ui.painter().rect_stroke(frame, 0, style.hair(), StrokeKind::Middle);
-    }
+    Glyph { cells, filled, frames }
 }

@@ -1,16 +1,14 @@
 //! Which layers and methods point at the right quarter of a collage, and whether a map depends on the class: measured here
 //! over many collages, beside what was published.
 
+use crate::data::collage;
 use crate::data::fashion::CLASSES;
-use crate::data::{Collage, collage, image};
 use crate::graph::{Graph, Var};
 use crate::models::Vision;
-use crate::nn::Params;
 use crate::page::{Page, Picture, Room, panel, row};
-use crate::saliency::meta::rank_correlation;
+use crate::saliency::meta::sensitivity;
 use crate::saliency::method::Method;
-use crate::saliency::pointing::quarters;
-use crate::saliency::probe::{Probe, Wanted, probe};
+use crate::saliency::pointing::{collages, shares};
 use crate::trace::Trace;
 use crate::ui::{Axis, Chart, Form, Range};
 
@@ -26,12 +24,6 @@ pub(super) const STEPPED: usize = 8;
 
 /// The step's length, as the authors' experiments have it.
 const EPSILON: f32 = 0.0025;
-
-/// Seed of the collages: none that is offered for looking at.
-const SEED: u64 = 2;
-
-/// Maps are compared in this size.
-const GRID: usize = 14;
 
 /// The methods that are compared.
 pub(super) const METHODS: [Method; 4] =
@@ -49,77 +41,24 @@ const PUBLISHED: [[f32; 5]; 4] = [
     [0.764, 0.781, 0.806, 0.821, 0.395],
 ];
 
-/// The collages that are measured on.
-pub(super) fn collages(n: usize) -> Vec<Collage> {
-    let clothes = image::clothes();
-    (0..n).map(|i| Collage::new(&clothes, SEED, i as u64)).collect()
-}
-
 /// Records the measurements. `None`: the model was not trained on collages.
 pub(super) fn record(g: &Graph, model: &dyn Vision) -> Option<()> {
-    for (m, shares) in pointing(g, model, COLLAGES)?.into_iter().enumerate() {
+    for (m, shares) in shares(g, model, &METHODS, COLLAGES)?.into_iter().enumerate() {
         for (l, share) in shares.into_iter().enumerate() {
             share.keep(&format!("pointing.{m}.{l}"));
         }
     }
-    for (l, [plain, stepped]) in sensitivity(g, model, STEPPED).into_iter().enumerate() {
+    for (l, [plain, stepped]) in by_class(g, model).into_iter().enumerate() {
         plain.keep(&format!("sensitivity.plain.{l}"));
         stepped.keep(&format!("sensitivity.stepped.{l}"));
     }
     Some(())
 }
 
-/// The share of `n` collages in which each method points at the quarter of the class that is asked for, by method and layer.
-pub(super) fn pointing<'g>(g: &'g Graph, model: &dyn Vision, n: usize) -> Option<Vec<Vec<Var<'g>>>> {
-    let collages = collages(n);
-    let (images, _) = collage::batch(&collages, CLASSES.len());
-    let fits =
-        model.side() == images.shape[1] && model.channels() == 1 && model.classes().len() == CLASSES.len();
-    if !fits {
-        return None;
-    }
-    let wanted = Wanted::Each(collages.iter().map(|it| usize::from(it.label())).collect());
-    let asked: Vec<usize> = collages.iter().map(|it| it.asked).collect();
-    let p = Params::new(g, model.weights());
-    let probe = g.scope("pointing", || probe(model, g.input(&images), &p, |logits| wanted.one_hot(logits)));
-    let share = |method: Method, x, dx| quarters(method.at(x, dx), &asked).mean(0);
-    let of = |method: Method| probe.layers.iter().map(|(_, x, dx)| share(method, *x, *dx)).collect();
-    Some(METHODS.into_iter().map(of).collect())
-}
-
-/// By layer: the rank correlation of `NormGrad`'s maps for the likeliest and the least likely class, mean of `n` collages;
-/// as the model is, and after a step of learning each class.
-pub(super) fn sensitivity<'g>(g: &'g Graph, model: &dyn Vision, n: usize) -> Vec<[Var<'g>; 2]> {
-    let (images, _) = collage::batch(&collages(n), CLASSES.len());
-    let images = g.input(&images);
-    let p = Params::new(g, model.weights());
-    let mut sums: Vec<Option<[Var<'g>; 2]>> = vec![None; model.layers().len()];
-    for i in 0..n {
-        let shape = images.shape();
-        let image = images.slice(0, i, 1).reshape(&shape[1..]);
-        let seen = |wanted: Wanted| {
-            let plain = g.scope("class", || probe(model, image, &p, |logits| wanted.one_hot(logits)));
-            let stepped = g.scope("class", || super::stepped(model, &p, &plain, EPSILON));
-            [plain, stepped].map(|it| maps(&it))
-        };
-        let (most, least) = (seen(Wanted::Likeliest), seen(Wanted::Unlikeliest));
-        for (l, sum) in sums.iter_mut().enumerate() {
-            let both = [0, 1].map(|k| rank_correlation(most[k][l], least[k][l]));
-            *sum = Some(sum.map_or(both, |sum| [0, 1].map(|k| sum[k] + both[k])));
-        }
-    }
-    sums.into_iter().flatten().map(|it| it.map(|sum| sum / n as f32)).collect()
-}
-
-/// The maps of `NormGrad` at every layer, brought to one size, `[place]`.
-fn maps<'g>(probe: &Probe<'g>) -> Vec<Var<'g>> {
-    let small = |x: Var<'g>, dx: Var<'g>| {
-        let map = Method::NormGrad.at(x, dx);
-        let [h, w] = [map.dim(0) / GRID, map.dim(1) / GRID];
-        let map = map.slice(0, 0, h * GRID).slice(1, 0, w * GRID);
-        map.reshape(&[GRID, h, GRID, w]).mean(-1).mean(1).reshape(&[GRID * GRID])
-    };
-    probe.layers.iter().map(|(_, x, dx)| small(*x, *dx)).collect()
+/// By layer, whether the map depends on the class, as the model is and after a step of learning.
+pub(super) fn by_class<'g>(g: &'g Graph, model: &dyn Vision) -> Vec<[Var<'g>; 2]> {
+    let (images, _) = collage::batch(&collages(STEPPED), CLASSES.len());
+    sensitivity(model, g.input(&images), EPSILON)
 }
 
 /// The three panels, once the first number is there: title, chart, and what it needs to be understood.
@@ -130,9 +69,9 @@ pub(super) fn page(trace: &Trace) -> Option<Page> {
     let ticks: Vec<_> = layers.iter().enumerate().map(|(l, it)| (l as f32, short(it))).collect();
     let published = ["3", "8", "15", "22", "29"].iter().enumerate();
     let published = published.map(|(l, it)| (l as f32, (*it).to_owned())).collect();
-    let read = |name: &str| Some(trace.get(name)?.window(0..1)?[0]);
     let curve = |name: &str| -> Vec<[f32; 2]> {
-        (0..layers.len()).filter_map(|l| Some([l as f32, read(&format!("{name}.{l}"))?])).collect()
+        let point = |l: usize| Some([l as f32, trace.number(&format!("{name}.{l}"))?]);
+        (0..layers.len()).filter_map(point).collect()
     };
     let chart = |ticks: Vec<(f32, String)>, y: &str| {
         let (x, y) = (Axis::new("layer").ticks(ticks), Axis::new(y).to(Range::UNIT));

@@ -1,19 +1,15 @@
 //! Attention at a temperature: how sharply queries choose among keys, both drawn by chance (Hinton, Vinyals & Dean 2015,
 //! arXiv 1503.02531, section 2, of the scores of Vaswani et al. 2017, arXiv 1706.03762).
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use super::recorded::recorded;
-use super::{Card, Check, Entry, Exhibit, Inputs, Measure, Scene, differing, largest, opened};
+use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, largest, opened, usual};
 use crate::data::Random;
 use crate::graph::Graph;
 use crate::mechanisms::attention::{Attention, untapped};
 use crate::models::{Kind, Zoo};
 use crate::page::{Field, Fields, Knobs, Map, Page, Picture, Room, panel};
 use crate::tensor::Tensor;
-use crate::trace::Trace;
 
 /// The label on the wall.
 pub static CARD: Card = Card {
@@ -53,11 +49,6 @@ pub fn entry() -> Entry {
     Entry { card: &CARD, open: opened::<Template> }
 }
 
-/// What is computed as it opens.
-fn usual(zoo: &Zoo) -> Option<Graph> {
-    Template::default().record(&Inputs::default(), zoo)
-}
-
 impl Exhibit for Template {
     fn card(&self) -> &'static Card {
         &CARD
@@ -65,10 +56,6 @@ impl Exhibit for Template {
 
     fn kind(&self) -> Option<Kind> {
         None // it shows no model
-    }
-
-    fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
-        ""
     }
 
     fn record(&self, _inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
@@ -82,10 +69,6 @@ impl Exhibit for Template {
         largest(pattern).reshape(&[]).keep("pattern.most");
         largest(pattern.sum(-1) - 1.0).reshape(&[]).keep("rows.error");
         Some(g)
-    }
-
-    fn recorded(&self, _inputs: &Inputs) -> Option<Arc<Trace>> {
-        recorded(CARD.id).filter(|_| *self == Self::default())
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
@@ -104,20 +87,13 @@ impl Exhibit for Template {
     }
 
     fn checks(&self) -> Vec<Check> {
-        let check = |name, claim, tolerance, because, measure| Check {
-            name,
-            claim,
-            tolerance,
-            because,
-            model: "",
-            measure,
-        };
-        let rows = "how far the weights of any query are from a sum of 1: largest difference";
-        let devices = "weights on the GPU and on the CPU: largest difference";
-        let measure = Measure::Shown("rows.error", usual);
         vec![
-            check("rows sum to 1", rows, 1e-6, "f32 sums of 24 weights below 1", measure),
-            check("GPU equals CPU", devices, 1e-5, "f32 exponentials below 1", Measure::Devices(usual)),
+            Check::shown("rows sum to 1", "rows.error", usual::<Self>)
+                .says("how far the weights of any query are from a sum of 1: largest difference")
+                .within(1e-6, "f32 sums of 24 weights below 1"),
+            Check::devices(usual::<Self>)
+                .says("weights on the GPU and on the CPU: largest difference")
+                .within(1e-5, "f32 exponentials below 1"),
         ]
     }
 

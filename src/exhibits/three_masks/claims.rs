@@ -1,7 +1,7 @@
 //! The claims of the three masks as measurements.
 
 use super::{D_HEAD, TOKENS, ThreeMasks, Words};
-use crate::exhibits::{Check, Exhibit, Inputs, Measure, worst};
+use crate::exhibits::{Check, usual, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::field::decay;
 use crate::mechanisms::retention::{Form, Retention};
@@ -10,83 +10,36 @@ use crate::tensor::Tensor;
 
 /// The claims.
 pub(super) fn checks() -> Vec<Check> {
-    [vec![rows()], softmaxes(), retentions(), vec![devices()]].into_iter().flatten().collect()
-}
-
-fn check(
-    name: &'static str,
-    claim: &'static str,
-    (tolerance, because): (f32, &'static str),
-    measure: fn(&Zoo) -> Option<Graph>,
-) -> Check {
-    Check { name, claim, tolerance, because, model: "", measure: Measure::Scalar(measure) }
-}
-
-fn usual(zoo: &Zoo) -> Option<Graph> {
-    ThreeMasks::default().record(&Inputs::default(), zoo)
+    vec![
+        Check::shown("rows sum to 1", "rows.error", usual::<ThreeMasks>)
+            .says("how far the weights of any row are from a sum of 1, where there is a softmax: largest difference")
+            .within(1e-5, ROUNDING),
+        Check::of("a wide mask is none", wide)
+            .says("weights under a Gaussian mask of width 10000, and under softmax alone: largest difference")
+            .within(1e-4, "scores up to 10 times (40 / 10000)² / 2"),
+        Check::of("narrow is not local", narrow)
+            .says("under a Gaussian mask of width 0.1 every other token has the weight 1 / (e^s + N − 1): largest difference")
+            .within(1e-6, ROUNDING),
+        Check::of("RMT renormalises", renormalised)
+            .says("the decay added as a logarithm gives the same weights as softmax times decay, every row divided by its sum: \
+                   largest difference")
+            .within(1e-5, "an f32 exponential of scores up to 20 below the largest"),
+        Check::of("RetNet's sums are geometric", geometric)
+            .says("the row sums where all words are alike and all scores are s, over s, and (1 − γ^(n+1)) / (1 − γ): largest difference")
+            .within(1e-4, "f32 sums of up to 40 powers, which come to 12"),
+        Check::of("weights = recurrence", recurrent)
+            .says("RetNet's weights times the values, and its recurrent form token by token: largest difference")
+            .within(1e-4, "f32 sums of up to 40 products in another order, which come to 30"),
+        Check::of("nothing looks ahead", looks_ahead)
+            .says("RetNet's outputs for the first half when keys and values of the second are exchanged: largest difference")
+            .within(0.0, "bit for bit: they are multiplied by 0"),
+        Check::devices(usual::<ThreeMasks>)
+            .says("weights, sums, entropies and radii on the GPU and on the CPU: largest difference")
+            .within(1e-3, "entropies and radii, up to 40, of f32 exponentials"),
+    ]
 }
 
 const ROUNDING: &str = "f32 sums of 40 weights below 1";
-
-fn rows() -> Check {
-    let claim =
-        "how far the weights of any row are from a sum of 1, where there is a softmax: largest difference";
-    let measure = Measure::Shown("rows.error", usual);
-    Check { measure, ..check("rows sum to 1", claim, (1e-5, ROUNDING), usual) }
-}
-
-fn devices() -> Check {
-    let because = "entropies and radii, up to 40, of f32 exponentials";
-    let claim = "weights, sums, entropies and radii on the GPU and on the CPU: largest difference";
-    Check { measure: Measure::Devices(usual), ..check("GPU equals CPU", claim, (1e-3, because), usual) }
-}
-
-fn softmaxes() -> Vec<Check> {
-    vec![
-        check(
-            "a wide mask is none",
-            "weights under a Gaussian mask of width 10000, and under softmax alone: largest difference",
-            (1e-4, "scores up to 10 times (40 / 10000)² / 2"),
-            wide,
-        ),
-        check(
-            "narrow is not local",
-            "under a Gaussian mask of width 0.1 every other token has the weight 1 / (e^s + N − 1): largest difference",
-            (1e-6, ROUNDING),
-            narrow,
-        ),
-        check(
-            "RMT renormalises",
-            "the decay added as a logarithm gives the same weights as softmax times decay, every row divided by its sum: \
-             largest difference",
-            (1e-5, "an f32 exponential of scores up to 20 below the largest"),
-            renormalised,
-        ),
-    ]
-}
-
-fn retentions() -> Vec<Check> {
-    vec![
-        check(
-            "RetNet's sums are geometric",
-            "the row sums where all words are alike and all scores are s, over s, and (1 − γ^(n+1)) / (1 − γ): largest difference",
-            (1e-4, "f32 sums of up to 40 powers, which come to 12"),
-            geometric,
-        ),
-        check(
-            "weights = recurrence",
-            "RetNet's weights times the values, and its recurrent form token by token: largest difference",
-            (1e-4, "f32 sums of up to 40 products in another order, which come to 30"),
-            recurrent,
-        ),
-        check(
-            "nothing looks ahead",
-            "RetNet's outputs for the first half when keys and values of the second are exchanged: largest difference",
-            (0.0, "bit for bit: they are multiplied by 0"),
-            looks_ahead,
-        ),
-    ]
-}
 
 /// Records the largest difference of what comes of `state`.
 fn differs(state: &ThreeMasks, f: impl for<'g> Fn([Var<'g>; 5], [Var<'g>; 3]) -> Var<'g>) -> Option<Graph> {

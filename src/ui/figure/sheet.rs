@@ -220,13 +220,7 @@ impl<'a> Sheet<'a> {
             self.fill(area, [from, top], [from + 1.0, top + thick], shade)?;
         }
         self.frame(area, [left, top], [left + BAR, top + thick])?;
-        let legend = Legend {
-            scale: table.scale,
-            range: table.range,
-            divided: Divided::Not,
-            caption: "",
-            missing: None,
-        };
+        let legend = Legend { scale: table.scale, range: table.range, divided: Divided::Not, caption: "" };
         let small = Text { quiet: true, ..Text::default() };
         for (t, text) in legend.ticks() {
             let side = if t == 0.0 {

@@ -1,4 +1,5 @@
-//! Letting a model forget: its last layers get parameters that have learnt nothing.
+//! Letting a model forget: its last layers get parameters that have learnt nothing (cascading randomization, Adebayo et al.
+//! 2018, arXiv 1810.03292, section 3).
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,10 +17,10 @@ const SEED: u64 = 1;
 /// Parameters that know nothing, for the model with these weights: every tensor drawn anew from a normal of the mean and
 /// the deviation that it had. They are drawn once, since equal recordings must have equal weights.
 #[derive(Clone, Default)]
-pub(super) struct Forgotten(RefCell<Option<(u64, Arc<Weights>)>>);
+pub struct Forgotten(RefCell<Option<(u64, Arc<Weights>)>>);
 
 /// The layers of a model, from the answer down, by the names of its parameters from the first layer to the last.
-pub(super) fn groups(names: &[String]) -> Vec<String> {
+pub fn groups(names: &[String]) -> Vec<String> {
     let mut groups: Vec<String> = vec![];
     for name in names.iter().rev() {
         let group = group(name);
@@ -42,7 +43,7 @@ fn group(name: &str) -> String {
 
 impl Forgotten {
     /// The parameters `names` of a model with these weights, of which those of the last `n` layers know nothing.
-    pub(super) fn parameters<'g>(
+    pub fn parameters<'g>(
         &self,
         g: &'g Graph,
         weights: &Arc<Weights>,
