@@ -1,6 +1,8 @@
 //! The models that come along do what `assets/models/README.md` says of them. Without the data these tests fail, unless
 //! `NO_DATA=1` says that there are none.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::picture::page;
 use super::gamma;
 use crate::data::Inputs;
-use crate::exhibits::next_character::surprise;
 use crate::exhibits::{Check, Measure, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::field::{Places, effective_radius};
 use crate::mechanisms::retention::{Form, Retention, half_life};
 use crate::models::retnet::Config;
 use crate::models::{Gpt, Retnet, Zoo};
+use crate::nn::loss::surprise;
 use crate::page::{Knobs, Scene, Touch};
 use crate::tensor::Tensor;
 
