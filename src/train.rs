@@ -13,8 +13,8 @@ mod layout;
 pub mod linear_attention;
 pub mod merged_attention;
 mod recipe;
-pub mod separate_tokens;
 pub mod regression;
+pub mod separate_tokens;
 pub mod shakespeare;
 pub mod spirals;
 

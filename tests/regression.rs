@@ -18,7 +18,8 @@ use vitrine::models::regressor::{Config, Prompt as Read, Queries, Said};
 use vitrine::registry;
 use vitrine::regression::{
     Component, Covariates, Examples, Features, Learner, Posterior, Prior, Prompt, Shift, Tasks, descent,
-    descent_plus_plus, floors, gaussian, least_squares, mixture, nearest, one_pass, one_step, pool, ridge, step_rate,
+    descent_plus_plus, floors, gaussian, least_squares, mixture, nearest, one_pass, one_step, pool, ridge,
+    step_rate,
 };
 use vitrine::tensor::Tensor;
 

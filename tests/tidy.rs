@@ -181,7 +181,8 @@ fn only(places: &[&str], word: &str) {
 
 #[test]
 fn what_is_outside_of_the_crate_has_its_place() {
-    only(&["ui", "page.rs", "page", "exhibits", "app", "entry", "platform"], "egui");
+    // What times a page draws one.
+    only(&["ui", "page.rs", "page", "exhibits", "app", "entry", "platform", "cli/bench/fields.rs"], "egui");
     only(&["engine/gpu", "ui/heatmap", "entry", "platform.rs"], "wgpu");
     only(&["platform.rs", "entry.rs", "main.rs", "engine/cpu/loops/spread.rs"], "target_arch");
     only(&["platform.rs"], "PollType::Wait");

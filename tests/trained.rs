@@ -1,6 +1,8 @@
 //! The models that come along do what `assets/models/README.md` says of them. Without the data these tests fail, unless
 //! `NO_DATA=1` says that there are none.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use vitrine::platform::block_on;
 use vitrine::regression::{Examples, Learner, mixture};
 use vitrine::tensor::Tensor;
 use vitrine::train::regression::{ENTRIES, LINES_NOISE, kinds};
+use vitrine::train::{NamedRecipe, lag_recall, shakespeare};
 use vitrine::weights::Weights;
 
 /// The share of the first 2000 test pictures that a model told apart must not be further from its published figure on all
@@ -25,11 +28,8 @@ fn trained_models_do_what_is_said_of_them() {
     }
     let data = fashion::load(&fashion::folder(), fashion::Part::Test)
         .unwrap_or_else(|fault| panic!("{fault}: `./run data` fetches it"));
-    let figures = std::fs::read_to_string(asset("README.md")).unwrap();
-    let mut seen = 0;
-    for line in figures.lines().filter(|it| it.starts_with("| `fashion-")) {
-        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let (name, figure) = (cells[1].trim_matches('`'), cells[6]);
+    let published = figures("fashion-");
+    for (name, figure) in &published {
         let published: f64 = figure.split_once(" %").unwrap().0.parse::<f64>().unwrap() / 100.0;
         let read = |file: &str| std::fs::read(asset(&format!("{name}/{file}"))).unwrap();
         let weights = read("model.safetensors");
@@ -51,9 +51,8 @@ fn trained_models_do_what_is_said_of_them() {
         }
         let share = right as f64 / 2000.0;
         assert!((share - published).abs() < 0.02, "{name}: {share} of 2000, {published} published");
-        seen += 1;
     }
-    assert!(seen > 0, "there are trained models");
+    assert!(!published.is_empty(), "there are trained models");
 }
 
 /// Which classes a collage holds: of 500 collages with ten answers each, chance allows three standard errors of 0.01.
@@ -64,13 +63,10 @@ fn collage_models_do_what_is_said_of_them() {
     }
     let data = fashion::load(&fashion::folder(), fashion::Part::Test)
         .unwrap_or_else(|fault| panic!("{fault}: `./run data` fetches it"));
-    let figures = std::fs::read_to_string(asset("README.md")).unwrap();
     let collages: Vec<Collage> = (0..500).map(|i| Collage::new(&data, 0, i)).collect();
     let (images, holds) = collage::batch(&collages, 10);
-    let mut seen = 0;
-    for line in figures.lines().filter(|it| it.starts_with("| `collage-")) {
-        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let (name, figure) = (cells[1].trim_matches('`'), cells[6]);
+    let published = figures("collage-");
+    for (name, figure) in &published {
         let published: f64 = figure.split_once(" %").unwrap().0.parse::<f64>().unwrap() / 100.0;
         let read = |file: &str| std::fs::read(asset(&format!("{name}/{file}"))).unwrap();
         let model =
@@ -83,37 +79,66 @@ fn collage_models_do_what_is_said_of_them() {
         let right = logits.data.iter().zip(&*holds.data).filter(|(z, there)| (**z > 0.0) == (**there > 0.5));
         let share = right.count() as f64 / 5000.0;
         assert!((share - published).abs() < 0.011, "{name}: {share} of 5000, {published} published");
-        seen += 1;
     }
-    assert!(seen > 0, "there are models of collages");
+    assert!(!published.is_empty(), "there are models of collages");
 }
 
-/// The published figure again, from the committed f16 weights and all held-out windows: rounding moves it by less than 2e-3.
+/// The published figures again, from the committed f16 weights and all held-out windows: rounding moves them by less than 2e-3.
 #[test]
-fn the_language_model_does_what_is_said_of_it() {
+fn language_models_do_what_is_said_of_them() {
     if no_data() {
         return;
     }
-    let mut recipe = (vitrine::train::shakespeare::ENTRIES[0].open)(None)
-        .unwrap_or_else(|fault| panic!("{fault}: `./run data` fetches it"));
-    let figures = std::fs::read_to_string(asset("README.md")).unwrap();
-    let line = figures.lines().find(|it| it.starts_with("| `shakespeare-gpt`")).unwrap();
-    let figure = line.split('|').nth(6).unwrap().trim();
-    let published: f64 = figure.split_once(" nats").unwrap().0.parse().unwrap();
-    let weights = Weights::parse(std::fs::read(asset("shakespeare-gpt/model.safetensors")).unwrap()).unwrap();
-    let (weights, mut cpu) = (Arc::new(weights), Cpu::new());
+    let published = figures("shakespeare-");
+    assert_eq!(published.len(), shakespeare::ENTRIES.len());
+    for (name, figure) in published {
+        let entry = shakespeare::ENTRIES.iter().find(|it| it.name == name).unwrap();
+        let published: f64 = figure.split_once(" nats").unwrap().0.parse().unwrap();
+        let mean = held_out(entry, "loss");
+        assert!((mean - published).abs() < 2e-3, "{name}: {mean} nats a character, {published} published");
+    }
+}
+
+/// The same of symbols that were drawn for the test: 16,384 answers at each lag, from f16 weights.
+#[test]
+fn symbols_are_recalled_as_is_said() {
+    let entry = lag_recall::ENTRIES.iter().find(|it| it.name == "lag-recall-fast").unwrap();
+    let (_, figure) = figures("lag-recall-fast").pop().unwrap();
+    let published: Vec<f64> =
+        figure.split(" % ").next().unwrap().split(", ").map(|it| it.parse().unwrap()).collect();
+    for (lag, published) in lag_recall::LAGS.into_iter().zip(published) {
+        let right = 100.0 * held_out(entry, &format!("right at lag {lag}"));
+        assert!((right - published).abs() < 0.2, "{right} % right at lag {lag}, {published} published");
+    }
+}
+
+/// What a recipe measures of its committed weights, in the mean over all that training never saw.
+fn held_out(entry: &NamedRecipe, measure: &str) -> f64 {
+    let mut recipe = (entry.open)(None).unwrap_or_else(|fault| panic!("{fault}: `./run data` fetches it"));
+    let weights = std::fs::read(asset(&format!("{}/model.safetensors", entry.name))).unwrap();
+    let (weights, mut cpu) = (Arc::new(Weights::parse(weights).unwrap()), Cpu::new());
     let (mut sum, mut count) = (0.0, 0.0);
     for batch in recipe.held_out() {
         let g = Graph::default();
         let vars: Vec<Var<'_>> = batch.iter().map(|it| g.input(it)).collect();
-        recipe.loss(&Params::new(&g, &weights), &vars).loss.keep("loss");
+        let it = recipe.loss(&Params::new(&g, &weights), &vars);
+        let wanted = it.measures.iter().find(|it| it.0 == measure).map_or(it.loss, |it| it.1);
+        wanted.keep("wanted");
         let trace = block_on(cpu.run(&g.finish(), &Cancel::default())).unwrap();
-        let windows = batch[0].shape[0] as f64;
-        sum += windows * f64::from(block_on(trace.get("loss").unwrap().read()).unwrap().data[0]);
-        count += windows;
+        let samples = batch[0].shape[0] as f64;
+        sum += samples * f64::from(block_on(trace.get("wanted").unwrap().read()).unwrap().data[0]);
+        count += samples;
     }
-    let mean = sum / count;
-    assert!((mean - published).abs() < 2e-3, "{mean} nats a character, {published} published");
+    sum / count
+}
+
+/// Name and figure of the models that come along whose names begin so.
+fn figures(prefix: &str) -> Vec<(String, String)> {
+    let readme = std::fs::read_to_string(asset("README.md")).unwrap();
+    let table = readme.split("\n## ").find(|it| it.starts_with("Trained here")).unwrap();
+    let rows = table.lines().filter(|it| it.starts_with(&format!("| `{prefix}")));
+    let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    cells.map(|it| (it[1].trim_matches('`').to_owned(), it[6].to_owned())).collect()
 }
 
 /// The published errors again, from the committed f16 weights, whose rounding moves them by less than 2 %, and those of Bayes.

@@ -175,7 +175,7 @@ impl App {
         let tokens = tokenizer.encode(&self.inputs.text);
         match (tokens.ids.len(), tokens.total) {
             (_, 1) => "1 token".to_owned(),
-            (used, all) if used < all && kind == Kind::Decoder => format!("last {used} of {all} tokens"),
+            (used, all) if used < all && kind != Kind::Encoder => format!("last {used} of {all} tokens"),
             (used, all) if used < all => format!("first {used} of {all} tokens"),
             (_, all) => format!("{all} tokens"),
         }

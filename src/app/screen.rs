@@ -34,7 +34,7 @@ impl App {
 
     /// The models of the tiles that are on the screen.
     pub(super) fn models(&self, shown: &[u64]) -> BTreeSet<String> {
-        self.panes(shown).map(|it| it.exhibit.model(&self.inputs).to_owned()).collect()
+        self.panes(shown).flat_map(|it| it.exhibit.models(&self.inputs)).map(str::to_owned).collect()
     }
 
     fn panes(&self, ids: &[u64]) -> impl Iterator<Item = &Pane> {

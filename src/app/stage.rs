@@ -85,8 +85,8 @@ impl Default for TileReport {
 pub(super) struct Question {
     inputs: Inputs,
     state: Value,
-    /// Which weights the model has: they may arrive, and be loaded anew.
-    weights: Option<u64>,
+    /// Which weights its models have, once all are there: they may arrive, and be loaded anew.
+    weights: Option<Vec<u64>>,
     /// How far something is that goes on by itself.
     progress: Option<u64>,
 }
@@ -124,7 +124,9 @@ impl Pane {
 
     /// Asks the lab for what the tile shows.
     pub(super) fn ask(&mut self, id: u64, inputs: &Inputs, zoo: &Zoo, lab: &mut Lab) {
-        let weights = zoo.ready(self.exhibit.model(inputs)).map(|it| it.weights().id());
+        let models = self.exhibit.models(inputs).into_iter().filter(|id| !id.is_empty());
+        let weights: Option<Vec<u64>> = models.map(|id| Some(zoo.ready(id)?.weights().id())).collect();
+        let ready = weights.is_some();
         let progress = self.exhibit.progress();
         let question = Question { inputs: inputs.clone(), state: self.state(), weights, progress };
         if self.recorded.is_none() {
@@ -134,7 +136,7 @@ impl Pane {
             return;
         }
         let graph = self.exhibit.record(inputs, zoo);
-        self.refused = (graph.is_none() && weights.is_some()).then(|| self.exhibit.refusal(inputs));
+        self.refused = (graph.is_none() && ready).then(|| self.exhibit.refusal(inputs));
         if let Some(graph) = graph {
             lab.request(id, graph.finish());
         }

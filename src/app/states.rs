@@ -44,7 +44,10 @@ impl<'a> Condition<'a> {
         let stale = if recorded { !pane.fits(stage.inputs) } else { lab.stale };
         let stale = stale && pane.exhibit.progress().is_none();
         let fault = stage.lab.fault.as_ref().map(ToString::to_string);
-        let model = pane.exhibit.model(stage.inputs).to_owned();
+        let models = pane.exhibit.models(stage.inputs);
+        // What is still missing has more to say.
+        let missing = models.iter().find(|id| !id.is_empty() && stage.zoo.ready(id).is_none());
+        let model = missing.or(models.first()).map_or_else(String::new, |id| (*id).to_owned());
         let memory = stage.zoo.get(&model).and_then(|it| it.memory);
         let memory = memory.map_or_else(|| "memory".to_owned(), |it| format!("{} of memory", megabytes(it)));
         let weights = weights(stage.zoo, &model);

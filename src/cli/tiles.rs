@@ -76,8 +76,7 @@ fn trace(
     zoo: &mut Zoo,
     device: &mut Device,
 ) -> Result<Trace, String> {
-    let model = exhibit.model(inputs);
-    if !model.is_empty() {
+    for model in exhibit.models(inputs).into_iter().filter(|id| !id.is_empty()) {
         load(zoo, model)?;
     }
     loop {

@@ -95,7 +95,7 @@ fn patterns<'a>(options: &'a Options, model: &AnyModel) -> Vec<&'a str> {
     }
     match model.sizes().kind() {
         Kind::Encoder => vec!["blocks.*.attn.pattern", "final"],
-        Kind::Decoder => vec!["blocks.*.attn.pattern", "logits"],
+        Kind::Decoder | Kind::Recurrent => vec!["blocks.*.attn.pattern", "logits"],
         Kind::Vision => vec!["logits"],
         Kind::Regressor => vec![],
     }

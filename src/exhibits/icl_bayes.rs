@@ -11,12 +11,9 @@ mod knobs;
 mod picture;
 mod prior;
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use self::prior::{Functions, Prior};
-use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::bayes_mixture::Belief;
@@ -25,7 +22,6 @@ use crate::models::{Kind, Regressor, Zoo};
 use crate::page::{Knobs, Page, Touch};
 use crate::regression::{Component, Examples};
 use crate::tensor::Tensor;
-use crate::trace::Trace;
 use crate::train::regression::{LINES_NOISE, MOST};
 
 /// The label on the wall.
@@ -206,10 +202,8 @@ impl Exhibit for IclBayes {
         Some(g)
     }
 
-    fn recorded(&self, _inputs: &Inputs) -> Option<Arc<Trace>> {
-        // How many examples have come changes no number.
-        let usual = Self { examples: self.examples, next: self.next, ..Self::default() };
-        recorded(CARD.id).filter(|_| *self == usual)
+    fn looks(&self) -> &'static [&'static str] {
+        &["examples"]
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {

@@ -10,14 +10,11 @@ mod ellipse;
 mod measure;
 mod picture;
 
-use std::cell::RefCell;
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::cell::RefCell;
 
 use super::live::Live;
-use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, opened};
 use crate::graph::Graph;
 use crate::models::{Kind, Zoo};
@@ -25,7 +22,6 @@ use crate::nn::Params;
 use crate::page::{Knobs, Page, Touch};
 use crate::regression::Shift;
 use crate::tensor::Tensor;
-use crate::trace::Trace;
 use crate::train::merged_attention::{NormalInputs, layer};
 use ellipse::Ellipse;
 
@@ -178,13 +174,8 @@ impl Exhibit for IclOptimum {
         Some(self.live(|it| it.turn()))
     }
 
-    fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
-        ""
-    }
-
     fn record(&self, _inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
         let g = Graph::default();
-        g.label("run", vec![self.key()]);
         self.live(|it| {
             let parameters = it.record(&g);
             self.measure(&layer(&Params::recorded(&g, &parameters)));
@@ -192,10 +183,12 @@ impl Exhibit for IclOptimum {
         Some(g)
     }
 
-    fn recorded(&self, _inputs: &Inputs) -> Option<Arc<Trace>> {
-        let state = self.state();
-        let usual = state.as_object().is_some_and(|it| it.keys().all(|key| key == "plays"));
-        recorded(CARD.id).filter(|_| usual && self.live(|it| it.is_new()))
+    fn is_new(&self) -> bool {
+        self.live(|it| it.is_new())
+    }
+
+    fn looks(&self) -> &'static [&'static str] {
+        &["plays"]
     }
 
     fn knobs(&mut self, k: &mut Knobs<'_, '_>) {
@@ -236,10 +229,7 @@ impl Exhibit for IclOptimum {
     }
 
     fn heed(&mut self, ui: &egui::Ui, scene: &mut Scene<'_>) {
-        // What was recorded is rounded, and a run of other inputs is none to go on from.
-        let trace = scene.trace;
-        let own = !trace.stats.device.is_empty() && trace.words("run") == [self.key()];
-        if own && self.live(|it| it.take(trace)) {
+        if self.live(|it| it.take(scene.trace)) {
             ui.ctx().request_repaint();
         }
     }

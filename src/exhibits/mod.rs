@@ -64,6 +64,11 @@ pub trait Exhibit {
         if self.kind().is_some() { &inputs.model } else { "" }
     }
 
+    /// Ids of all models that it shows now: [`Self::model`], and what stands beside it.
+    fn models<'a>(&'a self, inputs: &'a Inputs) -> Vec<&'a str> {
+        vec![self.model(inputs)]
+    }
+
     /// Shows the model `id` from now on, where the exhibit has a model of its own.
     fn choose(&mut self, _id: &str) {}
 

@@ -1,19 +1,24 @@
 //! Retention: scores that fade with distance, and no softmax.
 //!
 //! `O = (Q K^T o D) V`, `D[n, m] = gamma^(n - m)` for `n >= m` and 0 before (Sun et al. 2023, arXiv 2307.08621, eq. 5). The same
-//! numbers come out token by token, `S_n = gamma S_{n-1} + k_n^T v_n`, `o_n = q_n S_n` (eq. 6), and in chunks (eq. 7). Nothing
-//! here was trained: every character has a direction of its own, drawn at random, so that equal ones match.
+//! numbers come out token by token, `S_n = gamma S_{n-1} + k_n^T v_n`, `o_n = q_n S_n` (eq. 6), and in chunks (eq. 7). As it
+//! opens every character has a direction of its own, drawn at random, so that equal ones match; trained models are shown too.
 
 mod claims;
 mod knobs;
 mod picture;
 mod race;
+mod recall;
+#[cfg(test)]
+mod tests;
+mod trained;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use self::race::Race;
+use self::trained::Trained;
 use super::recorded::recorded;
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, largest, opened};
 use crate::data::Random;
@@ -41,9 +46,12 @@ pub static CARD: Card = Card {
            Therefore all that was read fits into one matrix, the state: each token fades it and adds its own. Token by token, \
            in chunks or all at once, the same comes out, up to rounding; the largest difference is measured live. A state \
            takes the same memory after ten tokens as after a million.\n\n\
-           Nothing here was trained. Every character of your text has a direction of its own, drawn at random, as query, key \
-           and value, so that equal characters match. The paper's γ are 1 − 2^(−5−h), with half-lives of 22, 44, 88 and 177 \
-           tokens; those that one sees first are shorter, so that a sentence shows them.",
+           As the exhibit opens nothing is trained. Every character of your text has a direction of its own, drawn at random, \
+           as query, key and value, so that equal characters match. The paper's γ are 1 − 2^(−5−h), with half-lives of 22, 44, \
+           88 and 177 tokens; those that one sees first are shorter, so that a sentence shows them.\n\n\
+           “A trained RetNet” reads your text beside a GPT. Both learnt Shakespeare; the GPT has nearly four times the parameters \
+           and took more steps, so that it is surprised less says nothing about retention. “What heads are for” asks a \
+           smaller RetNet for the symbols 2, 8 and 32 steps ago, and switches its heads off one by one.",
 };
 
 /// Heads.
@@ -75,12 +83,28 @@ pub struct RetnetDecay {
     pub large: Factor,
     /// What of a token's cost is drawn.
     pub cost: Cost,
+    /// Whose retention is shown.
+    pub source: Source,
+    /// That of a model that learnt to read.
+    pub trained: Trained,
     /// When the next token is read, in seconds since the start; it waits if that is not set.
     #[serde(skip)]
     next: Option<f64>,
     /// What a token costs here.
     #[serde(skip)]
     race: Race,
+}
+
+/// Where queries, keys and values come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// Chance: a direction for every character.
+    #[default]
+    Chance,
+    /// A RetNet that learnt Shakespeare.
+    Trained,
+    /// A RetNet that learnt to recall symbols.
+    Recall,
 }
 
 /// What a head multiplies, and what comes of it.
@@ -123,6 +147,8 @@ impl Default for RetnetDecay {
             seed: 0,
             large: Factor::Product,
             cost: Cost::Memory,
+            source: Source::Chance,
+            trained: Trained::default(),
             next: None,
             race: Race::default(),
         }
@@ -156,12 +182,12 @@ fn states<'g>(decay: Var<'g>, k: Var<'g>, v: Var<'g>) -> Var<'g> {
     states.reshape(&[HEADS, pos, D_HEAD, D_HEAD])
 }
 
-impl RetnetDecay {
-    /// What a step away is worth in every head.
-    fn gammas(&self) -> [f32; HEADS] {
-        self.half_lives.map(|it| (-std::f32::consts::LN_2 / it.clamp(0.1, 1e6)).exp())
-    }
+/// What a step away is worth where half is left after `half_life` steps.
+fn gamma(half_life: f32) -> f32 {
+    (-std::f32::consts::LN_2 / half_life.clamp(0.1, 1e6)).exp()
+}
 
+impl RetnetDecay {
     /// How many of `n` tokens the state that is shown has read.
     fn read(&self, n: usize) -> usize {
         self.read.unwrap_or(n).clamp(1.min(n), n)
@@ -196,14 +222,27 @@ impl Exhibit for RetnetDecay {
     }
 
     fn reads(&self) -> bool {
-        true
+        self.source != Source::Recall
     }
 
-    fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
-        ""
+    fn model<'a>(&'a self, inputs: &'a Inputs) -> &'a str {
+        self.models(inputs)[0]
     }
 
-    fn record(&self, inputs: &Inputs, _zoo: &Zoo) -> Option<Graph> {
+    fn models<'a>(&'a self, _inputs: &'a Inputs) -> Vec<&'a str> {
+        match self.source {
+            Source::Chance => vec![""],
+            Source::Trained => trained::MODELS.to_vec(),
+            Source::Recall => vec![recall::MODEL],
+        }
+    }
+
+    fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
+        match self.source {
+            Source::Chance => {}
+            Source::Trained => return self.trained.record(inputs, zoo),
+            Source::Recall => return recall::recorded(zoo),
+        }
         if let Some(g) = self.race.record() {
             return Some(g);
         }
@@ -216,7 +255,7 @@ impl Exhibit for RetnetDecay {
         // Queries ask for what they are: an equal character answers.
         let (x, v) = (directions(&g, &tokens, self.seed, 0), directions(&g, &tokens, self.seed, 1));
         let x = if self.rotate { rotate(x, 0) } else { x };
-        let gamma = g.input(&Tensor::new(&[HEADS], self.gammas().to_vec()));
+        let gamma = g.input(&Tensor::new(&[HEADS], self.half_lives.map(gamma).to_vec()));
         let retention = |form| Retention { gamma, form };
         let parallel = retention(Form::Parallel);
         let (decay, scores) = (parallel.decay(tokens.len()), x.matmul(x.t()));
@@ -234,7 +273,7 @@ impl Exhibit for RetnetDecay {
     }
 
     fn refusal(&self, _inputs: &Inputs) -> String {
-        "There is nothing to read. Write a sentence above.".to_owned()
+        "There is too little to read. Write a sentence above.".to_owned()
     }
 
     fn recorded(&self, inputs: &Inputs) -> Option<Arc<Trace>> {
@@ -246,7 +285,7 @@ impl Exhibit for RetnetDecay {
     }
 
     fn progress(&self) -> Option<u64> {
-        self.race.at().map(|it| it as u64)
+        self.race.at().filter(|_| self.source == Source::Chance).map(|it| it as u64)
     }
 
     fn go_on(&mut self, trace: &Trace) -> bool {
@@ -258,15 +297,24 @@ impl Exhibit for RetnetDecay {
     }
 
     fn heed(&mut self, ui: &egui::Ui, scene: &mut Scene<'_>) {
-        scene.focus.shown = Spot { head: Some(picture::head(scene.focus.locked)), ..Spot::default() };
-        self.play(ui, self.race.shown(scene.trace).words("tokens").len());
+        if self.source == Source::Chance {
+            scene.focus.shown = Spot { head: Some(picture::head(scene.focus.locked)), ..Spot::default() };
+            self.play(ui, self.race.shown(scene.trace).words("tokens").len());
+        }
     }
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
-        picture::page(self, self.race.shown(scene.trace), scene.focus.spot())
+        match self.source {
+            Source::Chance => picture::page(self, self.race.shown(scene.trace), scene.focus.spot()),
+            Source::Trained => trained::page(&self.trained, scene),
+            Source::Recall => recall::page(scene),
+        }
     }
 
     fn touched(&mut self, panel: &str, touch: Touch, scene: &mut Scene<'_>) {
+        if self.source == Source::Trained {
+            return self.trained.touched(panel, touch, scene);
+        }
         match touch {
             Touch::Dragged(h, [distance, _]) if h < HEADS => self.half_lives[h] = distance.clamp(0.5, 1000.0),
             Touch::Clicked(i) if panel == "factors" => self.large = picture::FACTORS[i.min(2)].0,

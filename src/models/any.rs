@@ -15,8 +15,10 @@ use crate::weights::Weights;
 pub enum Kind {
     /// It reads a text as a whole.
     Encoder,
-    /// It goes on with a text.
+    /// It goes on with a text, and attends to what it read.
     Decoder,
+    /// It reads on with a state that it carries, without attention.
+    Recurrent,
     /// It looks at images.
     Vision,
     /// It answers numbers from examples.

@@ -150,7 +150,7 @@ impl Language for Retnet {
 
 impl Sizes for Config {
     fn kind(&self) -> Kind {
-        Kind::Decoder
+        Kind::Recurrent
     }
 
     fn parameters(&self) -> Vec<(String, Vec<usize>)> {

@@ -63,12 +63,14 @@ struct Task {
 }
 
 /// The models that were trained here: id, title, kind, number of parameters (`assets/models/README.md`).
-const OWN: [(&str, &str, Kind, u64); 11] = [
+const OWN: [(&str, &str, Kind, u64); 14] = [
     ("collage-cnn", "Collages of clothes, convolutions", Kind::Vision, 72_442),
     ("collage-vit", "Collages of clothes, transformer", Kind::Vision, 215_370),
     ("fashion-cnn", "Clothes, convolutions", Kind::Vision, 72_442),
+    ("fashion-gmm", "Clothes, transformer with Gaussian mixture masks", Kind::Vision, 60_754),
     ("fashion-vit", "Clothes, transformer", Kind::Vision, 205_962),
     ("fashion-vit-mean", "Clothes, transformer without a class token", Kind::Vision, 205_834),
+    ("lag-recall-fast", "Symbols recalled, RetNet", Kind::Recurrent, 117_056),
     ("lines-gpt", "Lines of three kinds, three layers", Kind::Regressor, 58_465),
     ("regression-gpt", "Linear regression, four layers", Kind::Regressor, 77_473),
     ("regression-gpt-1", "Linear regression, one layer", Kind::Regressor, 20_593),
@@ -80,6 +82,7 @@ const OWN: [(&str, &str, Kind, u64); 11] = [
         77_473,
     ),
     ("shakespeare-gpt", "Shakespeare, character by character", Kind::Decoder, 820_480),
+    ("shakespeare-retnet", "Shakespeare, RetNet", Kind::Recurrent, 219_360),
 ];
 
 impl Default for Zoo {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Course, Loss, NamedRecipe, Recipe};
 use crate::data::Random;
+use crate::data::text::Vocabulary;
 use crate::graph::Var;
 use crate::models::retnet;
 use crate::nn::Params;
@@ -19,12 +20,12 @@ pub const ENTRIES: [NamedRecipe; 2] = [
     NamedRecipe {
         name: "lag-recall",
         about: "the symbols 2, 8 and 32 steps ago, by a RetNet with the decays of its paper",
-        open: |steps| open("lag-recall", 5.0, steps),
+        open: |steps| Ok(Box::new(LagRecall::new("lag-recall", 5.0, steps.unwrap_or(STEPS)))),
     },
     NamedRecipe {
         name: "lag-recall-fast",
         about: "the same with decays eight times as fast",
-        open: |steps| open("lag-recall-fast", 2.0, steps),
+        open: |steps| Ok(Box::new(LagRecall::new("lag-recall-fast", 2.0, steps.unwrap_or(STEPS)))),
     },
 ];
 
@@ -34,6 +35,8 @@ pub const LAGS: [usize; 3] = [2, 8, 32];
 pub const SYMBOLS: usize = 8;
 /// Symbols of a sequence; asked from the first at which all lags are there.
 pub const LENGTH: usize = 64;
+/// Steps of a training.
+const STEPS: u32 = 2000;
 /// Sequences in a batch.
 const BATCH: usize = 16;
 
@@ -43,10 +46,6 @@ pub struct LagRecall {
     /// The model.
     pub config: retnet::Config,
     steps: u32,
-}
-
-fn open(name: &'static str, first_decay: f32, steps: Option<u32>) -> super::Opened {
-    Ok(Box::new(LagRecall::new(name, first_decay, steps.unwrap_or(2000))))
 }
 
 impl LagRecall {
@@ -117,7 +116,8 @@ impl Recipe for LagRecall {
     }
 
     fn files(&self) -> Vec<(&'static str, Value)> {
-        vec![("config.json", self.config.to_json())]
+        let symbols = Vocabulary { characters: ('a'..).take(SYMBOLS).collect() };
+        vec![("config.json", self.config.to_json()), ("tokenizer.json", symbols.tokenizer())]
     }
 
     fn held_out(&mut self) -> Vec<Vec<Tensor>> {

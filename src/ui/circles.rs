@@ -9,7 +9,7 @@ use super::Style;
 pub struct Circle {
     /// What its radius is, in words.
     pub name: String,
-    /// What stands beside its handle.
+    /// What stands beside its handle; nothing if empty.
     pub label: String,
     /// Which of the hues it has.
     pub hue: usize,
@@ -130,9 +130,9 @@ impl Circles<'_> {
         }
     }
 
-    /// What stands beside a handle, on a ground of its own; nothing where the picture is small.
+    /// What stands beside a handle, on a ground of its own; nothing where the picture is small, or where there is nothing to say.
     fn label(&self, ui: &egui::Ui, style: &Style, i: usize, at: Pos2) {
-        if self.rect.width() < style.grid(22.0) {
+        if self.rect.width() < style.grid(22.0) || self.circles[i].label.is_empty() {
             return;
         }
         let (it, font) = (&self.circles[i], style.semibold(style.caption));

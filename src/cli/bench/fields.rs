@@ -82,8 +82,11 @@ fn drag(
     Ok(times)
 }
 
+/// An exhibit, and what it shows.
+type Shown = Rc<RefCell<(Box<dyn Exhibit>, Arc<Trace>)>>;
+
 /// A window of the size of a laptop's with the exhibit's page.
-fn window(shown: Rc<RefCell<(Box<dyn Exhibit>, Arc<Trace>)>>, mut inputs: Inputs) -> Harness<'static> {
+fn window(shown: Shown, mut inputs: Inputs) -> Harness<'static> {
     let style = Style::new(true, 1.0);
     let (look, zoo, mut focus, mut view) = (style.clone(), Zoo::default(), Focus::default(), View::default());
     let builder = Harness::builder().with_size([1280.0, 700.0]).with_context_setup(move |ctx| {

@@ -5,7 +5,7 @@ use crate::data::Image;
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
-use crate::mechanisms::field::preceded;
+use crate::mechanisms::field::{Places, gaussian, preceded};
 use crate::mechanisms::gaussian_fit::{Mixture, divergence};
 use crate::mechanisms::gaussian_mask::{masked, mixture};
 use crate::models::Zoo;
@@ -91,14 +91,32 @@ fn masks() -> Vec<Check> {
             even,
         ),
         check(
+            "σ = 2: 0.8825 a patch away",
+            "the mask of one Gaussian there, and from corner to corner of 8 x 8 patches (4.785e-6): relative difference",
+            (1e-4, "these figures have four digits"),
+            figures,
+        ),
+        check(
+            "M depends on distance alone",
+            "the mask, and its formula at the distance of every pair of patches: largest difference",
+            (1e-6, "f32 exponentials below 1.5"),
+            by_pairs,
+        ),
+        check(
+            "α ≥ 0: M falls with distance",
+            "what the mask gains from one distance to the next one: largest",
+            (0.0, "bit for bit: every Gaussian falls"),
+            falls,
+        ),
+        check(
             "σ = −σ, any order",
             "masks of σ and of −σ, and with their Gaussians exchanged: largest difference",
             (0.0, "it enters squared, and a + b = b + a"),
             sign,
         ),
         check(
-            "∂M/∂σ = α e d²σ / s²",
-            "the slope by reverse mode against the formula, s = σ² + 1e-5, over the largest: difference",
+            "∂M/∂σ = α e d²σ / s², ∂M/∂α = e",
+            "the slopes by reverse mode against the formulas, s = σ² + 1e-5, over the largest: difference",
             (1e-5, "f32 sums of 4096 products, relative to the largest"),
             slope,
         ),
@@ -203,13 +221,17 @@ fn slope(_zoo: &Zoo) -> Option<Graph> {
     // Some weights for the entries of the mask, so that one number depends on all of them.
     let weights = g.input(&PLACES.table(|i, j| ((i * 7 + j * 3) % 11) as f64 / 11.0));
     let total = (mixture(alpha, sigma, PLACES) * weights).flat().sum(0);
-    let [found] = g.grad(total, &[sigma])[..] else { return None };
+    let [by_sigma, by_alpha] = g.grad(total, &[sigma, alpha])[..] else { return None };
     let squared = g.input(&PLACES.table(|i, j| PLACES.squared(i, j))).flat();
     let [alpha, sigma] = [alpha, sigma].map(|it| it.reshape(&[COMPONENTS, HEADS, 1]));
     let s = sigma * sigma + 1e-5;
-    let formula = alpha * (-(squared / s) * 0.5).exp() * squared * sigma / (s * s) * weights.flat();
-    let wanted = formula.sum(-1).reshape(&[COMPONENTS, HEADS]);
-    (largest(found - wanted) / largest(wanted)).keep("error");
+    let each = (-(squared / s) * 0.5).exp() * weights.flat(); // [component, head, pair]
+    let slopes = [(by_sigma, alpha * each * squared * sigma / (s * s)), (by_alpha, each)];
+    let errors = slopes.map(|(found, formula)| {
+        let wanted = formula.sum(-1).reshape(&[COMPONENTS, HEADS]);
+        largest(found - wanted) / largest(wanted)
+    });
+    worst(errors)?.keep("error");
     Some(g)
 }
 
@@ -232,6 +254,36 @@ fn closer(_zoo: &Zoo) -> Option<Graph> {
     let most = Var::concat(&more, 0).max(0);
     // A round that adds nothing measures 0, which is not the same as none.
     most.max_with(g.constant(1e-9)).keep("error");
+    Some(g)
+}
+
+fn figures(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let mask = mask(&g, &[[[1.0, 2.0], [0.0, 1.0]]; HEADS]);
+    let of_corner = |j: usize| mask.slice(-2, 0, 1).slice(-1, j, 1);
+    worst([of_corner(1) / 0.882_497 - 1.0, of_corner(SIDE * SIDE - 1) / 4.785e-6 - 1.0])?.keep("error");
+    Some(g)
+}
+
+fn by_pairs(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let mixtures = GaussianMasks::default().mixtures;
+    let pair = |[i, j]: [usize; 2], h: usize| -> f64 {
+        mixtures[h].iter().map(|it| gaussian(f64::from(it[0]), f64::from(it[1]), PLACES.squared(i, j))).sum()
+    };
+    let n = SIDE * SIDE;
+    let wanted = Tensor::from_fn(&[HEADS, n, n], |at| pair([at[1], at[2]], at[0]) as f32);
+    worst([mask(&g, &mixtures) - g.input(&wanted)])?.keep("error");
+    Some(g)
+}
+
+fn falls(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let mixtures = GaussianMasks::default().mixtures.map(|it| it.map(|[alpha, sigma]| [alpha.abs(), sigma]));
+    let line = mixture(parameters(&g, &mixtures, 0), parameters(&g, &mixtures, 1), Places::line(SIDE));
+    let row = line.slice(-2, 0, 1);
+    let gains = row.slice(-1, 1, SIDE - 1) - row.slice(-1, 0, SIDE - 1);
+    worst([gains.max_with(g.constant(0.0))])?.keep("error");
     Some(g)
 }
 

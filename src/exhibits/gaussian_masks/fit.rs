@@ -8,13 +8,11 @@ use std::cell::Cell;
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::picture::{looks, page, seen};
-use super::Inputs;
-use crate::data::{Image, image};
+use super::{Inputs, reaction};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::field::Places;
 use crate::mechanisms::gaussian_fit::{Mixture, divergence};
 use crate::models::{Vision, Vit, Zoo};
-use crate::nn::loss::accuracy;
 use crate::page::{Knobs, Scene, Touch};
 use crate::tensor::Tensor;
 use crate::trace::Trace;
@@ -29,8 +27,6 @@ const STEPS: usize = 24;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Fit {
-    /// Whether it is what is shown.
-    pub on: bool,
     /// The layer.
     pub layer: usize,
     /// The head.
@@ -43,7 +39,7 @@ pub struct Fit {
 
 impl Default for Fit {
     fn default() -> Self {
-        Self { on: false, layer: 0, head: 0, components: 2, moved: vec![] }
+        Self { layer: 0, head: 0, components: 2, moved: vec![] }
     }
 }
 
@@ -81,14 +77,10 @@ impl Fit {
             weights.set(Some(it));
             it
         })?;
-        before.keep("logits.before");
-        after.keep("logits");
         let weights = weights.get()?;
-        let [images, labels] = pictures(model)?.map(|it| g.input(&it));
+        let [images, labels] = reaction::pictures(&g, model)?;
         let all = g.scope("all", || self.exchanged(&g, model, images, &|_| weights))?;
-        for (logits, name) in all.into_iter().zip(["right.before", "right"]) {
-            accuracy(logits, labels).keep(name);
-        }
+        reaction::keep([before, after], all, labels);
         Some(g)
     }
 
@@ -126,15 +118,6 @@ impl Fit {
             model.record(g, images).logits
         });
         Some([before, after])
-    }
-
-    /// Whether a trained head is shown. The model knows single pieces of clothing, no collages of them.
-    pub(super) fn switch(&mut self, k: &mut Knobs<'_, '_>) {
-        let before = self.on;
-        k.choice("", &mut self.on, &[(false, "masks by hand"), (true, "a trained head")]);
-        if self.on && !before && matches!(k.scene.inputs.picture, Image::Collage(_)) {
-            k.scene.inputs.picture = Image::Clothes(32);
-        }
     }
 
     /// Which head, and what is put in its place.
@@ -192,84 +175,5 @@ impl Fit {
             }
             Touch::Clicked(_) => {}
         }
-    }
-}
-
-/// The pictures on which hits are counted, `[picture, row, col, channel]`, and their labels: the clothes that Vitrine brings,
-/// which are of the test set.
-fn pictures(model: &Vit) -> Option<[Tensor; 2]> {
-    let clothes = image::clothes();
-    let each = (0..clothes.len()).map(|i| Some(model.image(&Image::Clothes(i as u32))?.data));
-    let all: Vec<f32> = each.collect::<Option<Vec<_>>>()?.concat();
-    let (side, channels) = (model.side(), model.channels());
-    let labels: Vec<usize> = (0..clothes.len()).collect();
-    Some([Tensor::new(&[clothes.len(), side, side, channels], all), clothes.labels(&labels)])
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::super::GaussianMasks;
-    use super::*;
-    use crate::engine::{Cancel, cpu::Cpu};
-    use crate::exhibits::{Exhibit as _, figure};
-    use crate::focus::Focus;
-    use crate::platform::block_on;
-    use crate::ui::Style;
-
-    fn zoo() -> Zoo {
-        let mut zoo = Zoo::default();
-        zoo.load(MODEL);
-        while zoo.ready(MODEL).is_none() {
-            zoo.poll();
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        zoo
-    }
-
-    fn run(fit: &Fit, zoo: &Zoo) -> Arc<Trace> {
-        let inputs = Inputs { picture: Image::Clothes(32), ..Inputs::default() };
-        let recording = fit.record(&inputs, zoo).map(Graph::finish).unwrap_or_default();
-        Arc::new(block_on(Cpu::new().run(&recording, &Cancel::default())).unwrap())
-    }
-
-    fn read(trace: &Trace, name: &str) -> Vec<f32> {
-        block_on(trace.get(name).unwrap().read()).unwrap().data.to_vec()
-    }
-
-    #[test]
-    fn a_head_is_exchanged_for_its_mixture() {
-        let (zoo, fit) = (zoo(), Fit { on: true, components: 3, ..Fit::default() });
-        let trace = run(&fit, &zoo);
-        let residual = read(&trace, "residual");
-        assert!(residual[1] < residual[0] && residual[1] == residual[2], "{residual:?}");
-        assert_ne!(read(&trace, "logits"), read(&trace, "logits.before"), "the prediction reacts");
-        let right = read(&trace, "right.before")[0];
-        assert!(right > 0.8 && read(&trace, "right")[0] < 1.0, "{right} are right as the model was trained");
-        let moved = Fit { moved: vec![[1.0, 0.3], [0.0, 1.0], [0.0, 1.0]], ..fit.clone() };
-        let other = run(&moved, &zoo);
-        assert!(read(&other, "residual")[2] > residual[2], "nothing fits better than the best");
-        assert_eq!(read(&other, "residual")[1], residual[1]);
-        assert_eq!(read(&other, "logits.before"), read(&trace, "logits.before"));
-    }
-
-    #[test]
-    fn every_panel_gives_its_numbers_and_answers() {
-        let zoo = zoo();
-        let mut state = GaussianMasks { fit: Fit { on: true, ..Fit::default() }, ..GaussianMasks::default() };
-        let trace = run(&state.fit, &zoo);
-        let (focus, style, inputs, pick) =
-            (&mut Focus::default(), &Style::new(true, 1.0), &mut Inputs::default(), &mut false);
-        let mut scene = Scene { trace: &trace, focus, style, inputs, zoo: &zoo, pick };
-        let page = state.page(&scene).unwrap();
-        for panel in page.panels() {
-            assert!(figure(&state, panel.name, &scene, None).is_some(), "{}", panel.name);
-        }
-        state.touched("profile", Touch::Dragged(0, [2.0, 0.1]), &mut scene);
-        let [share, sigma] = state.fit.moved[0];
-        assert!(sigma == 2.0 && share > 0.1, "σ {sigma}, share {share}");
-        state.touched("heads", Touch::Head([3, 2], false), &mut scene);
-        assert_eq!((state.fit.layer, state.fit.head, state.fit.moved.len()), (3, 2, 0));
     }
 }

@@ -1,6 +1,6 @@
 //! The claims of retention as measurements.
 
-use super::{HEADS, RetnetDecay, directions, states};
+use super::{HEADS, RetnetDecay, directions, states, trained};
 use crate::exhibits::{Check, Exhibit, Inputs, Measure, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
@@ -14,27 +14,37 @@ const POS: usize = 61;
 
 /// The claims.
 pub(super) fn checks() -> Vec<Check> {
-    let check = |name, claim, tolerance, because, measure| Check {
-        name,
-        claim,
-        tolerance,
-        because,
-        model: "",
-        measure,
-    };
+    [forms(), decays(), trained::checks()].into_iter().flatten().collect()
+}
+
+fn check(
+    name: &'static str,
+    claim: &'static str,
+    tolerance: f32,
+    because: &'static str,
+    measure: Measure,
+) -> Check {
+    Check { name, claim, tolerance, because, model: "", measure }
+}
+
+fn opened(zoo: &Zoo) -> Option<Graph> {
+    RetnetDecay::default().record(&Inputs::default(), zoo)
+}
+
+/// That all forms compute the same, and what that is.
+fn forms() -> Vec<Check> {
     let sums = "f32 sums of up to 96 products of unit vectors, in another order";
-    let opened = |zoo: &Zoo| RetnetDecay::default().record(&Inputs::default(), zoo);
     vec![
         check(
             "token by token = all at once",
-            "what comes out of the recurrent and of the parallel form: largest difference",
+            "what comes out of the recurrent and of the parallel form: largest difference (of a trained model, over the largest value)",
             1e-5,
             sums,
             Measure::Shown("apart.recurrent", opened),
         ),
         check(
             "in chunks = all at once",
-            "what comes out of the chunkwise and of the parallel form: largest difference",
+            "what comes out of the chunkwise and of the parallel form: largest difference (of a trained model, over the largest value)",
             1e-5,
             sums,
             Measure::Shown("apart.chunkwise", opened),
@@ -54,11 +64,46 @@ pub(super) fn checks() -> Vec<Check> {
             Measure::Scalar(ahead),
         ),
         check(
+            "states = recurrence",
+            "the state after the last token as one sum, and as it comes out of the recurrent form: largest difference",
+            1e-5,
+            sums,
+            Measure::Scalar(carried),
+        ),
+        check(
+            "GPU equals CPU",
+            "D, scores, their product and the state of the sentence that one sees first, on the GPU and on the CPU: largest \
+             difference",
+            1e-5,
+            "f32 sums of 60 products of unit vectors, and powers by exp and log",
+            Measure::Devices(opened),
+        ),
+    ]
+}
+
+/// What D is, and what does not change what comes out.
+fn decays() -> Vec<Check> {
+    vec![
+        check(
             "rows of D sum as a geometric series",
             "against (1 − γ^(n+1)) / (1 − γ), of the paper's γ: largest difference",
             1e-3,
             "f32: 1 − γ of 2^−8 keeps five digits, of sums up to 61",
             Measure::Scalar(rows),
+        ),
+        check(
+            "a step back is γ",
+            "D_nn less 1, and D_nm less γ D_n,m+1, of the paper's γ: largest difference",
+            1e-6,
+            "f32 exponentials of sums of logarithms, and their products",
+            Measure::Scalar(steps),
+        ),
+        check(
+            "the paper's γ",
+            "of four heads, against 0.96875, 0.984375, 0.9921875, 0.99609375: largest difference",
+            0.0,
+            "bit for bit: powers of two",
+            Measure::Scalar(published),
         ),
         check(
             "turned: only the distance counts",
@@ -73,21 +118,6 @@ pub(super) fn checks() -> Vec<Check> {
             1e-5,
             "f32: a sum of 8 squares and its root",
             Measure::Scalar(normed),
-        ),
-        check(
-            "states = recurrence",
-            "the state after the last token as one sum, and as it comes out of the recurrent form: largest difference",
-            1e-5,
-            sums,
-            Measure::Scalar(carried),
-        ),
-        check(
-            "GPU equals CPU",
-            "D, scores, their product and the state of the sentence that one sees first, on the GPU and on the CPU: largest \
-             difference",
-            1e-5,
-            "f32 sums of 60 products of unit vectors, and powers by exp and log",
-            Measure::Devices(opened),
         ),
     ]
 }
@@ -155,6 +185,26 @@ fn carried(_zoo: &Zoo) -> Option<Graph> {
     let sums = states(paper(&g, Form::Parallel).decay(POS), x, v).slice(1, POS - 1, 1);
     let state = paper(&g, Form::Recurrent).record(x, x, v, None).state;
     worst([sums.reshape(&state.shape()) - state])?.keep("error");
+    Some(g)
+}
+
+fn steps(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let retention = paper(&g, Form::Parallel);
+    let (decay, places) = (retention.decay(POS), Places::line(POS));
+    let own = (decay - 1.0) * places.mask(&g, |i, j| i == j);
+    // Where the key after the one that is looked at is not ahead.
+    let seen = places.mask(&g, |i, j| j < i).slice(-1, 0, POS - 1);
+    let gamma = retention.gamma.reshape(&[HEADS, 1, 1]);
+    let step = decay.slice(-1, 0, POS - 1) - decay.slice(-1, 1, POS - 1) * gamma;
+    worst([own, step * seen])?.keep("error");
+    Some(g)
+}
+
+fn published(_zoo: &Zoo) -> Option<Graph> {
+    let g = Graph::default();
+    let wanted = Tensor::new(&[HEADS], vec![0.968_75, 0.984_375, 0.992_187_5, 0.996_093_75]);
+    worst([paper(&g, Form::Parallel).gamma - g.input(&wanted)])?.keep("error");
     Some(g)
 }
 

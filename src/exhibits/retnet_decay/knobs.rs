@@ -1,12 +1,27 @@
 //! The knobs of retention: reading on, what is drawn, how fast heads forget.
 
-use super::{Cost, Factor, HEADS, RetnetDecay, USUAL};
+use super::{Cost, Factor, HEADS, RetnetDecay, Source, USUAL};
 use crate::mechanisms::retention::{gammas, half_life};
 use crate::page::Knobs;
 
 /// All knobs, most used first.
 pub(super) fn visit(state: &mut RetnetDecay, k: &mut Knobs<'_, '_>) {
-    k.row(|k| reading(state, k));
+    k.row(|k| {
+        let words = [
+            (Source::Chance, "drawn by chance"),
+            (Source::Trained, "a trained RetNet"),
+            (Source::Recall, "what heads are for"),
+        ];
+        k.choice("", &mut state.source, &words);
+        match state.source {
+            Source::Chance => reading(state, k),
+            Source::Trained => state.trained.knobs(k),
+            Source::Recall => {}
+        }
+    });
+    if state.source != Source::Chance {
+        return;
+    }
     k.row(|k| {
         let factors = [(Factor::Scores, "QKᵀ"), (Factor::Decay, "D"), (Factor::Product, "QKᵀ ∘ D")];
         k.choice("large", &mut state.large, &factors);

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::race::CONTEXTS;
-use super::{Cost, D_HEAD, Factor, HEADS, LONGEST, RetnetDecay};
+use super::{Cost, D_HEAD, Factor, HEADS, LONGEST, RetnetDecay, gamma};
 use crate::bench::token::{SIZES, Way, operations};
 use crate::focus::Spot;
 use crate::page::{Cells, Field, Fields, Map, Page, Picture, Room, column, panel, row};
@@ -35,7 +35,7 @@ pub(super) fn page(state: &RetnetDecay, trace: &Trace, spot: Spot) -> Option<Pag
             panel("decay", 0, half(112.0))
                 .titled("What is left of a token, by distance")
                 .read("Handles sit at the half-life of each head.")
-                .shows(Picture::Chart(curves(state, n)))
+                .shows(Picture::Chart(fading(&state.half_lives, n)))
                 .into(),
             panel("D", 0, half(96.0).at_most_high(230.0))
                 .titled("D of every head")
@@ -83,22 +83,26 @@ fn step(state: &RetnetDecay, trace: &Trace, h: usize) -> String {
     let read = state.read(tokens.len());
     let token =
         tokens.get(read.wrapping_sub(1)).map_or("", String::as_str).replace('\n', "¶").replace(' ', "␣");
-    format!("head {h}, {read} of {}: S ← {:.3} S + kᵀv of “{token}”", tokens.len(), state.gammas()[h])
+    format!(
+        "head {h}, {read} of {}: S ← {:.3} S + kᵀv of “{token}”",
+        tokens.len(),
+        gamma(state.half_lives[h])
+    )
 }
 
 /// `gamma^d` of every head, with a handle at its half-life.
-fn curves(state: &RetnetDecay, n: usize) -> Chart {
+pub(super) fn fading(half_lives: &[f32], n: usize) -> Chart {
     let far = n.clamp(16, LONGEST) as f32;
     let ends = Range { min: 0.0, max: far, log: false };
     let y = Axis::new("share that is left").to(Range::UNIT);
     let mut chart = Chart { x: Axis::new("tokens back").to(ends), y, ..Chart::default() };
-    for (h, gamma) in state.gammas().into_iter().enumerate() {
+    for (h, half) in half_lives.iter().enumerate() {
+        let gamma = gamma(*half);
         let points = (0..=96).map(|i| far * i as f32 / 96.0).map(|d| [d, gamma.powf(d)]).collect();
-        let half = state.half_lives[h];
         chart = chart.with(format!("{h}: γ {gamma:.3}"), h, Form::Line, points);
         // One that lies beyond the text waits at the edge.
-        let at = [half.min(far), if half <= far { 0.5 } else { gamma.powf(far) }];
-        chart = chart.handle(format!("half-life of head {h}, {} tokens", number(half)), h, at);
+        let at = [half.min(far), if *half <= far { 0.5 } else { gamma.powf(far) }];
+        chart = chart.handle(format!("half-life of head {h}, {} tokens", number(*half)), h, at);
     }
     chart
 }
@@ -205,7 +209,7 @@ fn cost(state: &RetnetDecay) -> (Chart, String) {
         }
     };
     let all = || curves.iter().flatten().map(|it| it[1]);
-    let low = all().fold(f32::MAX, f32::min).min(1e5).max(1e-3);
+    let low = all().fold(f32::MAX, f32::min).clamp(1e-3, 1e5);
     let high = all().fold(10.0 * low, f32::max);
     let decade = |x: f32, up: f32| 10f32.powf((x.log10() + up).floor());
     let y = Axis::new(label).to(Range { min: decade(low, 0.0), max: decade(high, 1.0), log: true });

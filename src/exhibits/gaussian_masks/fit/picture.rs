@@ -1,41 +1,24 @@
 //! How a fitted head looks: its weights over the distance beside the mixture's, both around a patch, and what the exchange costs.
 
-use super::super::picture::{circled, patch};
-use super::super::{GaussianMasks, Over};
+use super::super::around::{self, apart, circled, most, of_patch, own, patch};
+use super::super::{GaussianMasks, Over, reaction};
 use super::Fit;
 use crate::exhibits::looking::Looking;
 use crate::focus::Spot;
 use crate::page::{Field, Fields, Heads, Map, Page, Picture, Room, Scene, column, panel, row};
-use crate::tensor::Tensor;
-use crate::trace::{Kept, Trace};
+use crate::trace::Trace;
 use crate::ui::{Axis, Bar, Bars, Chart, Circle, Form, Mark, Range, Scale, number};
 
 /// Patches along a side of the model's picture.
 pub(super) fn side(trace: &Trace) -> usize {
-    trace.get("own").map_or(1, |it| it.shape[1].isqrt()).max(1)
-}
-
-/// What a patch has in a tensor `[1, query, key]`, as a map of the picture.
-fn of_patch(trace: &Trace, name: &str, index: usize) -> Option<Map> {
-    let (kept, side) = (trace.get(name)?, side(trace));
-    Some(Map { rows: side, cols: side, index, ..Map::of(kept, 0)? })
-}
-
-fn most(map: &Map) -> f32 {
-    map.values().iter().flat_map(|it| it.iter()).fold(1e-6, |most, it| most.max(it.abs()))
-}
-
-/// A map of the picture as a tensor of its own.
-fn own(side: usize, values: impl IntoIterator<Item = f32>) -> Option<Map> {
-    let values: Vec<f32> = values.into_iter().collect();
-    Map::of(&Kept::from(Tensor::new(&[side, side], values)), 0)
+    around::side(trace, "own")
 }
 
 /// What lies over the picture: the mixture around the patch, or what the head looks at from there.
 pub(in super::super) fn looks(state: &GaussianMasks, scene: &Scene<'_>) -> Option<Map> {
     let side = side(scene.trace);
     let name = if state.over == Over::Mask { "fitted" } else { "own" };
-    let map = of_patch(scene.trace, name, patch(scene.focus, side))?;
+    let map = of_patch(scene.trace, name, 0, patch(scene.focus, side))?;
     let range = Range { min: 0.0, max: most(&map), log: false };
     Some(own(side, map.values()?.iter().copied())?.to(range, Scale::Saliency))
 }
@@ -73,7 +56,7 @@ pub(in super::super) fn page(state: &GaussianMasks, scene: &Scene<'_>) -> Option
     let explained = 100.0 * (1.0 - residuals[2] / residuals[0].max(f32::MIN_POSITIVE)).max(0.0);
     let note =
         format!("Distance tells {explained:.0} % of it; {:.0} % of its weight is elsewhere.", 100.0 * apart);
-    let (classes, said, hits) = classes(trace)?;
+    let classes = reaction::classes(trace, "the mixture")?;
     Some(row([
         panel("picture", 0, Looking::ROOM)
             .titled(format!("{head}: around patch {}, {}", at / side, at % side))
@@ -88,12 +71,7 @@ pub(in super::super) fn page(state: &GaussianMasks, scene: &Scene<'_>) -> Option
                            mixture is closer to the head than weights that are all alike, of the KL divergence.")
                     .shows(Picture::Chart(profile(fit, trace, [&own, &fitted])?))
                     .into(),
-                panel("classes", 2, Room::fill(200.0, 120.0).at_most_wide(330.0))
-                    .titled(said)
-                    .noted(hits)
-                    .read("Grey: with the attention that was learnt.")
-                    .shows(Picture::Bars(classes))
-                    .into(),
+                classes.into(),
             ]),
             row([
                 panel("steps", 3, Room::fill(230.0, 100.0).at_most_high(220.0))
@@ -129,11 +107,7 @@ fn by_distance(side: usize, weight: impl Fn(usize, usize) -> f32) -> Vec<[f32; 2
 
 /// A Gaussian that is the whole mixture, by distance.
 fn alone(side: usize, sigma: f32) -> Vec<[f32; 2]> {
-    let squared = |i: usize, j: usize| {
-        let [rows, cols] = [(i / side, j / side), (i % side, j % side)].map(|(a, b)| a.abs_diff(b));
-        (rows * rows + cols * cols) as f32
-    };
-    let gaussian = |i: usize, j: usize| (-squared(i, j) / (2.0 * sigma * sigma)).exp();
+    let gaussian = |i: usize, j: usize| (-apart(side, i, j).powi(2) / (2.0 * sigma * sigma)).exp();
     let rows: Vec<f32> =
         (0..side * side).map(|i| (0..side * side).map(|j| gaussian(i, j)).sum::<f32>().max(1e-30)).collect();
     by_distance(side, |i, j| gaussian(i, j) / rows[i])
@@ -173,7 +147,7 @@ fn profile(fit: &Fit, trace: &Trace, [own, fitted]: [&[f32]; 2]) -> Option<Chart
 
 /// The head, its mixture, and what the mixture lacks, around the patch.
 fn maps(trace: &Trace, at: usize) -> Option<Fields> {
-    let [own_, fitted] = ["own", "fitted"].map(|it| of_patch(trace, it, at));
+    let [own_, fitted] = ["own", "fitted"].map(|it| of_patch(trace, it, 0, at));
     let (head, fitted) = (own_?, fitted?);
     let max = most(&head).max(most(&fitted));
     let (a, b) = (head.values()?, fitted.values()?);
@@ -186,38 +160,6 @@ fn maps(trace: &Trace, at: usize) -> Option<Fields> {
     ];
     let legend = Some("weight".to_owned());
     Some(Fields { fields, value: "weight", linked: true, legend, ..Fields::default() })
-}
-
-/// The evidence for every class with the mixture in the head's place, before it in grey; in words; and how many are right.
-fn classes(trace: &Trace) -> Option<(Bars, String, String)> {
-    let names = trace.words("classes");
-    let read = |name: &str| trace.get(name).and_then(|it| it.window(0..it.size()));
-    let (now, before) = (read("logits")?, read("logits.before")?);
-    let mut order: Vec<usize> = (0..names.len()).collect();
-    // By what was learnt, so that nothing changes its place as a handle is dragged.
-    order.sort_by(|a, b| before[*b].total_cmp(&before[*a]));
-    let first = |logits: &[f32]| (0..names.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
-    let (after, learnt) = (first(&now)?, first(&before)?);
-    let bar = |i: &usize| Bar {
-        name: names[*i].clone(),
-        value: now[*i],
-        before: Some(before[*i]),
-        lit: after == *i,
-        hue: None,
-    };
-    let bars = Bars {
-        label: "evidence (logit)".to_owned(),
-        names: "class".to_owned(),
-        bars: order.iter().map(bar).collect(),
-        click: String::new(),
-    };
-    let said = if after == learnt {
-        format!("With the mixture: still {}", names[after])
-    } else {
-        format!("With the mixture: {}, not {}", names[after], names[learnt])
-    };
-    let [right, of] = [read("right")?[0], read("right.before")?[0]].map(|it| (40.0 * it).round());
-    Some((bars, said, format!("Right of 40 test pictures: {right:.0}, as learnt {of:.0}.")))
 }
 
 /// How far weights that are all alike, the fitted mixture and the one that is shown are from the head.
