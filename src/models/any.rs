@@ -31,6 +31,7 @@ impl Kind {
         match self {
             Self::Encoder => "reads a text as a whole",
             Self::Decoder => "goes on with a text",
+            Self::Recurrent => "reads on with a state",
             Self::Vision => "looks at pictures",
             Self::Regressor => "answers numbers from examples",
         }
