@@ -17,7 +17,7 @@
 //!   back in the trace. **edit**: an intervention at a tap.
 //! - **state**: a tensor that an earlier run left on the device, and that a recording goes on from.
 //! - **plan**: a compiled recording. Its **steps** are kernel runs, its **slots** the storage that these read and write. In
-//!   training a step is one of the recipe's.
+//!   training a step is one of the recipe's. A **tape** is the elementwise operations of one step.
 //! - **trace**: what a run gave back, never changed. **kept**: one tensor of it.
 //! - **mechanism**: the mathematics of a paper with a declared signature; its tensors are **ports**. In mechanisms a **field**
 //!   is what two places have to do with each other.

@@ -9,12 +9,14 @@ mod checkpoint;
 pub mod fields;
 pub mod images;
 pub mod lag_recall;
+mod layout;
 pub mod linear_attention;
 mod recipe;
 pub mod shakespeare;
 pub mod spirals;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use web_time::{Duration, Instant};
@@ -22,11 +24,12 @@ use web_time::{Duration, Instant};
 pub use checkpoint::{CheckpointError, Provenance};
 pub use recipe::{Course, Loss, NamedRecipe, Opened, Recipe, all};
 
+use self::layout::Layout;
 use crate::engine::{Cancel, Device, EngineError};
 use crate::graph::{Graph, Recording, Var};
 use crate::nn::Params;
 use crate::nn::optim::clip_by_global_norm;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, size};
 use crate::trace::{Kept, Trace};
 
 /// A model in training.
@@ -35,11 +38,9 @@ pub struct Trainer {
     course: Course,
     seed: u64,
     step: u32,
-    /// Names of the state: parameters, then the moments of each.
-    names: Vec<String>,
-    /// How many of them are parameters.
-    parameters: usize,
-    /// One step. Its first states are those of `names`, then come the step's number and the batch.
+    /// Where the parameters lie in one vector; each moment of the optimiser is such a vector, too.
+    layout: Layout,
+    /// One step. Its first states are the parameters and the moments, then come the step's number and the batch.
     recording: Recording,
 }
 
@@ -58,9 +59,11 @@ impl Trainer {
         let weights = recipe.untrained(seed);
         let value = |name: &str| Some((name.to_owned(), weights.read(name)?));
         let parameters: BTreeMap<String, Tensor> = weights.names().filter_map(value).collect();
+        let layout = Layout::new(&parameters, |name, shape| course.decays(name, shape));
         let batch = recipe.batch(seed, 1);
-        let (names, recording) = record(&*recipe, &course, &parameters, batch);
-        Self { recipe, course, seed, step: 0, names, parameters: parameters.len(), recording }
+        let Ok(vector) = layout.join(|name, _| Ok::<_, Infallible>(parameters[name].clone()));
+        let recording = record(&*recipe, &course, &layout, vector, batch);
+        Self { recipe, course, seed, step: 0, layout, recording }
     }
 
     /// What the recipe says of the run.
@@ -80,7 +83,7 @@ impl Trainer {
 
     /// Number of parameters.
     pub fn size(&self) -> usize {
-        self.recording.states[..self.parameters].iter().map(|it| it.shape.iter().product::<usize>()).sum()
+        self.layout.shapes().map(|(_, shape)| size(shape)).sum()
     }
 
     /// Takes one step. The trace holds `loss`, before the step, and the recipe's other measures; reading them is up to the
@@ -88,15 +91,15 @@ impl Trainer {
     pub async fn step(&mut self, device: &mut Device, cancel: &Cancel) -> Result<Trace, EngineError> {
         let next = self.step + 1;
         let batch = self.recipe.batch(self.seed, next);
-        let n = self.names.len();
+        let n = self.vectors();
         let inputs = std::iter::once(Tensor::scalar(next as f32)).chain(batch);
         for (slot, input) in (n..).zip(inputs) {
             assert_eq!(self.recording.states[slot].shape, input.shape, "batches have one shape");
             self.recording.states[slot] = Arc::new(Kept::from(input));
         }
         let mut trace = device.run(&self.recording, cancel).await?;
-        for (name, state) in self.names.iter().zip(&mut self.recording.states) {
-            let Some(kept) = trace.tensors.remove(&after(name)) else { unreachable!("{name} was kept") };
+        for (i, state) in self.recording.states[..n].iter_mut().enumerate() {
+            let Some(kept) = trace.tensors.remove(&after(i)) else { unreachable!("vector {i} was kept") };
             *state = Arc::new(kept);
         }
         self.step = next;
@@ -106,19 +109,8 @@ impl Trainer {
     /// Records the next `n` steps beside whatever else `g` holds, and returns the parameters after them; [`Self::take`] goes
     /// on from what the run gave. With none, they are the parameters as they are now.
     pub fn record<'g>(&mut self, g: &'g Graph, n: u32) -> BTreeMap<String, Var<'g>> {
-        let states: Vec<Var<'g>> =
-            self.recording.states[..self.names.len()].iter().map(|it| g.state(it)).collect();
-        let (parameters, moments) = states.split_at(self.parameters);
-        let names = &self.names[..self.parameters];
-        let each = self.course.rule.moments();
-        let mut leaves = Leaves {
-            parameters: names.iter().cloned().zip(parameters.iter().copied()).collect(),
-            moments: names
-                .iter()
-                .enumerate()
-                .map(|(i, it)| (it.clone(), moments[i * each..][..each].to_vec()))
-                .collect(),
-        };
+        let mut leaves =
+            Leaves(self.recording.states[..self.vectors()].iter().map(|it| g.state(it)).collect());
         let count = n.min(self.course.steps - self.step);
         let mut losses = None;
         for i in 0..count {
@@ -126,7 +118,7 @@ impl Trainer {
             let leaf = |it: Tensor| g.state(&Arc::new(it.into()));
             let t = leaf(Tensor::scalar(step as f32));
             let batch: Vec<Var<'g>> = self.recipe.batch(self.seed, step).into_iter().map(leaf).collect();
-            let (next, loss) = leaves.step(&*self.recipe, &self.course, t, &batch);
+            let (next, loss) = leaves.step(&*self.recipe, &self.course, &self.layout, t, &batch);
             let (before, behind) = (i as usize, (count - 1 - i) as usize);
             let loss = loss.loss.reshape(&[1]).pad(0, before, behind, 0.0); // [step]
             losses = Some(losses.map_or(loss, |it: Var<'g>| it + loss));
@@ -137,7 +129,7 @@ impl Trainer {
         }
         leaves.keep();
         g.label("steps", vec![self.step.to_string(), (self.step + count).to_string()]);
-        leaves.parameters
+        self.layout.see(leaves.0[0])
     }
 
     /// Goes on from the trace of a recording that [`Self::record`] made at this step; the losses of its steps, or `None` if
@@ -149,11 +141,8 @@ impl Trainer {
             return None;
         }
         let losses = trace.get("losses")?.window(0..(to - from) as usize)?.to_vec();
-        let states: Vec<Arc<Kept>> = self
-            .names
-            .iter()
-            .map(|it| Some(Arc::new(trace.get(&after(it))?.clone())))
-            .collect::<Option<_>>()?;
+        let state = |i| Some(Arc::new(trace.get(&after(i))?.clone()));
+        let states: Vec<Arc<Kept>> = (0..self.vectors()).map(state).collect::<Option<_>>()?;
         self.recording.states[..states.len()].clone_from_slice(&states);
         self.step = to;
         Some(losses)
@@ -204,8 +193,7 @@ impl Trainer {
         for batch in batches {
             let count = batch.first().and_then(|it| it.shape.first()).map_or(1.0, |n| *n as f64);
             let g = Graph::default();
-            let vars = self.names[..self.parameters].iter().zip(&self.recording.states);
-            let vars = vars.map(|(name, state)| (name.clone(), g.state(state))).collect();
+            let vars = self.layout.see(g.state(&self.recording.states[0]));
             let inputs: Vec<Var<'_>> = batch.into_iter().map(|it| g.state(&Arc::new(it.into()))).collect();
             self.recipe.loss(&Params::recorded(&g, &vars), &inputs).keep();
             drop((vars, inputs));
@@ -225,7 +213,7 @@ impl Trainer {
 
     /// The run as it is now.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { step: self.step, state: self.recording.states[..self.names.len()].to_vec() }
+        Snapshot { step: self.step, state: self.recording.states[..self.vectors()].to_vec() }
     }
 
     /// Goes back (or forth) to a snapshot of this run.
@@ -234,89 +222,89 @@ impl Trainer {
         self.recording.states[..to.state.len()].clone_from_slice(&to.state);
     }
 
-    /// The parameters as they are now, by name.
-    pub fn parameters(&self) -> impl Iterator<Item = (&str, &Arc<Kept>)> {
-        self.names[..self.parameters].iter().map(String::as_str).zip(&self.recording.states)
+    /// The parameters as they are now, by name, in host memory.
+    pub async fn parameters(&self) -> Result<BTreeMap<String, Tensor>, EngineError> {
+        let all = self.recording.states[0].on_host().await?;
+        let tensors = self.layout.split(&all);
+        Ok(tensors.map(|(name, shape, data)| (name.to_owned(), Tensor::new(shape, data))).collect())
+    }
+
+    /// How many vectors the state is: parameters and moments.
+    fn vectors(&self) -> usize {
+        1 + self.course.rule.moments()
     }
 }
 
-/// Under which name a step keeps what becomes of `name`.
-fn after(name: &str) -> String {
-    format!("after.{name}")
+/// Under which name a step keeps what becomes of vector `i`.
+fn after(i: usize) -> String {
+    if i == 0 { "after.parameters".to_owned() } else { format!("after.moments.{}", i - 1) }
 }
 
-/// The leaves of a run: parameters by name, then the moments of each.
-struct Leaves<'g> {
-    parameters: BTreeMap<String, Var<'g>>,
-    moments: BTreeMap<String, Vec<Var<'g>>>,
-}
+/// The state of a run: all parameters as one vector, then the moments.
+struct Leaves<'g>(Vec<Var<'g>>);
 
 impl<'g> Leaves<'g> {
-    /// The names of all leaves, in the order in which states are kept.
-    fn names(&self) -> Vec<String> {
-        let moments = self.moments.iter();
-        let moments =
-            moments.flat_map(|(name, it)| (0..it.len()).map(move |i| format!("moments.{i}.{name}")));
-        self.parameters.keys().cloned().chain(moments).collect()
-    }
-
     /// The same, one step further, and what the step measured.
-    fn step(self, recipe: &dyn Recipe, course: &Course, t: Var<'g>, batch: &[Var<'g>]) -> (Self, Loss<'g>) {
+    fn step(
+        self,
+        recipe: &dyn Recipe,
+        course: &Course,
+        layout: &Layout,
+        t: Var<'g>,
+        batch: &[Var<'g>],
+    ) -> (Self, Loss<'g>) {
         let g = t.graph();
-        let mut loss = recipe.loss(&Params::recorded(g, &self.parameters), batch);
-        let vars: Vec<Var<'g>> = self.parameters.values().copied().collect();
-        let mut gradients = g.grad(loss.loss, &vars);
+        let parameters = layout.see(self.0[0]);
+        let mut loss = recipe.loss(&Params::recorded(g, &parameters), batch);
+        let mut gradient = Var::pack(&g.grad(loss.loss, &layout.in_order(&parameters)));
         if let Some(longest) = course.clip {
-            let (clipped, norm) = clip_by_global_norm(&gradients, longest);
-            gradients = clipped;
+            let (clipped, norm) = clip_by_global_norm(&[gradient], longest);
+            gradient = clipped[0];
             loss.measures.push(("gradient norm", norm));
         }
         let lr = course.schedule.rate(t, course.steps);
         loss.measures.push(("learning rate", lr));
-        let (mut parameters, mut moments) = (BTreeMap::new(), BTreeMap::new());
-        for ((name, it), gradient) in self.parameters.into_iter().zip(gradients) {
-            let exempt = course.exempt.iter().any(|it| name.ends_with(it));
-            let rule = if exempt { course.rule.without_decay() } else { course.rule };
-            let (next, remembered) = rule.update(it, gradient, &self.moments[&name], lr, t);
-            parameters.insert(name.clone(), next);
-            moments.insert(name, remembered);
+        // What decays and what does not are two parts of each vector.
+        let mut next = vec![vec![]; self.0.len()];
+        for (part, decays) in layout.parts() {
+            let part = |it: &Var<'g>| it.slice(0, part.start, part.len());
+            let rule = if decays { course.rule } else { course.rule.without_decay() };
+            let moments: Vec<Var<'g>> = self.0[1..].iter().map(part).collect();
+            let (p, moments) = rule.update(part(&self.0[0]), part(&gradient), &moments, lr, t);
+            next.iter_mut().zip([p].into_iter().chain(moments)).for_each(|(all, it)| all.push(it));
         }
-        (Self { parameters, moments }, loss)
+        (Self(next.iter().map(|parts| joined(parts)).collect()), loss)
     }
 
-    /// Keeps all leaves for the next run.
+    /// Keeps all for the next run.
     fn keep(&self) {
-        for (name, it) in &self.parameters {
-            it.keep(&after(name));
-        }
-        for (name, moments) in &self.moments {
-            for (k, moment) in moments.iter().enumerate() {
-                moment.keep(&after(&format!("moments.{k}.{name}")));
-            }
-        }
+        self.0.iter().enumerate().for_each(|(i, it)| _ = it.keep(&after(i)));
     }
 }
 
-/// Records one step from zero moments; returns the names of the state beside it.
+/// Parts of a vector, put together.
+fn joined<'g>(parts: &[Var<'g>]) -> Var<'g> {
+    if let [whole] = parts { *whole } else { Var::pack(parts) }
+}
+
+/// Records one step from `parameters` and zero moments.
 fn record(
     recipe: &dyn Recipe,
     course: &Course,
-    parameters: &BTreeMap<String, Tensor>,
+    layout: &Layout,
+    parameters: Tensor,
     batch: Vec<Tensor>,
-) -> (Vec<String>, Recording) {
+) -> Recording {
     let g = Graph::default();
     let leaf = |it: Tensor| g.state(&Arc::new(it.into()));
-    let vars = parameters.iter().map(|(name, it)| (name.clone(), leaf(it.clone()))).collect();
-    let zeros = |it: &Tensor| leaf(Tensor::new(&it.shape, vec![0.0; it.data.len()]));
-    let moments = |it: &Tensor| (0..course.rule.moments()).map(|_| zeros(it)).collect();
-    let moments = parameters.iter().map(|(name, it)| (name.clone(), moments(it))).collect();
-    let leaves = Leaves { parameters: vars, moments };
-    let names = leaves.names();
+    let zeros = || Tensor::new(&[layout.len()], vec![0.0; layout.len()]);
+    let moments = (0..course.rule.moments()).map(|_| zeros());
+    let leaves = Leaves([parameters].into_iter().chain(moments).map(leaf).collect());
     let t = leaf(Tensor::scalar(1.0));
     let batch: Vec<Var<'_>> = batch.into_iter().map(leaf).collect();
-    let (next, loss) = leaves.step(recipe, course, t, &batch);
+    let (next, loss) = leaves.step(recipe, course, layout, t, &batch);
     loss.keep();
     next.keep();
     drop((next, batch));
-    (names, g.finish())
+    g.finish()
 }

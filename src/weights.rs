@@ -1,5 +1,5 @@
 //! Weight files: safetensors with f32, f16, bf16 or f64 elements, or rows of 8 bits, checked once when they are loaded and
-//! held as f32.
+//! held as f32, or as the 8 bits that they are.
 //!
 //! A matrix of 8 bits has a number for each row beside it, `NAME_scale`, by which the row is multiplied, as in the files of
 //! compressed-tensors. `assets/models/shrink.py` makes such files.
@@ -13,14 +13,39 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors};
 
 use crate::tensor::{Tensor, size};
 
-/// The tensors of one weight file, in host memory once: [`Self::read`] copies nothing.
+/// The tensors of one weight file, in host memory once: [`Self::read`] copies nothing but rows of 8 bits.
 pub struct Weights {
     id: u64,
-    tensors: BTreeMap<String, Tensor>,
+    tensors: BTreeMap<String, Held>,
     /// Bits of an element of the largest tensor, in the file.
     bits: usize,
     /// Element types of the tensors that cannot be read, such as position ids.
     others: BTreeMap<String, Dtype>,
+}
+
+/// A tensor as memory holds it.
+#[derive(Clone)]
+enum Held {
+    /// Its numbers.
+    F32(Tensor),
+    /// A matrix of 8 bits, `[row, column]`, and what each row is multiplied by: a quarter of the memory.
+    Rows(Arc<[u8]>, Arc<[f32]>),
+}
+
+impl Held {
+    fn shape(&self) -> Vec<usize> {
+        match self {
+            Self::F32(it) => it.shape.clone(),
+            Self::Rows(bytes, scales) => vec![scales.len(), bytes.len() / scales.len().max(1)],
+        }
+    }
+
+    fn tensor(&self) -> Tensor {
+        match self {
+            Self::F32(it) => it.clone(),
+            Self::Rows(bytes, scales) => Tensor::new(&self.shape(), scaled(bytes, scales)),
+        }
+    }
 }
 
 /// Why a weight file cannot be used.
@@ -82,12 +107,12 @@ impl Weights {
             if size(&info.shape) > largest {
                 (largest, weights.bits) = (size(&info.shape), info.dtype.bitsize());
             }
-            let data = match scales.get(&name) {
-                Some(scales) => Some(scaled(elements, scales)),
-                None => widen(elements, info.dtype),
+            let held = match scales.get(&name) {
+                Some(scales) => Some(Held::Rows(elements.into(), Arc::clone(scales))),
+                None => widen(elements, info.dtype).map(|it| Held::F32(Tensor::new(&info.shape, it))),
             };
-            match data {
-                Some(data) => weights.tensors.insert(name, Tensor::new(&info.shape, data)).is_some(),
+            match held {
+                Some(held) => weights.tensors.insert(name, held).is_some(),
                 None => weights.others.insert(name, info.dtype).is_some(),
             };
             bytes.truncate(header + start);
@@ -105,10 +130,10 @@ impl Weights {
 
     /// Weights from tensors made in memory.
     pub fn from_tensors(tensors: &BTreeMap<String, Tensor>) -> Self {
-        Self::new(tensors.clone())
+        Self::new(tensors.iter().map(|(name, it)| (name.clone(), Held::F32(it.clone()))).collect())
     }
 
-    fn new(tensors: BTreeMap<String, Tensor>) -> Self {
+    fn new(tensors: BTreeMap<String, Held>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self { id: NEXT.fetch_add(1, Ordering::Relaxed), tensors, bits: 32, others: BTreeMap::new() }
     }
@@ -128,7 +153,7 @@ impl Weights {
     /// allows; vectors as they are.
     #[must_use]
     pub fn rounded(&self) -> Self {
-        let each = self.tensors.iter().map(|(name, it)| (name.clone(), rounded(it)));
+        let each = self.tensors.iter().map(|(name, it)| (name.clone(), Held::F32(rounded(&it.tensor()))));
         Self { bits: 8, ..Self::new(each.collect()) }
     }
 
@@ -167,12 +192,12 @@ impl Weights {
 
     /// Shape of a tensor, if the file holds it.
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        self.tensors.get(name).map(|it| it.shape.clone())
+        self.tensors.get(name).map(Held::shape)
     }
 
-    /// A tensor, if the file holds it. It shares the memory of the file.
+    /// A tensor, if the file holds it. It shares the memory of the file, or is made of its 8 bits.
     pub fn read(&self, name: &str) -> Option<Tensor> {
-        self.tensors.get(name).cloned()
+        self.tensors.get(name).map(Held::tensor)
     }
 
     /// Why the first of the tensors that cannot be read cannot; none if all can.
@@ -183,7 +208,7 @@ impl Weights {
 
     /// Number of parameters.
     pub fn parameters(&self) -> usize {
-        self.tensors.values().map(|it| size(&it.shape)).sum()
+        self.tensors.values().map(|it| size(&it.shape())).sum()
     }
 }
 

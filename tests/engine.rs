@@ -189,6 +189,97 @@ fn a_plan_fuses_what_nobody_looks_at() {
     assert_eq!(record(true), 2, "what is kept is computed on its own");
 }
 
+/// Lines shorter and longer than the pieces in which several operations are computed together; padded, sliced and repeated.
+fn together(g: &Graph, [a, b, n]: [usize; 3], seed: u64) {
+    let x = g.input(&random(&[a, b, n], seed));
+    let row = g.input(&random(&[n], seed + 1));
+    let column = g.input(&random(&[a, b, 1], seed + 2));
+    let around = (x * row + column).keep("scaled").pad(1, 1, 2, 0.5).pad(2, 2, 1, -1.0);
+    let seen = |i: usize, j: usize| around.slice(1, i, b).slice(2, j, n) * row.slice(0, (i + j) % n, 1);
+    let sum = seen(0, 0) + seen(1, 2) - seen(3, 3) * (column.abs() + 1.0).sqrt() + seen(2, 1);
+    sum.max_with(g.constant(-0.5)).keep("around");
+    (x.t() * column.reshape(&[a, 1, b])).tanh().keep("turned");
+    (Var::concat(&[x, x * 2.0, -x], 2) + 1.0).keep("joined");
+    (Var::concat(&[x, x * 2.0], 0).strided(1, 0, b.div_ceil(2), 2) * 0.5).keep("every other");
+    ((column * 2.0 + 1.0) * x).gelu().keep("repeated");
+}
+
+#[test]
+fn operations_in_one_step_are_those_one_by_one() {
+    for (i, shape) in
+        [[1, 1, 1], [2, 3, 5], [3, 2, 127], [2, 2, 128], [2, 3, 1025], [1, 2, 5000], [40, 37, 3], [9, 17, 64]]
+            .into_iter()
+            .enumerate()
+    {
+        let g = Graph::default();
+        together(&g, shape, i as u64);
+        let recording = g.finish();
+        let run = |mut cpu: Cpu| block_on(cpu.run(&recording, &Cancel::default())).unwrap();
+        let (fused, plain) = (run(Cpu::new()), run(Cpu::new().unfused()));
+        assert!(fused.stats.dispatches * 3 < plain.stats.dispatches, "{} steps", fused.stats.dispatches);
+        for (name, it) in &plain.tensors {
+            let [found, expected] = [&fused.tensors[name], it].map(|it| block_on(it.read()).unwrap());
+            assert_eq!(found, expected, "{name} of {shape:?}, to the last bit");
+        }
+        // A dozen operations after one another.
+        check(&recording, 4.0 * EXACT);
+    }
+}
+
+#[test]
+fn what_is_looked_at_is_written() {
+    let steps = |keep: &[&str]| {
+        let g = Graph::new(keep, &[]);
+        let x = g.input(&random(&[5, 5], 1));
+        let a = (x * 2.0 + 1.0).tap("a", "row col");
+        let b = (a.abs() + a).tap("b", "row col");
+        (b.sqrt() - b.t()).keep("y");
+        Plan::compile(&g.finish()).steps.len()
+    };
+    assert_eq!(steps(&[]), 2, "b is seen in two ways, hence once on its own");
+    assert_eq!(steps(&["a"]), 3, "a is kept");
+    assert_eq!(steps(&["b"]), 2, "b was written anyway");
+}
+
+#[test]
+fn parts_of_a_pack_are_written_to_their_places() {
+    let g = Graph::default();
+    let [x, w, b] = [random(&[70, 4], 1), random(&[3, 4], 2), random(&[4], 3)].map(|it| g.input(&it));
+    let parts = [x.matmul(w.t()), x.sum(0), (x * 2.0 - 1.0).abs(), (w * 3.0).t(), b];
+    let pack = Var::pack(&parts).keep("pack");
+    // What lies between is nothing's: a second pack, and products that read parts as they lie.
+    Var::pack(&[pack * 2.0, b * 0.5]).keep("packs");
+    let start = 256 + 64 + 320 + 64;
+    (w.matmul(pack.slice(0, 320, 280).reshape(&[70, 4]).t()) + x.sum(1).flat()).keep("matrix");
+    (x.matmul(w.t()).matmul(w) + pack.slice(0, start, 4)).keep("bias");
+    x.layer_norm(pack.slice(0, start, 4), pack.slice(0, 256, 4), 1e-2).keep("gain");
+    drop(parts);
+    let recording = g.finish();
+    let plan = Plan::compile(&recording);
+    // A product, a sum and two elementwise steps, three copies: of what others read, of what is turned, of what is given. The second
+    // pack: two steps. Product, sum and their addition; a product with its bias; layer norm.
+    assert_eq!(plan.steps.len(), 14, "{:#?}", plan.steps);
+    check(&recording, SUM);
+}
+
+#[test]
+fn no_step_reads_more_buffers_than_a_gpu_binds() {
+    let g = Graph::default();
+    let many: Vec<Var<'_>> = (0..40).map(|i| g.input(&random(&[33], i))).collect();
+    let left = many.iter().fold(g.constant(0.0).broadcast(&[33]), |sum, x| sum + x.sin());
+    let right = many.iter().rev().fold(g.constant(1.0).broadcast(&[33]), |it, x| *x * 0.5 + it.cos());
+    (left + right).keep("y");
+    Var::concat(&many, 0).keep("joined");
+    let recording = g.finish();
+    let plan = Plan::compile(&recording);
+    for step in &plan.steps {
+        let slots: std::collections::BTreeSet<usize> = step.inputs.iter().map(|it| it.slot).collect();
+        assert!(slots.len() <= 7, "{slots:?}");
+    }
+    assert!(plan.steps.len() <= 40, "{} steps for 280 operations", plan.steps.len());
+    check(&recording, SUM);
+}
+
 #[test]
 fn typing_compiles_nothing() {
     let mut cpu = Cpu::new();

@@ -107,8 +107,10 @@ fn page_of(
     block_on(install_heatmaps(&state)).unwrap();
     let look = style.clone();
     let (mut focus, mut inputs) = (Focus::default(), Inputs::default());
+    let theme = if style.dark { egui::Theme::Dark } else { egui::Theme::Light };
     let builder = Harness::builder()
         .with_size(size)
+        .with_theme(theme)
         .renderer(WgpuTestRenderer::from_render_state(state))
         .with_context_setup(move |ctx| {
             install_fonts(ctx);

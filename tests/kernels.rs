@@ -7,7 +7,7 @@ mod pair;
 
 use std::path::PathBuf;
 
-use pair::{Pair, SUM, numbers, recorded};
+use pair::{Pair, SUM, numbers, recorded, wgsl};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -26,12 +26,7 @@ fn kernels_are_valid_wgsl_with_a_header() {
     for path in files {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let text = std::fs::read_to_string(&path).unwrap();
-        let module =
-            naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
-        let flags = naga::valid::ValidationFlags::all();
-        let capabilities = naga::valid::Capabilities::empty();
-        let valid = naga::valid::Validator::new(flags, capabilities).validate(&module);
-        valid.unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
+        let module = wgsl(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
         let entries: Vec<&str> = module.entry_points.iter().map(|it| it.name.as_str()).collect();
         assert_eq!(entries, ["main"], "{name} has one entry point");
         assert!(text.starts_with(&format!("// {name}: ")), "{name} begins with its formula");

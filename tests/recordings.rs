@@ -9,11 +9,12 @@ mod reference;
 
 use std::collections::BTreeMap;
 
-use pair::{Pair, numbers, values};
+use pair::{Pair, numbers, values, wgsl};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use vitrine::engine::Cancel;
+use vitrine::engine::plan::Plan;
+use vitrine::engine::{Cancel, cpu::Cpu, gpu};
 use vitrine::graph::{Graph, Op, Recording, Var};
 use vitrine::platform::block_on;
 use vitrine::tensor::{Tensor, size};
@@ -166,7 +167,7 @@ fn view(Bounded { x, bound }: Bounded<'_>, axis: usize, how: usize) -> Bounded<'
     let mut turned: Vec<usize> = (0..rank).collect();
     turned.rotate_left(1);
     let backwards: Vec<usize> = (0..rank).rev().collect();
-    let x = match how % 11 {
+    let x = match how % 12 {
         0 => x.permute(&turned),
         1 => x.permute(&backwards),
         2 => x.slice(axis, n / 3, n - n / 3),
@@ -177,6 +178,7 @@ fn view(Bounded { x, bound }: Bounded<'_>, axis: usize, how: usize) -> Bounded<'
         7 => x.broadcast(&[&[2], &shape[..]].concat()),
         8 => x.reshape(&backwards.iter().map(|it| shape[*it]).collect::<Vec<_>>()),
         9 => Var::concat(&[x, x.sin(), x], axis),
+        10 => Var::pack(&[x, x.cos(), x]).slice(0, n / 2, size(&shape) + 64),
         _ => return bounded(x.window(axis, n.min(3), 2).fold(axis, 2, n), 2.0 * bound),
     };
     bounded(x, bound)
@@ -259,9 +261,31 @@ fn agree(
     Ok(())
 }
 
+/// What is computed in one step must be what its operations give one by one: on the CPU to the last bit. On a GPU, whose compiler
+/// may round a product and a sum once, both are held against f64; here only that its text is valid.
+fn fused(recording: &Recording) -> Result<(), TestCaseError> {
+    let run = |mut cpu: Cpu| values(&block_on(cpu.run(recording, &Cancel::default())).unwrap());
+    let (together, apart) = (run(Cpu::new()), run(Cpu::new().unfused()));
+    for (name, expected) in &apart {
+        let pairs = together[name].data.iter().zip(expected.data.iter());
+        for (i, (found, expected)) in pairs.enumerate() {
+            let same = found.to_bits() == expected.to_bits();
+            prop_assert!(same, "{name}[{i}] is {found}, not {expected}: {:#?}", recording.nodes);
+        }
+    }
+    for step in &Plan::compile(recording).steps {
+        if let Some(text) = gpu::source(step) {
+            wgsl(&text).map_err(|e| TestCaseError::fail(format!("{e} in {text}")))?;
+        }
+    }
+    Ok(())
+}
+
 /// Both devices, the recording and its expansion, against f64.
 fn devices(pair: Option<&Pair>, recording: &Recording) -> Result<(), TestCaseError> {
     let expected = reference::run(recording);
+    fused(recording)?;
+    fused(&recording.expanded())?;
     let Some(pair) = pair else { return Ok(()) };
     for (what, recording) in [("as it is", recording), ("expanded", &recording.expanded())] {
         let on_cpu = block_on(pair.cpu.borrow_mut().run(recording, &Cancel::default())).unwrap();

@@ -116,23 +116,24 @@ impl Checks {
         }
     }
 
-    /// How many checks hold of how many, as far as they were measured.
-    fn count(&self, of: &Of<'_>) -> (Option<usize>, usize) {
+    /// How many checks hold, how many were measured, and how many there are.
+    fn count(&self, of: &Of<'_>) -> [usize; 3] {
         let checks = of.checks();
         let holds = |it: &Check| match self.state(of, it)? {
             State::Value(value) => Some(value <= it.tolerance),
             State::Failed(_) => Some(false),
         };
         let known: Vec<bool> = checks.iter().filter_map(holds).collect();
-        let held = known.iter().filter(|it| **it).count();
-        ((!known.is_empty()).then_some(held), checks.len())
+        [known.iter().filter(|it| **it).count(), known.len(), checks.len()]
     }
 
-    /// How many checks hold, in words.
+    /// How many checks hold, in words: what was not measured yet has not failed.
     pub(super) fn tally(&self, of: &Of<'_>) -> String {
         match self.count(of) {
-            (Some(held), all) => format!("{held} of {all} checks hold"),
-            (None, all) => format!("{all} checks"),
+            [_, 0, all] => format!("{all} checks"),
+            [held, known, all] if held < known => format!("{} of {all} checks fail", known - held),
+            [_, known, all] if known < all => format!("{known} of {all} checked"),
+            [.., all] => format!("{all} checks hold"),
         }
     }
 
@@ -144,8 +145,8 @@ impl Checks {
         }
         let mut words = format!("{} ▾", self.tally(of));
         if ui.available_width() < 9.0 * style.body {
-            let (held, all) = self.count(of);
-            words = format!("✓ {} / {all}", held.map_or_else(|| "…".to_owned(), |it| it.to_string()));
+            let [held, _, all] = self.count(of);
+            words = format!("✓ {held} / {all}");
         }
         let words = RichText::new(words);
         let words = words.font(style.regular(style.caption)).color(style.accent);

@@ -1,9 +1,10 @@
 //! A slot seen through a shape and strides: how views cost nothing.
 
+use crate::graph::ALIGN;
 use crate::tensor::{contiguous, size};
 
 /// Elements of a slot: element `i` lies at `offset + sum_axis i[axis] * strides[axis]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Operand {
     /// Which slot of the plan.
     pub slot: usize,
@@ -21,11 +22,11 @@ impl Operand {
         Self { slot, offset: 0, shape: shape.to_vec(), strides: contiguous(shape) }
     }
 
-    /// Whether the elements lie row-major from the start of the slot.
+    /// Whether the elements lie row-major, from a place of the slot where a GPU can begin to bind it.
     pub fn is_rows(&self) -> bool {
         let rows = contiguous(&self.shape);
         let strides = self.strides.iter().zip(&rows).zip(&self.shape);
-        self.offset == 0 && strides.into_iter().all(|((s, r), n)| s == r || *n <= 1)
+        self.offset.is_multiple_of(ALIGN) && strides.into_iter().all(|((s, r), n)| s == r || *n <= 1)
     }
 
     /// Axis `i` of the result is axis `order[i]`.
@@ -53,9 +54,19 @@ impl Operand {
     #[must_use]
     pub fn slice(&self, axis: usize, start: usize, len: usize, step: usize) -> Self {
         let mut it = self.clone();
-        it.offset += start * it.strides[axis];
+        it.offset = it.offset.wrapping_add(start * it.strides[axis]);
         it.shape[axis] = len;
         it.strides[axis] *= step;
+        it
+    }
+
+    /// `axis` with places before its elements and behind them, `len` in all. Nothing lies at these: the first may have an
+    /// offset below 0, modulo the largest `usize`, and who reads the operand asks only for what is within.
+    #[must_use]
+    pub fn pad(&self, axis: usize, before: usize, len: usize) -> Self {
+        let mut it = self.clone();
+        it.offset = it.offset.wrapping_sub(before * it.strides[axis]);
+        it.shape[axis] = len;
         it
     }
 

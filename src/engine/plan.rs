@@ -2,18 +2,24 @@
 //!
 //! Views cost nothing: an [`Operand`] is a slot seen through strides, and only where a kernel needs contiguous rows is
 //! a copy made. Nodes that nothing kept depends on are left out. Where nobody looks at the tensors in between, a
-//! product takes its scale, bias and GELU along, and a layer norm its residual sum.
+//! product takes its scale, bias and GELU along, a layer norm its residual sum, and elementwise operations become one step.
 
 mod fuse;
+mod pack;
+mod pointwise;
+mod scratch;
 
 use std::collections::BTreeMap;
 
+use vitrine_loops::tape::Instruction;
+
 use self::fuse::{Factor, Product};
+pub use self::pointwise::Bound;
 use super::layout::{Operand, collapse};
-use crate::graph::{Binary, Def, Node, Op, Recording, Reduce, Unary, View};
+use crate::graph::{Def, Node, Op, Recording, Reduce, View};
 use crate::tensor::size;
 
-/// One kernel run: reads `inputs`, writes `output` (contiguous from the start of its slot).
+/// One kernel run: reads `inputs`, writes `output` (rows).
 #[derive(Clone, Debug)]
 pub struct Step {
     /// What runs.
@@ -24,17 +30,17 @@ pub struct Step {
     pub output: Operand,
 }
 
-/// The kernels that a device has. Each input is strided; *rows* means contiguous.
+/// The kernels that a device has. Each input is strided; *rows* means contiguous, from a place where a GPU can begin to bind a
+/// buffer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kernel {
-    /// `y = x`
-    Copy,
-    /// `y = f(x)`
-    Unary(Unary),
-    /// `y = gelu(x)`
-    Gelu,
-    /// `y = f(a, b)`, equal shapes
-    Binary(Binary),
+    /// Elementwise operations, padding among them, on inputs of the result's shape.
+    Pointwise {
+        /// What is computed.
+        tape: Vec<Instruction>,
+        /// What is inside of padded tensors.
+        bounds: Vec<Bound>,
+    },
     /// Reduces the last axis.
     Reduce(Reduce),
     /// `y[b] = act(alpha * a[b] x b[b] + bias)`: inputs `[b, m, k]`, `[b, k, n]` and, if there is one, bias `[n]` rows.
@@ -56,15 +62,6 @@ pub enum Kernel {
         /// Distance between windows.
         stride: usize,
     },
-    /// `value` around the input `x` along `axis`.
-    Pad {
-        /// Which axis.
-        axis: usize,
-        /// How many before.
-        before: usize,
-        /// With what.
-        value: f32,
-    },
     /// Softmax of rows.
     Softmax,
     /// Layer norm of rows: `x`, `gamma`, `beta` and, if there is a fourth, a residual that is added to `x` first.
@@ -79,8 +76,13 @@ pub enum Kernel {
         /// Added to the variance.
         eps: f32,
     },
-    /// `dx` of GELU from `x` and `dy`.
-    GeluGrad,
+}
+
+impl Kernel {
+    /// `y = x`
+    pub fn copy() -> Self {
+        Self::Pointwise { tape: vec![Instruction::Load { operand: 0, within: vec![] }], bounds: vec![] }
+    }
 }
 
 /// What a slot holds when a run starts.
@@ -88,6 +90,8 @@ pub enum Kernel {
 pub enum Fill {
     /// Nothing: written by steps, reused when free.
     Scratch,
+    /// Zeros, between which steps write; not reused.
+    Zeros,
     /// Data of the recording's input.
     Input(usize),
     /// One of the recording's states.
@@ -101,6 +105,13 @@ pub enum Fill {
     },
     /// A number.
     Const(f32),
+}
+
+impl Fill {
+    /// Whether steps write what the slot holds.
+    pub(super) fn written(&self) -> bool {
+        matches!(self, Self::Scratch | Self::Zeros)
+    }
 }
 
 /// Storage that steps read and write.
@@ -126,66 +137,13 @@ impl Plan {
     /// Compiles `recording`.
     pub fn compile(recording: &Recording) -> Self {
         let mut compiler = Compiler::new(recording);
-        for id in 0..recording.nodes.len() {
-            if compiler.uses[id] > 0 {
-                compiler.node(id);
-            }
-        }
-        let keeps = recording.keeps.iter();
-        let keeps = keeps.map(|(name, id)| (name.clone(), compiler.rows(*id))).collect();
-        let Compiler { slots, steps, .. } = compiler;
-        let mut plan = Self { slots, steps, keeps };
-        plan.share_scratch();
-        plan
+        compiler.seat(recording.keeps.iter().map(|(_, id)| *id));
+        compiler.plan(recording)
     }
 
-    /// Lets steps reuse scratch slots whose contents nobody reads any more.
-    fn share_scratch(&mut self) {
-        let mut last_use = vec![0; self.slots.len()];
-        for (i, step) in self.steps.iter().enumerate() {
-            for operand in step.inputs.iter().chain([&step.output]) {
-                last_use[operand.slot] = i;
-            }
-        }
-        for (_, operand) in &self.keeps {
-            last_use[operand.slot] = usize::MAX;
-        }
-        let mut slots: Vec<Slot> = vec![];
-        let mut place: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut free: Vec<usize> = vec![];
-        let mut settle = |slot: usize, slots: &mut Vec<Slot>, free: &mut Vec<usize>| {
-            *place.entry(slot).or_insert_with(|| {
-                let Slot { len, fill } = &self.slots[slot];
-                // What is kept gets a slot of its own length, so that it can be given away without a copy.
-                let kept = last_use[slot] == usize::MAX;
-                let fits = |it: &usize| slots[*it].len == *len || slots[*it].len > *len && !kept;
-                let best = free.iter().copied().filter(fits).min_by_key(|it| slots[*it].len);
-                if let Some(reused) = best.filter(|_| *fill == Fill::Scratch) {
-                    free.retain(|it| *it != reused);
-                    reused
-                } else {
-                    slots.push(Slot { len: *len, fill: fill.clone() });
-                    slots.len() - 1
-                }
-            })
-        };
-        for (i, step) in self.steps.iter_mut().enumerate() {
-            let mut dying = vec![];
-            for operand in step.inputs.iter_mut().chain([&mut step.output]) {
-                let slot = operand.slot;
-                operand.slot = settle(slot, &mut slots, &mut free);
-                if last_use[slot] == i && self.slots[slot].fill == Fill::Scratch {
-                    dying.push(operand.slot);
-                }
-            }
-            dying.sort_unstable();
-            dying.dedup();
-            free.extend(dying);
-        }
-        for (_, operand) in &mut self.keeps {
-            operand.slot = settle(operand.slot, &mut slots, &mut free);
-        }
-        self.slots = slots;
+    /// The same with a step for every elementwise operation: what fused ones are held against.
+    pub fn unfused(recording: &Recording) -> Self {
+        Compiler::new(recording).plan(recording)
     }
 }
 
@@ -197,10 +155,21 @@ impl Step {
             Kernel::Matmul { .. } => 2 * len * self.inputs[0].shape[3],
             Kernel::Reduce(_) | Kernel::Fold { .. } => size(&self.inputs[0].shape),
             Kernel::ScatterAdd => len * self.inputs[1].shape[0],
-            Kernel::Softmax | Kernel::LayerNorm { .. } | Kernel::Gelu => 8 * len,
-            Kernel::SoftmaxGrad | Kernel::LayerNormGrad { .. } | Kernel::GeluGrad => 12 * len,
-            _ => len,
+            Kernel::Softmax | Kernel::LayerNorm { .. } => 8 * len,
+            Kernel::SoftmaxGrad | Kernel::LayerNormGrad { .. } => 12 * len,
+            Kernel::Pointwise { ref tape, .. } => tape.iter().map(|it| cost(it)).sum::<usize>() * len,
+            Kernel::Gather => len,
         }
+    }
+}
+
+/// Floating-point operations of an instruction, roughly.
+fn cost(instruction: &Instruction) -> usize {
+    match instruction {
+        Instruction::Number(_) | Instruction::Load { .. } | Instruction::Pad { .. } => 0,
+        Instruction::Unary(..) | Instruction::Binary(..) => 1,
+        Instruction::Gelu(_) => 8,
+        Instruction::GeluGrad(..) => 12,
     }
 }
 
@@ -213,6 +182,10 @@ struct Compiler<'r> {
     /// Products that end at a node, and layer norms that swallow a sum.
     products: BTreeMap<usize, Product>,
     absorbed: Vec<bool>,
+    /// Which nodes are computed within the step of another.
+    seated: Vec<bool>,
+    /// Which pack a result is written to, and where.
+    homes: Vec<Option<(usize, usize)>>,
     operands: Vec<Option<Operand>>,
     slots: Vec<Slot>,
     steps: Vec<Step>,
@@ -246,17 +219,33 @@ impl<'r> Compiler<'r> {
             reader,
             products: BTreeMap::new(),
             absorbed: vec![false; n],
+            seated: vec![false; n],
+            homes: vec![None; n],
             operands: vec![None; n],
             slots: vec![],
             steps: vec![],
         };
         it.fuse();
+        it.find_homes();
         it
+    }
+
+    fn plan(mut self, recording: &Recording) -> Plan {
+        for id in 0..self.nodes.len() {
+            if self.uses[id] > 0 {
+                self.node(id);
+            }
+        }
+        let keeps = recording.keeps.iter();
+        let keeps = keeps.map(|(name, id)| (name.clone(), self.rows(*id))).collect();
+        let mut plan = Plan { slots: self.slots, steps: self.steps, keeps };
+        plan.share_scratch();
+        plan
     }
 
     /// Emits what `id` needs, and remembers where its result lies.
     fn node(&mut self, id: usize) {
-        if self.absorbed[id] {
+        if self.absorbed[id] || self.seated[id] {
             return;
         }
         if let Some(product) = self.products.get(&id).copied() {
@@ -269,14 +258,13 @@ impl<'r> Compiler<'r> {
             Op::State { slot } => self.leaf(id, Fill::State(*slot)),
             Op::Weight { set, name } => self.leaf(id, Fill::Weight { set: *set, name: name.clone() }),
             Op::Const(value) => self.leaf(id, Fill::Const(value.get())),
-            Op::View(view) => self.view(id, view, inputs[0], shape),
-            Op::Unary(f) => self.pointwise(id, Kernel::Unary(*f), &[inputs[0]]),
-            // They differ in their derivative only.
-            Op::Binary(Binary::OrLarger) => {
-                self.pointwise(id, Kernel::Binary(Binary::Max), &[inputs[0], inputs[1]]);
+            Op::Unary(_)
+            | Op::Binary(_)
+            | Op::View(View::Pad { .. })
+            | Op::Def(Def::Gelu | Def::GeluGrad) => {
+                self.pointwise(id);
             }
-            Op::Binary(f) => self.pointwise(id, Kernel::Binary(*f), &[inputs[0], inputs[1]]),
-            Op::Def(Def::Gelu) => self.pointwise(id, Kernel::Gelu, &[inputs[0]]),
+            Op::View(view) => self.view(id, view, inputs[0], shape),
             Op::Reduce(f, axis) => {
                 let x = self.operand(inputs[0]).last(*axis);
                 self.emit(id, Kernel::Reduce(*f), vec![x]);
@@ -298,14 +286,14 @@ impl<'r> Compiler<'r> {
             Op::Def(Def::LayerNorm { eps }) => self.layer_norm(id, eps.get()),
             Op::Def(Def::SoftmaxGrad) => self.by_rows(id, Kernel::SoftmaxGrad),
             Op::Def(Def::LayerNormGrad { eps }) => self.by_rows(id, Kernel::LayerNormGrad { eps: eps.get() }),
-            Op::Def(Def::GeluGrad) => self.pointwise(id, Kernel::GeluGrad, &[inputs[0], inputs[1]]),
+            Op::Pack => self.pack(id),
             Op::Matmul => unreachable!("every product is in `products`"),
         }
     }
 
     fn product(&mut self, id: usize, Product { factors, alpha, bias, gelu }: Product) {
         let mut inputs = self.matrices(factors).to_vec();
-        inputs.extend(bias.map(|bias| self.operand(bias)));
+        inputs.extend(bias.map(|bias| self.rows(bias)));
         self.emit(id, Kernel::Matmul { alpha, gelu }, inputs);
     }
 
@@ -322,29 +310,11 @@ impl<'r> Compiler<'r> {
     }
 
     fn view(&mut self, id: usize, view: &View, input: usize, shape: &[usize]) {
-        let x = self.operand(input);
-        let seen = match view {
-            View::Reshape => x.reshape(shape),
-            View::Detach => Some(x),
-            View::Permute(order) => Some(x.permute(order)),
-            View::Slice { axis, start, step } => Some(x.slice(*axis, *start, shape[*axis], *step)),
-            View::Broadcast => Some(x.broadcast(shape)),
-            View::Window { axis, size, stride } => Some(x.window(*axis, *size, *stride)),
-            View::Pad { axis, before, value } => {
-                let kernel = Kernel::Pad { axis: *axis, before: *before, value: value.get() };
-                return self.emit(id, kernel, vec![x]);
-            }
-        };
-        let seen = seen.unwrap_or_else(|| {
+        let seen = see(view, &self.operand(input), shape).unwrap_or_else(|| {
             let copy = self.rows(input);
             copy.reshape(shape).unwrap_or_else(|| unreachable!("contiguous rows take any shape"))
         });
         self.operands[id] = Some(seen);
-    }
-
-    fn pointwise(&mut self, id: usize, kernel: Kernel, inputs: &[usize]) {
-        let inputs = inputs.iter().map(|it| self.operand(*it)).collect();
-        self.emit(id, kernel, inputs);
     }
 
     fn by_rows(&mut self, id: usize, kernel: Kernel) {
@@ -397,28 +367,37 @@ impl<'r> Compiler<'r> {
     fn copy(&mut self, x: Operand) -> Operand {
         let slot = self.slot(size(&x.shape), Fill::Scratch);
         let output = Operand::rows(slot, &x.shape);
-        self.step(Kernel::Copy, vec![x], output.clone());
+        self.step(Kernel::copy(), vec![x], output.clone());
         output
     }
 
     fn emit(&mut self, id: usize, kernel: Kernel, inputs: Vec<Operand>) {
-        let shape = &self.nodes[id].shape;
-        let slot = self.slot(size(shape), Fill::Scratch);
-        let output = Operand::rows(slot, shape);
+        let output = self.home(id, Fill::Scratch);
         self.operands[id] = Some(output.clone());
         self.step(kernel, inputs, output);
     }
 
-    fn step(&mut self, kernel: Kernel, mut inputs: Vec<Operand>, mut output: Operand) {
+    fn step(&mut self, mut kernel: Kernel, mut inputs: Vec<Operand>, mut output: Operand) {
         if size(&output.shape) == 0 {
             return;
         }
-        if matches!(
-            kernel,
-            Kernel::Copy | Kernel::Unary(_) | Kernel::Binary(_) | Kernel::Gelu | Kernel::GeluGrad
-        ) {
-            collapse(inputs.iter_mut().chain([&mut output]));
+        if let Kernel::Pointwise { bounds, .. } = &mut kernel {
+            let places = bounds.iter_mut().map(|it| &mut it.place);
+            collapse(inputs.iter_mut().chain([&mut output]).chain(places));
         }
         self.steps.push(Step { kernel, inputs, output });
+    }
+}
+
+/// `x` as a view of `shape` shows it; `None` where strides cannot express that. Beside what was padded lies nothing.
+fn see(view: &View, x: &Operand, shape: &[usize]) -> Option<Operand> {
+    match view {
+        View::Reshape => x.reshape(shape),
+        View::Detach => Some(x.clone()),
+        View::Permute(order) => Some(x.permute(order)),
+        View::Slice { axis, start, step } => Some(x.slice(*axis, *start, shape[*axis], *step)),
+        View::Broadcast => Some(x.broadcast(shape)),
+        View::Window { axis, size, stride } => Some(x.window(*axis, *size, *stride)),
+        View::Pad { axis, before, .. } => Some(x.pad(*axis, *before, shape[*axis])),
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use define::Def;
 pub use edit::{Edit, How};
-pub use op::{Binary, F32, Node, Op, Reduce, Unary, View};
+pub use op::{ALIGN, Binary, F32, Node, Op, Reduce, Unary, View};
 pub use var::Var;
 
 use crate::tensor::Tensor;

@@ -4,6 +4,9 @@ pub use vitrine_loops::{Binary, Reduce, Unary};
 
 use super::Def;
 
+/// Elements between two places where a GPU can begin to bind a buffer: 256 bytes.
+pub const ALIGN: usize = 64;
+
 /// One recorded operation: its output is the tensor of `shape` that later nodes refer to by position.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
@@ -57,6 +60,8 @@ pub enum Op {
         /// Distance between windows.
         stride: usize,
     },
+    /// The elements of all inputs in one vector, each tensor's from a multiple of [`ALIGN`] on, zeros between.
+    Pack,
     /// The same elements seen differently.
     View(View),
     /// A named definition in primitives, which an engine may replace by a kernel.

@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use super::{Binary, Def, F32, Graph, Op, Reduce, Unary, View};
+use super::{ALIGN, Binary, Def, F32, Graph, Op, Reduce, Unary, View};
 use crate::tensor::size;
 
 /// A tensor of a recording. Cheap to copy; lives as long as its graph.
@@ -279,6 +279,14 @@ impl<'g> Var<'g> {
                 first.pad(axis, 0, second.dim(axis), 0.0) + second.pad(axis, first.dim(axis), 0, 0.0)
             }
         }
+    }
+
+    /// The elements of all `parts` in one vector, each tensor's from the next multiple of [`ALIGN`] on, zeros between. Who
+    /// computes a part writes it there, so that nothing is copied.
+    pub fn pack(parts: &[Self]) -> Self {
+        let [first, others @ ..] = parts else { panic!("nothing to put together") };
+        let len = parts.iter().map(|it| size(&it.shape()).next_multiple_of(ALIGN)).sum();
+        first.push(Op::Pack, others, vec![len])
     }
 
     /// Repeats axes of length 1 (or missing leading axes) up to `shape`.

@@ -1,8 +1,9 @@
 //! How parameters follow their gradients: optimisers, clipping and schedules, recorded like a model.
 
 use super::loss::total;
-use crate::graph::Var;
+use crate::graph::{ALIGN, Var};
 pub use crate::mechanisms::adamw::AdamW;
+use crate::tensor::size;
 
 /// A rule that moves a parameter along its gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,7 +15,7 @@ pub enum Optimizer {
         /// `mu`, the share of the velocity that is kept.
         mu: f32,
     },
-    /// Adam with decoupled weight decay. Vectors (biases, gains) keep theirs.
+    /// Adam with decoupled weight decay.
     AdamW(AdamW),
 }
 
@@ -52,8 +53,7 @@ impl Optimizer {
                 (p - v * lr, vec![v])
             }
             (Self::AdamW(it), [m, v]) => {
-                let decay = if p.shape().len() > 1 { it.decay } else { 0.0 };
-                let (p, moments) = AdamW { decay, ..it }.step(p, dp, [*m, *v], lr, t);
+                let (p, moments) = it.step(p, dp, [*m, *v], lr, t);
                 (p, moments.to_vec())
             }
             _ => panic!("{self:?} remembers {} tensors, not {}", self.moments(), moments.len()),
@@ -61,9 +61,15 @@ impl Optimizer {
     }
 }
 
+/// The sum of all elements, of what is packed by rows first: no thread walks the whole vector, and rounding stays small.
+fn sum(x: Var<'_>) -> Var<'_> {
+    let n = size(&x.shape());
+    if n.is_multiple_of(ALIGN) { total(x.reshape(&[n / ALIGN, ALIGN]).sum(-1)) } else { total(x) }
+}
+
 /// The length of all `gradients` as one vector.
 pub fn global_norm<'g>(gradients: &[Var<'g>]) -> Var<'g> {
-    let squares = gradients.iter().map(|dp| total(*dp * *dp));
+    let squares = gradients.iter().map(|dp| sum(*dp * *dp));
     squares.reduce(|a, b| a + b).unwrap_or_else(|| panic!("there is no gradient")).sqrt()
 }
 

@@ -136,7 +136,8 @@ impl Frame<'_> {
         }
         let want: Vec<f32> = parts.iter().map(|it| self.want(it, along, across)).collect();
         let mut at = rect.min[along];
-        for (part, extent) in parts.iter().zip(pour(&least, &want, length - gaps)) {
+        let weight: Vec<f32> = parts.iter().map(weight).collect();
+        for (part, extent) in parts.iter().zip(pour(&least, &want, &weight, length - gaps)) {
             let mut min = rect.min.to_vec2();
             min[along] = at;
             let mut size = Vec2::splat(across);
@@ -156,8 +157,13 @@ pub(crate) fn heading(panel: &Panel, style: &Style) -> f32 {
     title + if panel.note.is_some() { 1.75 * style.caption } else { 0.0 }
 }
 
-/// Shares `length` out: everybody gets the least, and the rest goes evenly to those who want more.
-fn pour(least: &[f32], want: &[f32], length: f32) -> Vec<f32> {
+/// How much of the room a part gets where not all get what they want: the picture comes first.
+fn weight(part: &Page) -> f32 {
+    if part.panels().iter().any(|it| it.rank == 0) { 2.0 } else { 1.0 }
+}
+
+/// Shares `length` out: everybody gets the least, and the rest goes by weight to those who want more.
+fn pour(least: &[f32], want: &[f32], weight: &[f32], length: f32) -> Vec<f32> {
     let mut extents = least.to_vec();
     for _ in 0..8 {
         let rest = length - extents.iter().sum::<f32>();
@@ -165,12 +171,13 @@ fn pour(least: &[f32], want: &[f32], length: f32) -> Vec<f32> {
         if rest < 0.5 || thirsty.is_empty() {
             break;
         }
-        // Those with little come first, so that equals end as equals.
-        let goal = (thirsty.iter().map(|i| extents[*i]).sum::<f32>() + rest) / thirsty.len() as f32;
-        let lower: Vec<usize> = thirsty.iter().copied().filter(|i| extents[*i] < goal).collect();
-        let sum: f32 = lower.iter().map(|i| goal - extents[*i]).sum();
+        // Those with little for their weight come first, so that equals end as equals.
+        let each = |of: &[f32]| thirsty.iter().map(|i| of[*i]).sum::<f32>();
+        let goal = (each(&extents) + rest) / each(weight);
+        let lower: Vec<usize> = thirsty.iter().copied().filter(|i| extents[*i] < weight[*i] * goal).collect();
+        let sum: f32 = lower.iter().map(|i| weight[*i] * goal - extents[*i]).sum();
         for i in lower {
-            let more = (goal - extents[i]) * (rest / sum).min(1.0);
+            let more = (weight[i] * goal - extents[i]) * (rest / sum).min(1.0);
             extents[i] = (extents[i] + more).min(want[i].max(least[i]));
         }
     }

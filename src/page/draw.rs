@@ -2,7 +2,7 @@
 
 use egui::{Pos2, Rect, Ui, UiBuilder, Vec2, pos2, vec2};
 
-use super::picture::{Cells, Fields, Map, Picture, Touch};
+use super::picture::{Cells, Field, Fields, Map, Picture, Touch};
 use super::{Scene, Sign};
 use crate::focus::Focus;
 use crate::ui::{Axes, Bars, Chart, Divided, Hit, Legend, Lines, Scale, Square, Style, number};
@@ -203,8 +203,8 @@ impl Fields {
     fn share(&self, style: &Style, room: Vec2) -> Share {
         let (n, gap) = (self.fields.len().max(1), style.grid(1.0));
         // A name needs more room than a map.
-        let least = style.grid(if self.caption(style) > 0.0 { 5.0 } else { 3.0 });
-        let below = self.caption(style);
+        let least = style.grid(if self.below(style) > 0.0 { 5.0 } else { 3.0 });
+        let below = self.below(style);
         let signs = self.fields.iter().filter(|it| it.sign.is_some()).count() as f32;
         let room = room - vec2(signs * (Sign::width(style) + gap), 0.0);
         let fewest = if self.is_equation() { n } else { 1 };
@@ -220,8 +220,16 @@ impl Fields {
         Share { columns, side: ((room.x + gap - 2.0) / columns as f32 - gap).floor().clamp(1.0, 2.0 * least) }
     }
 
+    /// What stands below a map: its name, or what tells it from the others where that is too long, as "2.1" of "conv 2.1".
+    fn caption(&self, i: usize, fits: impl Fn(&str) -> bool) -> &str {
+        let name = &*self.fields[i].name;
+        let Some((first, rest)) = name.split_once(' ').filter(|_| !fits(name)) else { return name };
+        let alike = |it: &Field| it.name.split_once(' ').is_some_and(|it| it.0 == first);
+        if self.fields.iter().filter(|it| alike(it)).count() > 1 { rest } else { name }
+    }
+
     /// Height of what stands below each, in points.
-    fn caption(&self, style: &Style) -> f32 {
+    fn below(&self, style: &Style) -> f32 {
         if self.fields.iter().all(|it| it.name.is_empty()) { 0.0 } else { Square::caption_height(style) }
     }
 
@@ -231,7 +239,11 @@ impl Fields {
         let maps = field.map.as_ref().map(|it| (it.maps(), it.index));
         let square = Square {
             maps,
-            caption: &field.name,
+            caption: self.caption(i, |words| {
+                let words =
+                    ui.painter().layout_no_wrap(words.to_owned(), style.regular(style.caption), style.text);
+                words.size().x <= side
+            }),
             note: &field.note,
             lit: field.lit,
             linked: self.linked,

@@ -47,27 +47,31 @@ pub enum CheckpointError {
 impl Trainer {
     /// Everything that the run depends on from here on, in f32: what [`Self::restore`] takes.
     pub async fn checkpoint(&self, from: &Provenance) -> Result<Vec<u8>, CheckpointError> {
-        self.write(self.names.len(), Dtype::F32, from).await
+        self.write(self.vectors(), Dtype::F32, from).await
     }
 
     /// The parameters alone, for use: in f32, or in f16, which takes half the room.
     pub async fn weights(&self, half: bool, from: &Provenance) -> Result<Vec<u8>, CheckpointError> {
-        self.write(self.parameters, if half { Dtype::F16 } else { Dtype::F32 }, from).await
+        self.write(1, if half { Dtype::F16 } else { Dtype::F32 }, from).await
     }
 
+    /// Writes the tensors of the first `count` vectors.
     async fn write(&self, count: usize, dtype: Dtype, from: &Provenance) -> Result<Vec<u8>, CheckpointError> {
         let mut tensors = vec![];
-        for (name, state) in self.names[..count].iter().zip(&self.recording.states) {
-            let data = state.on_host().await?;
-            let bytes: Vec<u8> = match dtype {
-                Dtype::F16 => data.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
-                _ => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            };
-            tensors.push((name.as_str(), &state.shape, bytes));
+        for (i, state) in self.recording.states[..count].iter().enumerate() {
+            let all = state.on_host().await?;
+            for (name, shape, data) in self.layout.split(&all) {
+                let bytes: Vec<u8> = match dtype {
+                    Dtype::F16 => data.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
+                    _ => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+                };
+                tensors.push((stored(i, name), shape.to_vec(), bytes));
+            }
         }
-        let view = |(name, shape, bytes)| Ok((name, TensorView::new(dtype, Vec::clone(shape), bytes)?));
-        let views = tensors.iter().map(|(name, shape, bytes)| view((*name, *shape, bytes)));
-        let views: Vec<(&str, TensorView<'_>)> = views.collect::<Result<_, SafeTensorError>>()?;
+        let mut views = vec![];
+        for (name, shape, bytes) in &tensors {
+            views.push((name.as_str(), TensorView::new(dtype, shape.clone(), bytes)?));
+        }
         let mut about: HashMap<String, String> = self.identity().map(|(key, it)| (key.to_owned(), it)).into();
         about.insert("step".to_owned(), self.step.to_string());
         about.insert("data".to_owned(), self.course.data.clone());
@@ -100,13 +104,21 @@ impl Trainer {
             return Err(CheckpointError::Other { what: "step", found, wanted });
         };
         let mut states = vec![];
-        for (name, state) in self.names.iter().zip(&self.recording.states) {
-            weights.check(name, &state.shape)?;
-            let tensor = weights.read(name).ok_or_else(|| WeightsError::Missing(name.clone()))?;
-            states.push(Arc::new(Kept::from(tensor)));
+        for i in 0..self.vectors() {
+            let vector = self.layout.join(|name, shape| {
+                let name = stored(i, name);
+                weights.check(&name, shape)?;
+                weights.read(&name).ok_or(WeightsError::Missing(name))
+            });
+            states.push(Arc::new(Kept::from(vector?)));
         }
         self.recording.states[..states.len()].clone_from_slice(&states);
         self.step = step;
         Ok(())
     }
+}
+
+/// Under which name vector `i` stores what it has of parameter `name`: the parameter itself, then its moments.
+fn stored(i: usize, name: &str) -> String {
+    if i == 0 { name.to_owned() } else { format!("moments.{}.{name}", i - 1) }
 }

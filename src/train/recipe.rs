@@ -57,6 +57,14 @@ pub struct Course {
     pub exempt: &'static [&'static str],
 }
 
+impl Course {
+    /// Whether weight decay acts on a parameter: vectors (biases, gains) keep theirs, and so does what is exempt.
+    pub(super) fn decays(&self, name: &str, shape: &[usize]) -> bool {
+        let exempt = self.exempt.iter().any(|it| name.ends_with(it));
+        shape.len() > 1 && !exempt && self.rule != self.rule.without_decay()
+    }
+}
+
 /// What a recipe records for a batch: numbers without axes, means over the batch.
 pub struct Loss<'g> {
     /// What is made small.

@@ -142,6 +142,9 @@ impl Circles<'_> {
         let (x, anchor) =
             if right { (at.x + gap, Align2::LEFT_CENTER) } else { (at.x - gap, Align2::RIGHT_CENTER) };
         let place = anchor.anchor_size(pos2(x, at.y), words.size());
+        // On a small picture neither side has room for all of it: then it lies over the rim.
+        let cut = (self.rect.left() + style.grid(0.5) - place.left()).max(0.0);
+        let place = place.translate(Vec2::new(cut, 0.0));
         ui.painter().rect_filled(place.expand2(Vec2::new(style.grid(0.5), 0.0)), 3.0, shade(style));
         ui.painter().galley(place.min, words, style.text);
     }

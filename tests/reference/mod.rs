@@ -1,6 +1,6 @@
 //! An interpreter of recordings in f64, as plain as can be: the judge of the CPU device, which judges the GPU.
 
-use vitrine::graph::{Binary, Node, Op, Recording, Reduce, Unary, View};
+use vitrine::graph::{ALIGN, Binary, Node, Op, Recording, Reduce, Unary, View};
 use vitrine::platform::block_on;
 use vitrine::tensor::{advance, contiguous, size};
 
@@ -79,6 +79,14 @@ fn evaluate(recording: &Recording, node: &Node, values: &[Vec<f64>]) -> Vec<f64>
             at[*axis] = at[*axis] * stride + within;
             at
         }),
+        Op::Pack => {
+            let padded = |i: usize| {
+                let mut part = x(i).to_vec();
+                part.resize(part.len().next_multiple_of(ALIGN), 0.0);
+                part
+            };
+            (0..node.inputs.len()).flat_map(padded).collect()
+        }
         Op::View(view) => each(&node.shape, |at| see(view, at, shape_of(0), &node.shape, x(0))),
         Op::Def(def) => unreachable!("{def:?} was expanded"),
     }

@@ -1,10 +1,14 @@
 //! The CPU device: the judge of every GPU number, and what computes where there is no GPU.
 
+mod weights;
+
 use std::sync::Arc;
 
+use vitrine_loops::tape::{self, Place, Reel};
 use vitrine_loops::{Strided, matmul, panels, places, pointwise, rows, spread};
 use web_time::{Duration, Instant};
 
+use self::weights::Shared;
 use super::plan::{Fill, Kernel, Plan, Slot, Step};
 use super::{Cancel, EngineError, Operand};
 use crate::graph::Recording;
@@ -15,6 +19,9 @@ use crate::trace::{Kept, Stats, Storage, Trace};
 /// Plans are kept for this many structures: sentences of different lengths, with and without an ablation.
 const PLANS: usize = 8;
 
+/// Elements of scratch that plans keep which were not run last: 64 MB.
+const WAITING: usize = 16 << 20;
+
 /// In a browser a run gives way to the interface after this long.
 const SLICE: Duration = Duration::from_millis(8);
 
@@ -22,11 +29,13 @@ const SLICE: Duration = Duration::from_millis(8);
 #[derive(Default)]
 pub struct Cpu {
     plans: Vec<(u64, Compiled)>,
+    weights: Shared,
     compiles: usize,
+    unfused: bool,
 }
 
-/// A plan with its storage, one buffer a slot. What a trace still holds is not written again: the step that writes there
-/// takes new memory, otherwise the old is used again.
+/// A plan with its storage, one buffer a slot, of scratch an empty one until a step writes there. What a trace was given is not
+/// written again.
 struct Compiled {
     plan: Plan,
     buffers: Vec<Arc<[f32]>>,
@@ -38,6 +47,12 @@ impl Cpu {
     /// The processor.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same with a step for every elementwise operation: what fused ones are held against.
+    #[must_use]
+    pub fn unfused(self) -> Self {
+        Self { unfused: true, ..self }
     }
 
     /// For the badge.
@@ -73,22 +88,25 @@ impl Cpu {
                 slice = Instant::now();
             }
             cancel.check()?;
-            run(step, buffers, packed);
+            run(step, plan.slots[step.output.slot].len, buffers, packed);
         }
         let keep = |(name, operand): &(String, Operand)| {
             let (data, len) = (&buffers[operand.slot], size(&operand.shape));
-            let data = if data.len() == len { Arc::clone(data) } else { data[..len].into() };
+            let data =
+                if data.len() == len { Arc::clone(data) } else { data[operand.offset..][..len].into() };
             (name.clone(), Kept::new(&operand.shape, Storage::Host(data)))
         };
         let tensors = plan.keeps.iter().map(keep).collect();
-        // What came from outside goes when its owner lets it go.
+        // What came from outside goes when its owner lets it go, and so does what the trace was given.
         for (slot, buffer) in plan.slots.iter().zip(buffers.iter_mut()) {
-            if matches!(slot.fill, Fill::Input(_) | Fill::State(_)) {
+            let given = slot.fill.written() && Arc::strong_count(buffer) > 1;
+            if given || matches!(slot.fill, Fill::Input(_) | Fill::State(_)) {
                 *buffer = Arc::default();
             }
         }
-        let stats =
-            Stats { device: name, dispatches: plan.steps.len(), seconds: start.elapsed().as_secs_f64() };
+        let dispatches = plan.steps.len();
+        self.let_go();
+        let stats = Stats { device: name, dispatches, seconds: start.elapsed().as_secs_f64() };
         Ok(Trace { tensors, labels: recording.labels.clone(), stats })
     }
 
@@ -99,9 +117,19 @@ impl Cpu {
             self.plans.remove(i).1
         } else {
             self.compiles += 1;
-            let mut plan = Plan::compile(recording);
-            let mut buffers: Vec<Arc<[f32]>> = plan.slots.iter().map(|slot| fill(slot, recording)).collect();
-            let packed = arrange_weights(&mut plan, &mut buffers);
+            let mut plan = if self.unfused { Plan::unfused(recording) } else { Plan::compile(recording) };
+            let turned = weights::turn(&mut plan);
+            let fill = |(slot, turned): (&Slot, &Option<Operand>)| match &slot.fill {
+                Fill::Const(value) => [*value].into(),
+                // Every run brings its own.
+                Fill::Scratch | Fill::Zeros | Fill::Input(_) | Fill::State(_) => Arc::default(),
+                Fill::Weight { set, name } => {
+                    self.weights.get(&recording.weights[*set], name, turned.as_ref())
+                }
+            };
+            let buffers = plan.slots.iter().zip(&turned).map(fill).collect();
+            self.weights.tidy();
+            let packed = turned.iter().map(|it| it.is_some() && spread::NARROW_VECTORS).collect();
             Compiled { plan, buffers, packed }
         };
         if self.plans.len() == PLANS {
@@ -111,17 +139,17 @@ impl Cpu {
         let last = self.plans.len() - 1;
         &mut self.plans[last].1
     }
-}
 
-fn fill(slot: &Slot, recording: &Recording) -> Arc<[f32]> {
-    match &slot.fill {
-        Fill::Scratch => zeros(slot.len),
-        Fill::Const(value) => [*value].into(),
-        // Every run brings its own.
-        Fill::Input(_) | Fill::State(_) => Arc::default(),
-        Fill::Weight { set, name } => {
-            let tensor = recording.weights[*set].read(name);
-            tensor.unwrap_or_else(|| unreachable!("{name} was there when it was recorded")).data
+    /// Plans of texts that were typed a while ago wait without their scratch: of 512 tokens it has some 100 MB.
+    fn let_go(&mut self) {
+        let mut held = 0;
+        for (_, Compiled { plan, buffers, .. }) in self.plans.iter_mut().rev().skip(1) {
+            for (_, buffer) in plan.slots.iter().zip(buffers).filter(|(slot, _)| slot.fill.written()) {
+                held += buffer.len();
+                if held > WAITING {
+                    *buffer = Arc::default();
+                }
+            }
         }
     }
 }
@@ -130,61 +158,30 @@ fn zeros(len: usize) -> Arc<[f32]> {
     std::iter::repeat_n(0.0, len).collect()
 }
 
-/// Stores weights that are only ever the right side of products, as in `x W^T`, in the order in which products read them:
-/// otherwise every run would turn them anew. Returns which slots became panels.
-fn arrange_weights(plan: &mut Plan, buffers: &mut [Arc<[f32]>]) -> Vec<bool> {
-    let mut readers = vec![vec![]; plan.slots.len()];
-    for (s, step) in plan.steps.iter().enumerate() {
-        for (i, input) in step.inputs.iter().enumerate() {
-            readers[input.slot].push((s, i));
-        }
-    }
-    let mut packed = vec![false; plan.slots.len()];
-    for (slot, readers) in readers.iter().enumerate() {
-        let Slot { len, fill } = &plan.slots[slot];
-        let kept = plan.keeps.iter().any(|(_, it)| it.slot == slot);
-        let Some(&(first, _)) = readers.first() else { continue };
-        let Some(matrix) = plan.steps[first].inputs.get(1).filter(|it| size(&it.shape) == *len).cloned()
-        else {
-            continue;
-        };
-        let right = |(s, i): &(usize, usize)| {
-            let Step { kernel, inputs, .. } = &plan.steps[*s];
-            matches!(kernel, Kernel::Matmul { .. })
-                && *i == 1
-                && inputs[1] == matrix
-                && matrix.shape[..2] == [1, 1]
-        };
-        if !matches!(fill, Fill::Weight { .. }) || *len == 0 || kept || !readers.iter().all(right) {
-            continue;
-        }
-        let seen = Strided { data: &buffers[slot], shape: &matrix.shape, strides: &matrix.strides };
-        packed[slot] = spread::NARROW_VECTORS;
-        buffers[slot] = if packed[slot] { panels::pack(seen).into() } else { seen.to_rows().into() };
-        for &(s, _) in readers {
-            plan.steps[s].inputs[1] = Operand::rows(slot, &matrix.shape);
-        }
-    }
-    packed
-}
-
-/// Runs one step. Its output never shares a slot with its inputs.
-fn run(step: &Step, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
+/// Runs one step, whose output lies in a slot of `len` elements, which its inputs do not share.
+fn run(step: &Step, len: usize, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
     let mut storage = std::mem::take(&mut buffers[step.output.slot]);
-    if Arc::get_mut(&mut storage).is_none() {
-        storage = zeros(storage.len());
+    if storage.len() != len || Arc::get_mut(&mut storage).is_none() {
+        storage = zeros(len);
     }
     let Some(out) = Arc::get_mut(&mut storage) else { unreachable!("new memory has one owner") };
-    let out = &mut out[..size(&step.output.shape)];
+    let out = &mut out[step.output.offset..][..size(&step.output.shape)];
     let input = |i: usize| {
         let Operand { slot, offset, shape, strides } = &step.inputs[i];
         Strided { data: &buffers[*slot][*offset..], shape, strides }
     };
     match &step.kernel {
-        Kernel::Copy => pointwise::copy(out, input(0)),
-        Kernel::Unary(f) => pointwise::unary(*f, out, input(0)),
-        Kernel::Gelu => pointwise::gelu(out, input(0)),
-        Kernel::Binary(f) => pointwise::binary(*f, out, input(0), input(1)),
+        Kernel::Pointwise { tape, bounds } => {
+            tape::play(
+                out,
+                &Reel {
+                    shape: &step.output.shape,
+                    tape,
+                    operands: step.inputs.iter().map(|it| (&*buffers[it.slot], place(it))).collect(),
+                    bounds: bounds.iter().map(|it| (place(&it.place), it.len)).collect(),
+                },
+            );
+        }
         Kernel::Reduce(f) => rows::reduce(*f, out, input(0)),
         Kernel::Softmax => rows::softmax(out, input(0)),
         Kernel::LayerNorm { eps } => {
@@ -209,13 +206,13 @@ fn run(step: &Step, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
         Kernel::LayerNormGrad { eps } => {
             rows::layer_norm_grad(out, input(0), input(1).rows(), input(2), *eps);
         }
-        Kernel::GeluGrad => pointwise::gelu_grad(out, input(0), input(1)),
         Kernel::ScatterAdd => places::scatter_add(out, input(0), input(1).rows()),
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),
-        Kernel::Pad { axis, before, value } => {
-            places::pad(out, &step.output.shape, input(0), *axis, *before, *value);
-        }
     }
     buffers[step.output.slot] = storage;
+}
+
+fn place(x: &Operand) -> Place<'_> {
+    Place { offset: x.offset, strides: &x.strides }
 }

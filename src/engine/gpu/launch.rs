@@ -1,11 +1,14 @@
 //! From a step of a plan to the kernel that does it, its parameters and its grid.
 
+use vitrine_loops::tape::Instruction;
+
+use super::generate::Generated;
 use super::pipelines::{
-    BINARY, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, PAD, REDUCE, SCATTER_ADD, SOFTMAX,
-    SOFTMAX_GRAD, Source, UNARY, Variant,
+    FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, REDUCE, SCATTER_ADD, SOFTMAX, SOFTMAX_GRAD, Source,
+    Variant,
 };
 use crate::engine::layout::collapse;
-use crate::engine::plan::{Kernel, Step};
+use crate::engine::plan::{Bound, Kernel, Step};
 use crate::engine::{EngineError, Operand};
 use crate::tensor::size;
 
@@ -15,19 +18,34 @@ const AXES: usize = 8;
 const GROUP: usize = 64;
 /// Workgroups along one dimension of a grid, on every device.
 const GRID: usize = 65535;
-/// Numbers of the operations that follow the recording's functions in `unary.wgsl` and `binary.wgsl`.
-const COPY: u32 = 11;
-const GELU: u32 = 12;
-const GELU_GRAD: u32 = 7;
+
+/// A slot from some element on, which [`crate::graph::ALIGN`] divides.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    pub(super) slot: usize,
+    pub(super) offset: usize,
+}
+
+impl Part {
+    /// A slot that the kernel is told places of.
+    fn whole(x: &Operand) -> Self {
+        Self { slot: x.slot, offset: 0 }
+    }
+
+    /// Rows.
+    fn rows(x: &Operand) -> Self {
+        Self { slot: x.slot, offset: x.offset }
+    }
+}
 
 /// One dispatch.
 pub(super) struct Launch {
     /// What runs.
     pub(super) variant: Variant,
-    /// Slots that it reads.
-    pub(super) inputs: Vec<usize>,
-    /// Slot that it writes.
-    pub(super) output: usize,
+    /// What it reads.
+    pub(super) inputs: Vec<Part>,
+    /// What it writes.
+    pub(super) output: Part,
     /// The kernel's `Params`, word by word.
     pub(super) params: Vec<u32>,
     /// Workgroups.
@@ -38,17 +56,12 @@ impl Launch {
     /// How a device does `step`; on a `software` one the threads of a workgroup do not work together.
     pub(super) fn new(step: &Step, software: bool) -> Result<Self, EngineError> {
         let it = match &step.kernel {
-            Kernel::Copy => unary(step, COPY),
-            Kernel::Unary(f) => unary(step, *f as u32),
-            Kernel::Gelu => unary(step, GELU),
-            Kernel::Binary(f) => binary(step, *f as u32),
+            Kernel::Pointwise { tape, bounds } => Some(pointwise(step, tape, bounds)),
             Kernel::Reduce(f) => reduce(step, *f as u32, software),
             Kernel::Matmul { alpha, gelu } => matmul(step, *alpha, *gelu, software),
             Kernel::Gather => Some(gather(step)),
-            Kernel::Pad { axis, before, value } => pad(step, *axis, *before, *value),
             Kernel::Softmax => Some(softmax(step, SOFTMAX, software)),
             Kernel::SoftmaxGrad => Some(softmax(step, SOFTMAX_GRAD, software)),
-            Kernel::GeluGrad => binary(step, GELU_GRAD),
             Kernel::LayerNormGrad { eps } => Some(layer_norm_grad(step, *eps, software)),
             Kernel::ScatterAdd => Some(scatter_add(step)),
             Kernel::Fold { axis, stride } => fold(step, *axis, *stride),
@@ -69,8 +82,8 @@ impl Launch {
     ) -> Self {
         Self {
             variant: Variant { source, constants: constants.to_vec() },
-            inputs: step.inputs.iter().map(|it| it.slot).collect(),
-            output: step.output.slot,
+            inputs: step.inputs.iter().map(Part::rows).collect(),
+            output: Part::rows(&step.output),
             params: params.0,
             grid,
         }
@@ -79,7 +92,11 @@ impl Launch {
 
 /// What a step makes, in words.
 pub(super) fn describe(step: &Step) -> String {
-    format!("a {:?} result of shape {:?}", step.kernel, step.output.shape)
+    let shape = &step.output.shape;
+    match &step.kernel {
+        Kernel::Pointwise { .. } => format!("an elementwise result of shape {shape:?}"),
+        kernel => format!("a {kernel:?} result of shape {shape:?}"),
+    }
 }
 
 /// A kernel's `Params` under construction.
@@ -118,36 +135,23 @@ fn linear(groups: usize) -> [u32; 3] {
     [groups.div_ceil(rows) as u32, rows as u32, 1]
 }
 
-fn unary(step: &Step, op: u32) -> Option<Launch> {
-    let [x] = &step.inputs[..] else { unreachable!("{step:?} has one input") };
-    let len = size(&x.shape);
-    let params = Params::axes(&x.shape, &x.strides, &[])?.words(&[x.offset, len]);
-    Some(Launch::of(step, UNARY, &[("OP", op)], params, linear(len.div_ceil(GROUP))))
-}
-
-fn binary(step: &Step, op: u32) -> Option<Launch> {
-    let [a, b] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
-    let len = size(&a.shape);
-    let params = Params::axes(&a.shape, &a.strides, &b.strides)?.words(&[a.offset, b.offset, len]);
-    Some(Launch::of(step, BINARY, &[("OP", op)], params, linear(len.div_ceil(GROUP))))
-}
-
-fn pad(step: &Step, axis: usize, before: usize, value: f32) -> Option<Launch> {
-    let ([x], y) = (&step.inputs[..], &step.output) else { unreachable!("{step:?} has one input") };
-    let len = size(&y.shape);
-    let params = Params::axes(&y.shape, &x.strides, &[])?;
-    let params = params.words(&[x.offset, len, axis, before, x.shape[axis]]).float(value);
-    Some(Launch::of(step, PAD, &[], params, linear(len.div_ceil(GROUP))))
+fn pointwise(step: &Step, tape: &[Instruction], bounds: &[Bound]) -> Launch {
+    let Generated { text, slots, words } = Generated::new(step, tape, bounds);
+    let source = Source { name: "pointwise", text: text.into() };
+    let grid = linear(size(&step.output.shape).div_ceil(GROUP));
+    let inputs = slots.into_iter().map(|slot| Part { slot, offset: 0 }).collect();
+    Launch { inputs, ..Launch::of(step, source, &[], Params(words), grid) }
 }
 
 fn gather(step: &Step) -> Launch {
-    let [table, _] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let [table, ids] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
     let ([v, d], [row, column]) = (&table.shape[..], &table.strides[..]) else {
         unreachable!("{step:?} has a table of two axes")
     };
     let len = size(&step.output.shape);
     let params = Params::default().words(&[table.offset, *row, *column, *v, *d, len]);
-    Launch::of(step, GATHER, &[], params, linear(len.div_ceil(GROUP)))
+    let inputs = vec![Part::whole(table), Part::rows(ids)];
+    Launch { inputs, ..Launch::of(step, GATHER, &[], params, linear(len.div_ceil(GROUP))) }
 }
 
 fn reduce(step: &Step, op: u32, software: bool) -> Option<Launch> {
@@ -160,7 +164,9 @@ fn reduce(step: &Step, op: u32, software: bool) -> Option<Launch> {
     let count = size(&rows.shape);
     let together = together(count, n, software);
     let params = Params::axes(&rows.shape, &rows.strides, &[])?.words(&[x.offset, count, n, stride]);
-    Some(Launch::of(step, REDUCE, &[("OP", op), cooperate(together)], params, by_row(count, together)))
+    let constants = [("OP", op), cooperate(together)];
+    let inputs = vec![Part::whole(x)];
+    Some(Launch { inputs, ..Launch::of(step, REDUCE, &constants, params, by_row(count, together)) })
 }
 
 fn scatter_add(step: &Step) -> Launch {
@@ -177,7 +183,8 @@ fn fold(step: &Step, axis: usize, stride: usize) -> Option<Launch> {
     let (len, last) = (size(&y.shape), x.shape.len() - 1);
     let params = Params::axes(&y.shape, &x.strides[..last], &[])?;
     let params = params.words(&[x.offset, len, axis, stride, x.shape[axis], x.shape[last], x.strides[last]]);
-    Some(Launch::of(step, FOLD, &[], params, linear(len.div_ceil(GROUP))))
+    let inputs = vec![Part::whole(x)];
+    Some(Launch { inputs, ..Launch::of(step, FOLD, &[], params, linear(len.div_ceil(GROUP))) })
 }
 
 fn softmax(step: &Step, source: Source, software: bool) -> Launch {
@@ -194,7 +201,7 @@ fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
     let constants = [cooperate(together), ("RESIDUAL", residual.len() as u32)];
     let residual = residual.first().unwrap_or(x);
     let params = Params::default().words(&[rows, n]).float(eps);
-    let inputs = [x, gamma, beta, residual].map(|it| it.slot).to_vec();
+    let inputs = [x, gamma, beta, residual].map(Part::rows).to_vec();
     Launch { inputs, ..Launch::of(step, LAYER_NORM, &constants, params, by_row(rows, together)) }
 }
 
@@ -243,7 +250,7 @@ fn matmul(step: &Step, alpha: f32, gelu: bool, software: bool) -> Option<Launch>
     let params = params.words(&[a.offset]).words(&a.strides[1..]).words(&[w.offset]).words(&w.strides[1..]);
     let params = params.words(&[inner, a.strides[0], w.strides[0], bias.len(), usize::from(gelu)]);
     let grid = [n.div_ceil(if wide { 64 } else { 32 }) as u32, m.div_ceil(32) as u32, batch as u32];
-    let inputs = [a, w, bias.first().unwrap_or(a)].map(|it| it.slot).to_vec();
+    let inputs = vec![Part::whole(a), Part::whole(w), bias.first().map_or(Part::whole(a), Part::rows)];
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, MATMUL, &constants, params, grid) })
 }
 

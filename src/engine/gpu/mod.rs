@@ -5,6 +5,7 @@
 //! turn and a cancelled run ends soon. Nothing the driver refuses goes unnoticed: everything is made within error scopes.
 
 mod context;
+mod generate;
 mod launch;
 mod pipelines;
 mod program;
@@ -16,10 +17,12 @@ use std::sync::Arc;
 use web_time::Instant;
 
 use self::context::{Checks, Context, Lease};
+pub use self::generate::source;
 use self::pipelines::Pipelines;
 use self::program::{Program, Uploads};
 use self::signal::{Receiver, signal};
 pub use self::tensor::DeviceTensor;
+use super::plan::Plan;
 use super::{Cancel, EngineError};
 use crate::graph::Recording;
 use crate::trace::{Kept, Stats, Storage, Trace};
@@ -38,6 +41,7 @@ pub struct Gpu {
     /// By structure, the last used first.
     programs: Vec<(u64, Program)>,
     compiles: usize,
+    unfused: bool,
     /// Cost of a slice, learnt from those that ran.
     budget: usize,
     slices: usize,
@@ -96,9 +100,16 @@ impl Gpu {
             uploads: Uploads::default(),
             programs: vec![],
             compiles: 0,
+            unfused: false,
             budget: 1 << 24,
             slices: 0,
         }
+    }
+
+    /// The same with a step for every elementwise operation: what fused ones are held against.
+    #[must_use]
+    pub fn unfused(self) -> Self {
+        Self { unfused: true, ..self }
     }
 
     /// The device, for the badge: "Vulkan: NVIDIA H100", "WebGPU, software".
@@ -162,7 +173,8 @@ impl Gpu {
             return Ok(());
         }
         let Self { context, pipelines, uploads, .. } = self;
-        let program = Program::compile(context, pipelines, uploads, recording).await?;
+        let plan = if self.unfused { Plan::unfused(recording) } else { Plan::compile(recording) };
+        let program = Program::compile(context, pipelines, uploads, recording, plan).await?;
         self.compiles += 1;
         self.programs.truncate(PROGRAMS - 1);
         self.programs.insert(0, (structure, program));

@@ -1,34 +1,32 @@
 //! Kernels as the driver compiled them, each once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::context::{Checks, Context};
 
-/// A kernel's source: a file of `kernels/`, valid WGSL as it lies there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A kernel's source: a file of `kernels/`, valid WGSL as it lies there, or what was made of one for a step.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Source {
-    name: &'static str,
-    text: &'static str,
+    pub(super) name: &'static str,
+    pub(super) text: Cow<'static, str>,
 }
 
 macro_rules! source {
     ($name:literal) => {
-        Source { name: $name, text: include_str!(concat!("../kernels/", $name, ".wgsl")) }
+        Source { name: $name, text: Cow::Borrowed(include_str!(concat!("../kernels/", $name, ".wgsl"))) }
     };
 }
 
-pub(super) const BINARY: Source = source!("binary");
 pub(super) const FOLD: Source = source!("fold");
 pub(super) const GATHER: Source = source!("gather");
 pub(super) const LAYER_NORM: Source = source!("layer_norm");
 pub(super) const LAYER_NORM_GRAD: Source = source!("layer_norm_grad");
 pub(super) const MATMUL: Source = source!("matmul");
-pub(super) const PAD: Source = source!("pad");
 pub(super) const REDUCE: Source = source!("reduce");
 pub(super) const SCATTER_ADD: Source = source!("scatter_add");
 pub(super) const SOFTMAX: Source = source!("softmax");
 pub(super) const SOFTMAX_GRAD: Source = source!("softmax_grad");
-pub(super) const UNARY: Source = source!("unary");
 
 /// A source with its `override` constants set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +47,7 @@ impl Variant {
 /// All pipelines compiled so far.
 #[derive(Default)]
 pub(super) struct Pipelines {
-    modules: BTreeMap<&'static str, wgpu::ShaderModule>,
+    modules: BTreeMap<Source, wgpu::ShaderModule>,
     /// By number of inputs.
     layouts: BTreeMap<usize, wgpu::BindGroupLayout>,
     made: BTreeMap<Variant, wgpu::ComputePipeline>,
@@ -78,9 +76,9 @@ impl Pipelines {
             return known.clone();
         }
         let (device, label) = (&context.device, variant.label());
-        let Source { name, text } = variant.source;
-        let module = self.modules.entry(name).or_insert_with(|| {
-            let source = wgpu::ShaderSource::Wgsl(text.into());
+        let Source { name, text } = &variant.source;
+        let module = self.modules.entry(variant.source.clone()).or_insert_with(|| {
+            let source = wgpu::ShaderSource::Wgsl(text.clone());
             let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source };
             checks.watch(device, &label, || device.create_shader_module(descriptor))
         });

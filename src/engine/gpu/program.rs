@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use super::DeviceTensor;
 use super::context::{Checks, Context, Lease};
-use super::launch::{Launch, describe};
+use super::launch::{Launch, Part, describe};
 use super::pipelines::Pipelines;
 use crate::engine::plan::{Fill, Plan, Slot, Step};
 use crate::engine::{EngineError, Operand};
@@ -40,14 +40,14 @@ struct Dispatch {
 }
 
 impl Program {
-    /// Makes everything that running `recording` takes.
+    /// Makes everything that running `recording` by `plan` takes.
     pub(super) async fn compile(
         context: &Arc<Context>,
         pipelines: &mut Pipelines,
         uploads: &mut Uploads,
         recording: &Recording,
+        plan: Plan,
     ) -> Result<Self, EngineError> {
-        let plan = Plan::compile(recording);
         let mut checks = Checks::default();
         let (mut inputs, mut states) = (vec![], vec![]);
         let mut slots: Vec<Arc<Lease>> = vec![];
@@ -75,6 +75,7 @@ impl Program {
                 Fill::Const(value) => {
                     context.queue.write_buffer(&lease.buffer, 0, bytemuck::bytes_of(&value));
                 }
+                Fill::Zeros => context.queue.write_buffer(&lease.buffer, 0, &vec![0; 4 * slot.len]),
                 Fill::Scratch | Fill::Weight { .. } => {}
             }
             slots.push(lease);
@@ -170,7 +171,7 @@ fn lease(context: &Arc<Context>, plan: &Plan, i: usize, checks: &mut Checks) -> 
         Fill::Input(input) => format!("input {input}"),
         Fill::State(state) => format!("state {state}"),
         Fill::Const(value) => format!("constant {value}"),
-        Fill::Scratch => {
+        Fill::Scratch | Fill::Zeros => {
             let writers = plan.steps.iter().filter(|it| it.output.slot == i);
             let largest = writers.max_by_key(|it| it.output.shape.iter().product::<usize>());
             largest.map_or_else(|| "an empty tensor".to_owned(), describe)
@@ -222,8 +223,10 @@ fn dispatches(
             offset: offset as u64,
             size: wgpu::BufferSize::new(size as u64),
         });
-        let used =
-            launch.inputs.iter().chain([&launch.output]).map(|it| slots[*it].buffer.as_entire_binding());
+        let used = launch.inputs.iter().chain([&launch.output]).map(|Part { slot, offset }| {
+            let (buffer, offset) = (&slots[*slot].buffer, 4 * *offset as u64);
+            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: None })
+        });
         let entries: Vec<_> = std::iter::once(own)
             .chain(used)
             .enumerate()

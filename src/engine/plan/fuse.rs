@@ -1,7 +1,7 @@
 //! What steps take along: a product its scale, bias and GELU, a layer norm its residual sum, where nobody looks between.
 
 use super::Compiler;
-use crate::graph::{Binary, Def, Op, View};
+use crate::graph::{ALIGN, Binary, Def, Op, View};
 
 /// What a product reads.
 #[derive(Clone, Copy)]
@@ -113,7 +113,7 @@ impl Compiler<'_> {
     }
 
     /// The number that `id` repeats everywhere, if it is a constant behind views.
-    fn scalar(&self, id: usize) -> Option<f32> {
+    pub(super) fn scalar(&self, id: usize) -> Option<f32> {
         match &self.nodes[id].op {
             Op::Const(value) => Some(value.get()),
             Op::View(View::Reshape | View::Broadcast) => self.scalar(self.nodes[id].inputs[0]),
@@ -121,11 +121,15 @@ impl Compiler<'_> {
         }
     }
 
-    /// The vector that `id` repeats along every axis but the last, if it is one weight or input behind views.
+    /// The vector that `id` repeats along every axis but the last, if it is one weight, input or part of a pack behind views.
     fn row_vector(&self, id: usize) -> Option<usize> {
         let node = &self.nodes[id];
         match &node.op {
             Op::Weight { .. } | Op::State { .. } | Op::Input { .. } if node.shape.len() == 1 => Some(id),
+            // A part of a pack.
+            Op::View(View::Slice { start, step: 1, .. }) if node.shape.len() == 1 => {
+                start.is_multiple_of(ALIGN).then_some(id)
+            }
             Op::View(View::Reshape | View::Broadcast) => {
                 let vector = self.row_vector(node.inputs[0])?;
                 let last = *node.shape.last()?;

@@ -2,7 +2,7 @@
 
 use std::f32::consts::FRAC_2_SQRT_PI;
 
-use crate::graph::{Binary, Op, Reduce, Unary, Var, View};
+use crate::graph::{ALIGN, Binary, Op, Reduce, Unary, Var, View};
 use crate::tensor::size;
 
 /// What `dy`, the cotangent of `y = op(x)`, adds to the cotangent of `x[i]`; `None` if `y` does not vary with it.
@@ -17,9 +17,17 @@ pub(super) fn adjoint<'g>(op: &Op, x: &[Var<'g>], y: Var<'g>, dy: Var<'g>, i: us
         Op::Gather => (i == 0).then(|| dy.scatter_add(x[1], x[0].dim(0))),
         Op::ScatterAdd => (i == 0).then(|| dy.gather(x[1])),
         Op::Fold { axis, stride } => Some(dy.window(*axis as isize, x[0].dim(-1), *stride)),
+        Op::Pack => Some(unpack(x, dy, i)),
         Op::View(it) => view(it, &x[0].shape(), dy),
         Op::Def(def) => unreachable!("{def:?} is no primitive"),
     }
+}
+
+/// The part of `dy` that became of `x[i]`.
+fn unpack<'g>(x: &[Var<'g>], dy: Var<'g>, i: usize) -> Var<'g> {
+    let start = x[..i].iter().map(|it| size(&it.shape()).next_multiple_of(ALIGN)).sum();
+    let shape = x[i].shape();
+    dy.slice(0, start, size(&shape)).reshape(&shape)
 }
 
 fn unary<'g>(f: Unary, x: Var<'g>, y: Var<'g>, dy: Var<'g>) -> Option<Var<'g>> {

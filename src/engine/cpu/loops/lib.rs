@@ -7,6 +7,7 @@ pub mod places;
 pub mod pointwise;
 pub mod rows;
 pub mod spread;
+pub mod tape;
 
 pub use pointwise::{Binary, Unary};
 pub use rows::Reduce;

@@ -1,4 +1,4 @@
-//! Kernels that choose where elements go: gather and scatter, pad and fold.
+//! Kernels that choose where elements go: gather, scatter and fold.
 
 use crate::spread::for_each_chunk;
 use crate::{Strided, advance, pointwise::indices};
@@ -25,27 +25,6 @@ pub fn scatter_add(out: &mut [f32], rows: Strided<'_>, ids: &[f32]) {
         let at = (*id as usize).saturating_mul(d).min(last);
         out[at..at + d].iter_mut().zip(row).for_each(|(y, x)| *y += x);
     }
-}
-
-/// `value` around `x` along `axis`.
-pub fn pad(out: &mut [f32], shape: &[usize], x: Strided<'_>, axis: usize, before: usize, value: f32) {
-    let (rows, step) = lines(shape, x.strides);
-    let last = shape.len() - 1;
-    for_each_line(out, rows, shape, |index, out| {
-        let mut at = dot(index, x.strides);
-        if axis != last {
-            if !(before..before + x.shape[axis]).contains(&index[axis]) {
-                return out.fill(value);
-            }
-            at -= before * x.strides[axis];
-        }
-        let before = if axis == last { before } else { 0 };
-        let (left, rest) = out.split_at_mut(before);
-        let (middle, right) = rest.split_at_mut(x.shape[last]);
-        left.fill(value);
-        right.fill(value);
-        middle.iter_mut().enumerate().for_each(|(j, y)| *y = x.data[at + j * step]);
-    });
 }
 
 /// Windows `[.., windows, .., size]` of `x` added up where they overlap: `axis` counts them, `stride` apart.

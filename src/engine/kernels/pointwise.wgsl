@@ -1,33 +1,23 @@
-// unary: y = f(x), with f chosen by OP
+// pointwise: y = f(x, ..), elementwise operations of a plan in one pass
 //
-// x: at most 8 axes, any strides. y: the same shape, rows.
-// Cost: one read and one write an element, and at most some 20 operations.
+// x, ..: at most 7 buffers, seen in any number of ways, any strides. y: rows.
+// Cost: one read for each way of seeing, one write an element.
+// What is between the marks is this for a copy; for every other structure it is written anew (gpu/generate.rs).
 
+// <
 struct Params {
-    // Length and stride of every axis.
-    axes: array<vec4<u32>, 8>,
-    rank: u32,
-    offset: u32,
     len: u32,
+    words: array<vec4<u32>, 1>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x0: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-override OP: u32 = 0u;
-
-// Where element `index` of y, counted in rows, lies in x.
-fn place(index: u32) -> u32 {
-    var rest = index;
-    var at = params.offset;
-    for (var axis = params.rank - 1u; axis > 0u; axis -= 1u) {
-        let above = rest / params.axes[axis].x;
-        at += (rest - above * params.axes[axis].x) * params.axes[axis].y;
-        rest = above;
-    }
-    return at + rest * params.axes[0].y;
+fn f(index: u32) -> f32 {
+    return x0[params.words[0].x + index];
 }
+// >
 
 // Two polynomials of Norbert Juffa: error below 1e-7.
 fn erf(x: f32) -> f32 {
@@ -66,23 +56,17 @@ fn sine(x: f32, quarter: i32) -> f32 {
     return select(value, -value, (quadrant & 2) == 2);
 }
 
-// In the order of the recording's functions, then copy and GELU.
-fn f(x: f32) -> f32 {
-    switch (OP) {
-        case 0u: { return abs(x); }
-        case 1u: { return sine(x, 1); }
-        case 2u: { return erf(x); }
-        case 3u: { return exp(x); }
-        case 4u: { return log(x); }
-        case 5u: { return -x; }
-        case 6u: { return 1.0 / x; }
-        case 7u: { return sign(x); }
-        case 8u: { return sine(x, 0); }
-        case 9u: { return sqrt(x); }
-        case 10u: { return tanh_exactly(x); }
-        case 11u: { return x; }
-        default: { return 0.5 * x * (1.0 + erf(x * 0.70710678118654752)); }
-    }
+fn gelu(x: f32) -> f32 {
+    return 0.5 * x * (1.0 + erf(x * 0.70710678118654752));
+}
+
+// dy times the derivative of GELU, Phi(x) + x phi(x), with the error function of Abramowitz & Stegun 7.1.26.
+fn gelu_grad(x: f32, dy: f32) -> f32 {
+    let t = 1.0 / (1.0 + 0.3275911 * 0.70710678 * abs(x));
+    let p = 0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)));
+    let e = exp(-0.5 * x * x);
+    let tail = 0.5 * t * p * e;
+    return dy * (select(1.0 - tail, tail, x < 0.0) + 0.3989422804 * x * e);
 }
 
 @compute @workgroup_size(64)
@@ -93,6 +77,6 @@ fn main(
 ) {
     let index = (group.y * groups.x + group.x) * 64u + lane;
     if (index < params.len) {
-        y[index] = f(x[place(index)]);
+        y[index] = f(index);
     }
 }

@@ -1,0 +1,77 @@
+//! Weights as plans read them, once for all plans: sentences of other lengths are other plans with the same weights.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use vitrine_loops::{Strided, panels, spread};
+
+use crate::engine::Operand;
+use crate::engine::plan::{Fill, Kernel, Plan, Slot, Step};
+use crate::tensor::size;
+use crate::weights::Weights;
+
+/// What plans hold of weights, by file, name and, if it was turned, how it was seen.
+#[derive(Default)]
+pub(super) struct Shared(BTreeMap<(u64, String, Option<Operand>), Weak<[f32]>>);
+
+impl Shared {
+    /// A tensor of the file; with `turned` in the order in which products read what they see of it so.
+    pub(super) fn get(&mut self, file: &Weights, name: &str, turned: Option<&Operand>) -> Arc<[f32]> {
+        let seen = turned.map(|it| Operand { slot: 0, ..it.clone() });
+        let key = (file.id(), name.to_owned(), seen);
+        if let Some(known) = self.0.get(&key).and_then(Weak::upgrade) {
+            return known;
+        }
+        let tensor = file.read(name);
+        let data = tensor.unwrap_or_else(|| unreachable!("{name} was there when it was recorded")).data;
+        let data = turned.map_or_else(|| Arc::clone(&data), |it| arranged(&data, it));
+        self.0.insert(key, Arc::downgrade(&data));
+        data
+    }
+
+    /// Lets go of what no plan holds any more.
+    pub(super) fn tidy(&mut self) {
+        self.0.retain(|_, it| it.strong_count() > 0);
+    }
+}
+
+fn arranged(data: &[f32], Operand { shape, strides, .. }: &Operand) -> Arc<[f32]> {
+    let seen = Strided { data, shape, strides };
+    if spread::NARROW_VECTORS { panels::pack(seen).into() } else { seen.to_rows().into() }
+}
+
+/// Turns weights that are only ever the right side of products, as in `x W^T`: otherwise every run would do it. The plan
+/// reads them as rows from now on; returns how each was seen, by slot.
+pub(super) fn turn(plan: &mut Plan) -> Vec<Option<Operand>> {
+    let mut readers = vec![vec![]; plan.slots.len()];
+    for (s, step) in plan.steps.iter().enumerate() {
+        for (i, input) in step.inputs.iter().enumerate() {
+            readers[input.slot].push((s, i));
+        }
+    }
+    let turned: Vec<_> = (0..readers.len()).map(|slot| right_side(plan, slot, &readers[slot])).collect();
+    for (slot, readers) in readers.iter().enumerate() {
+        let Some(matrix) = &turned[slot] else { continue };
+        for &(s, _) in readers {
+            plan.steps[s].inputs[1] = Operand::rows(slot, &matrix.shape);
+        }
+    }
+    turned
+}
+
+/// How all `readers` of a weight see it, if it is the right side of a product to each.
+fn right_side(plan: &Plan, slot: usize, readers: &[(usize, usize)]) -> Option<Operand> {
+    let Slot { len, fill } = &plan.slots[slot];
+    let &(first, _) = readers.first()?;
+    let matrix = plan.steps[first].inputs.get(1).filter(|it| size(&it.shape) == *len)?;
+    let right = |(s, i): &(usize, usize)| {
+        let Step { kernel, inputs, .. } = &plan.steps[*s];
+        matches!(kernel, Kernel::Matmul { .. })
+            && *i == 1
+            && inputs[1] == *matrix
+            && matrix.shape[..2] == [1, 1]
+    };
+    let kept = plan.keeps.iter().any(|(_, it)| it.slot == slot);
+    let turns = matches!(fill, Fill::Weight { .. }) && *len > 0 && !kept && readers.iter().all(right);
+    turns.then(|| matrix.clone())
+}
