@@ -152,7 +152,7 @@ impl Fields {
             let below = legend.height(ui, style) + style.grid(0.5);
             if self.is_equation() {
                 // It leaves room below it, where the legend stands close to it.
-                let maps = self.share(style, rect.size() - vec2(0.0, below)).side + self.caption(style);
+                let maps = self.share(style, rect.size() - vec2(0.0, below)).side + self.below(style);
                 rect.set_height(rect.height().min(maps + style.grid(2.0) + below));
             }
             let mut whole = ui.new_child(UiBuilder::new().max_rect(rect));
