@@ -69,7 +69,7 @@ fn last_layer<'g>(probe: &Probe<'g>) -> Option<[Var<'g>; 2]> {
 }
 
 /// `x g^T` at every place, `[place, channel, channel]`.
-fn products<'g>([x, dx]: [Var<'g>; 2]) -> Var<'g> {
+fn products([x, dx]: [Var<'_>; 2]) -> Var<'_> {
     let (n, c) = (x.dim(0), x.dim(1));
     x.reshape(&[n, c, 1]) * dx.reshape(&[n, 1, c])
 }
