@@ -245,55 +245,44 @@ impl<'a> Player<'a> {
             Instruction::Pad { x, within, value } => {
                 self.pad(*x, within, *value, out).unwrap_or(Value::In(register))
             }
-            Instruction::Unary(f, x) => self.apply(
-                [*x],
-                out,
-                register,
-                #[inline(always)]
-                |it| f.choose(it),
-            ),
-            Instruction::Binary(f, a, b) => self.apply(
-                [*a, *b],
-                out,
-                register,
-                #[inline(always)]
-                |it| f.choose(it),
-            ),
-            Instruction::Gelu(x) => self.apply(
-                [*x],
-                out,
-                register,
-                #[inline(always)]
-                |it| it.run(gelu_of),
-            ),
-            Instruction::GeluGrad(x, dy) => self.apply(
-                [*x, *dy],
-                out,
-                register,
-                #[inline(always)]
-                |it| it.run(gelu_slope),
-            ),
+            Instruction::Unary(f, x) => {
+                f.choose(self.of([*x], out));
+                self.done(&[*x], out, register)
+            }
+            Instruction::Binary(f, a, b) => {
+                f.choose(self.of([*a, *b], out));
+                self.done(&[*a, *b], out, register)
+            }
+            Instruction::Gelu(x) => {
+                self.of([*x], out).run(gelu_of);
+                self.done(&[*x], out, register)
+            }
+            Instruction::GeluGrad(x, dy) => {
+                self.of([*x, *dy], out).run(gelu_slope);
+                self.done(&[*x, *dy], out, register)
+            }
         }
     }
 
-    /// Applies `f` to results; where all of them are numbers, to one element.
+    /// What a function of results is applied to: one element where all of them are numbers.
     #[inline(always)]
-    fn apply<const N: usize>(
-        &self,
-        of: [usize; N],
-        out: &mut [f32],
-        register: usize,
-        f: impl FnOnce(Piece<'_, '_, N>),
-    ) -> Value<'a> {
+    fn of<'o, const N: usize>(&self, of: [usize; N], out: &'o mut [f32]) -> Piece<'o, '_, N> {
+        let len = if self.are_numbers(&of) { 1 } else { out.len() };
         let of = of.map(|x| match &self.values[x] {
             Value::Number(x) => Ok(*x),
-            Value::Lies(x) => Err(&x[..out.len()]),
-            Value::In(register) => Err(&self.room[*register][..out.len()]),
+            Value::Lies(x) => Err(&x[..len]),
+            Value::In(register) => Err(&self.room[*register][..len]),
         });
-        let numbers = of.iter().all(Result::is_ok);
-        let len = if numbers { 1 } else { out.len() };
-        f(Piece { out: &mut out[..len], of });
-        if numbers { Value::Number(out[0]) } else { Value::In(register) }
+        Piece { out: &mut out[..len], of }
+    }
+
+    /// What a function of results gave.
+    fn done(&self, of: &[usize], out: &[f32], register: usize) -> Value<'a> {
+        if self.are_numbers(of) { Value::Number(out[0]) } else { Value::In(register) }
+    }
+
+    fn are_numbers(&self, of: &[usize]) -> bool {
+        of.iter().all(|x| matches!(self.values[*x], Value::Number(_)))
     }
 
     /// An operand, copied to `out` (then `None`) only where it cannot be used as it lies.
