@@ -157,7 +157,7 @@ impl Step {
             Kernel::ScatterAdd => len * self.inputs[1].shape[0],
             Kernel::Softmax | Kernel::LayerNorm { .. } => 8 * len,
             Kernel::SoftmaxGrad | Kernel::LayerNormGrad { .. } => 12 * len,
-            Kernel::Pointwise { ref tape, .. } => tape.iter().map(|it| cost(it)).sum::<usize>() * len,
+            Kernel::Pointwise { ref tape, .. } => tape.iter().map(cost).sum::<usize>() * len,
             Kernel::Gather => len,
         }
     }

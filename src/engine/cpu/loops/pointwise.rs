@@ -38,31 +38,73 @@ pub enum Binary {
 
 /// `out = f(x)` by the function that `f` names.
 pub fn unary(f: Unary, out: &mut [f32], x: Strided<'_>) {
-    match f {
-        Unary::Abs => map(out, x, f32::abs),
-        Unary::Cos => map(out, x, f32::cos),
-        Unary::Erf => map(out, x, erf),
-        Unary::Exp => map(out, x, f32::exp),
-        Unary::Log => map(out, x, f32::ln),
-        Unary::Neg => map(out, x, |x| -x),
-        Unary::Recip => map(out, x, f32::recip),
-        Unary::Sign => map(out, x, |x| if x == 0.0 { 0.0 } else { x.signum() }),
-        Unary::Sin => map(out, x, f32::sin),
-        Unary::Sqrt => map(out, x, f32::sqrt),
-        Unary::Tanh => map(out, x, f32::tanh),
-    }
+    f.choose(Lines { out, of: [x] });
 }
 
 /// `out = f(a, b)` by the function that `f` names.
 pub fn binary(f: Binary, out: &mut [f32], a: Strided<'_>, b: Strided<'_>) {
-    match f {
-        Binary::Add => zip(out, a, b, |a, b| a + b),
-        Binary::Sub => zip(out, a, b, |a, b| a - b),
-        Binary::Mul => zip(out, a, b, |a, b| a * b),
-        Binary::Div => zip(out, a, b, |a, b| a / b),
-        Binary::Max | Binary::OrLarger => zip(out, a, b, f32::max),
-        Binary::Min => zip(out, a, b, f32::min),
-        Binary::Less => zip(out, a, b, |a, b| f32::from(u8::from(a < b))),
+    f.choose(Lines { out, of: [a, b] });
+}
+
+/// What is done with a function, once it is known which; the loop is compiled for each.
+pub(crate) trait Loop<const N: usize> {
+    fn run(self, f: impl Fn([f32; N]) -> f32 + Sync);
+}
+
+/// Lines of operands, however they lie.
+struct Lines<'o, 'x, const N: usize> {
+    out: &'o mut [f32],
+    of: [Strided<'x>; N],
+}
+
+impl Loop<1> for Lines<'_, '_, 1> {
+    fn run(self, f: impl Fn([f32; 1]) -> f32 + Sync) {
+        map(self.out, self.of[0], |x| f([x]));
+    }
+}
+
+impl Loop<2> for Lines<'_, '_, 2> {
+    fn run(self, f: impl Fn([f32; 2]) -> f32 + Sync) {
+        zip(self.out, self.of[0], self.of[1], |a, b| f([a, b]));
+    }
+}
+
+impl Unary {
+    /// Runs the loop with the function that this names.
+    #[inline(always)]
+    pub(crate) fn choose(self, it: impl Loop<1>) {
+        match self {
+            Self::Abs => it.run(|[x]| x.abs()),
+            Self::Cos => it.run(|[x]| x.cos()),
+            Self::Erf => it.run(
+                #[inline(always)]
+                |[x]| erf(x),
+            ),
+            Self::Exp => it.run(|[x]| x.exp()),
+            Self::Log => it.run(|[x]| x.ln()),
+            Self::Neg => it.run(|[x]| -x),
+            Self::Recip => it.run(|[x]| x.recip()),
+            Self::Sign => it.run(|[x]| if x == 0.0 { 0.0 } else { x.signum() }),
+            Self::Sin => it.run(|[x]| x.sin()),
+            Self::Sqrt => it.run(|[x]| x.sqrt()),
+            Self::Tanh => it.run(|[x]| x.tanh()),
+        }
+    }
+}
+
+impl Binary {
+    /// Runs the loop with the function that this names.
+    #[inline(always)]
+    pub(crate) fn choose(self, it: impl Loop<2>) {
+        match self {
+            Self::Add => it.run(|[a, b]| a + b),
+            Self::Sub => it.run(|[a, b]| a - b),
+            Self::Mul => it.run(|[a, b]| a * b),
+            Self::Div => it.run(|[a, b]| a / b),
+            Self::Max | Self::OrLarger => it.run(|[a, b]| a.max(b)),
+            Self::Min => it.run(|[a, b]| a.min(b)),
+            Self::Less => it.run(|[a, b]| f32::from(u8::from(a < b))),
+        }
     }
 }
 
@@ -76,12 +118,12 @@ pub fn copy(out: &mut [f32], x: Strided<'_>) {
 
 /// `out = gelu(x)`
 pub fn gelu(out: &mut [f32], x: Strided<'_>) {
-    map(out, x, gelu_of);
+    map(out, x, |x| gelu_of([x]));
 }
 
 /// `out = dy` times the derivative of GELU at `x`.
 pub fn gelu_grad(out: &mut [f32], x: Strided<'_>, dy: Strided<'_>) {
-    zip(out, x, dy, gelu_slope);
+    zip(out, x, dy, |x, dy| gelu_slope([x, dy]));
 }
 
 /// `x = gelu(x)`
@@ -89,7 +131,7 @@ pub fn gelu_in_place(out: &mut [f32]) {
     for_each_chunk(out, TASK, COST, |_, out| {
         vectorised(
             #[inline(always)]
-            || out.iter_mut().for_each(|y| *y = gelu_of(*y)),
+            || out.iter_mut().for_each(|y| *y = gelu_of([*y])),
         );
     });
 }
@@ -195,13 +237,13 @@ fn step(x: Strided<'_>) -> usize {
 
 /// `x/2 (1 + erf(x / sqrt 2))`
 #[inline(always)]
-fn gelu_of(x: f32) -> f32 {
+pub(crate) fn gelu_of([x]: [f32; 1]) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
 /// `dy` times the derivative of GELU, `Phi(x) + x phi(x)`, where both take the same exponential.
 #[inline(always)]
-fn gelu_slope(x: f32, dy: f32) -> f32 {
+pub(crate) fn gelu_slope([x, dy]: [f32; 2]) -> f32 {
     /// `1 / sqrt(2 pi)`
     const SCALE: f32 = std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2 * 0.5;
     let e = exp(-0.5 * x * x);

@@ -1,13 +1,13 @@
 //! Several elementwise functions in one pass: a tape of instructions plays over pieces of the result that are small enough
 //! for what lies in between to stay in the fastest cache.
 //!
-//! Each instruction is the very loop of `pointwise`, so a tape gives bit for bit what its functions give one after another.
+//! Each instruction is a function of `pointwise`, so a tape gives bit for bit what its functions give one after another.
 
 use std::ops::Range;
 
 use crate::Strided;
-use crate::pointwise::{self, Binary, Unary, indices};
-use crate::spread::for_each_chunk;
+use crate::pointwise::{self, Binary, Loop, Unary, gelu_of, gelu_slope};
+use crate::spread::{for_each_chunk, vectorised};
 
 /// What is computed next. Results are known by the position of their instruction; the last one is the tape's.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +92,7 @@ const PIECE: usize = 1024;
 const TASK: usize = 4 * PIECE;
 /// Lines that are at least so long are taken one by one: operands that are constant along a line are numbers then, and most
 /// others are used where they lie.
-const LONG: usize = 128;
+const LONG: usize = 64;
 
 /// `out = tape(operands)`
 pub fn play(out: &mut [f32], reel: &Reel<'_>) {
@@ -109,14 +109,21 @@ pub fn play(out: &mut [f32], reel: &Reel<'_>) {
             registers: &registers,
             room: vec![vec![0.0; PIECE.min(out.len())]; room],
             values: Vec::with_capacity(reel.tape.len()),
+            index: vec![0; reel.shape.len()],
         };
         let (mut at, mut out) = (i * task, out);
-        while !out.is_empty() {
-            let most = if line >= LONG { (line - at % line).min(PIECE) } else { PIECE };
-            let (piece, rest) = out.split_at_mut(most.min(out.len()));
-            player.piece(at, piece);
-            (at, out) = (at + piece.len(), rest);
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                while !out.is_empty() {
+                    let most = if line >= LONG { (line - at % line).min(PIECE) } else { PIECE };
+                    let len = most.min(out.len());
+                    let (piece, rest) = std::mem::take(&mut out).split_at_mut(len);
+                    player.piece(at, piece);
+                    (at, out) = (at + len, rest);
+                }
+            },
+        );
     });
 }
 
@@ -131,10 +138,10 @@ fn registers(tape: &[Instruction]) -> Vec<usize> {
         }
     }
     let (mut busy, mut found): (Vec<usize>, Vec<usize>) = (vec![], vec![]);
-    for i in 0..tape.len() {
+    for (i, last) in last.into_iter().enumerate() {
         let free = busy.iter().position(|until| *until < i).unwrap_or(busy.len());
         busy.resize(busy.len().max(free + 1), 0);
-        busy[free] = last[i];
+        busy[free] = last;
         found.push(free);
     }
     found
@@ -156,22 +163,63 @@ struct Player<'a> {
     registers: &'a [usize],
     room: Vec<Vec<f32>>,
     values: Vec<Value<'a>>,
+    /// Where the piece begins.
+    index: Vec<usize>,
+}
+
+/// A part of the result, and what it is computed from: numbers, and memory of the same length.
+struct Piece<'o, 'x, const N: usize> {
+    out: &'o mut [f32],
+    of: [Result<f32, &'x [f32]>; N],
+}
+
+impl Loop<1> for Piece<'_, '_, 1> {
+    #[inline(always)]
+    fn run(self, f: impl Fn([f32; 1]) -> f32 + Sync) {
+        match self.of {
+            [Ok(x)] => self.out.fill(f([x])),
+            [Err(x)] => self.out.iter_mut().zip(x).for_each(|(y, x)| *y = f([*x])),
+        }
+    }
+}
+
+impl Loop<2> for Piece<'_, '_, 2> {
+    #[inline(always)]
+    fn run(self, f: impl Fn([f32; 2]) -> f32 + Sync) {
+        match self.of {
+            [Ok(a), Ok(b)] => self.out.fill(f([a, b])),
+            [Ok(a), Err(b)] => self.out.iter_mut().zip(b).for_each(|(y, b)| *y = f([a, *b])),
+            [Err(a), Ok(b)] => self.out.iter_mut().zip(a).for_each(|(y, a)| *y = f([*a, b])),
+            [Err(a), Err(b)] => {
+                self.out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = f([*a, *b]));
+            }
+        }
+    }
 }
 
 impl<'a> Player<'a> {
     /// Computes the elements from `start` on, counted in rows.
+    #[inline(always)]
     fn piece(&mut self, start: usize, out: &mut [f32]) {
-        let index = indices(self.reel.shape, start);
-        let (len, reel) = (out.len(), self.reel);
+        let mut rest = start;
+        for (i, n) in self.index.iter_mut().zip(self.reel.shape).rev() {
+            *i = rest % n;
+            rest /= n;
+        }
+        let len = out.len();
         self.values.clear();
-        let [first @ .., last] = reel.tape else { unreachable!("a tape computes something") };
-        for (instruction, register) in first.iter().zip(self.registers) {
-            let mut room = std::mem::take(&mut self.room[*register]);
-            let value = self.compute(instruction, start, &index, &mut room[..len], *register);
-            self.room[*register] = room;
+        let last = self.reel.tape.len() - 1;
+        for (i, instruction) in self.reel.tape.iter().enumerate() {
+            let register = if i == last { usize::MAX } else { self.registers[i] };
+            let mut room = self.room.get_mut(register).map(std::mem::take).unwrap_or_default();
+            let target = if i == last { &mut *out } else { &mut room[..len] };
+            let value = self.compute(instruction, start, target, register);
+            if i < last {
+                self.room[register] = room;
+            }
             self.values.push(value);
         }
-        match self.compute(last, start, &index, out, usize::MAX) {
+        match self.values[last] {
             Value::Number(x) => out.fill(x),
             Value::Lies(x) => out.copy_from_slice(x),
             // It is there already.
@@ -180,68 +228,66 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// One instruction; `out` is register `register`.
+    #[inline(always)]
     fn compute(
         &self,
         instruction: &Instruction,
         start: usize,
-        index: &[usize],
         out: &mut [f32],
         register: usize,
     ) -> Value<'a> {
         match instruction {
             Instruction::Number(x) => Value::Number(*x),
             Instruction::Load { operand, within } => {
-                self.load(*operand, within, start, index, out).unwrap_or(Value::In(register))
+                self.load(*operand, within, start, out).unwrap_or(Value::In(register))
             }
             Instruction::Pad { x, within, value } => {
-                self.pad(*x, within, *value, index, out).unwrap_or(Value::In(register))
+                self.pad(*x, within, *value, out).unwrap_or(Value::In(register))
             }
-            Instruction::Unary(f, x) => self.map(&[*x], out, register, |out, x| {
-                pointwise::unary(*f, out, x[0]);
-            }),
-            Instruction::Gelu(x) => self.map(&[*x], out, register, |out, x| pointwise::gelu(out, x[0])),
-            Instruction::Binary(f, a, b) => self.map(&[*a, *b], out, register, |out, x| {
-                pointwise::binary(*f, out, x[0], x[1]);
-            }),
-            Instruction::GeluGrad(x, dy) => self.map(&[*x, *dy], out, register, |out, x| {
-                pointwise::gelu_grad(out, x[0], x[1]);
-            }),
+            Instruction::Unary(f, x) => {
+                f.choose(self.of([*x], out));
+                self.done(&[*x], out, register)
+            }
+            Instruction::Binary(f, a, b) => {
+                f.choose(self.of([*a, *b], out));
+                self.done(&[*a, *b], out, register)
+            }
+            Instruction::Gelu(x) => {
+                self.of([*x], out).run(gelu_of);
+                self.done(&[*x], out, register)
+            }
+            Instruction::GeluGrad(x, dy) => {
+                self.of([*x, *dy], out).run(gelu_slope);
+                self.done(&[*x, *dy], out, register)
+            }
         }
     }
 
-    /// Calls `f` on results; where all of them are numbers, for one element.
-    fn map(
-        &self,
-        of: &[usize],
-        out: &mut [f32],
-        register: usize,
-        f: impl Fn(&mut [f32], [Strided<'_>; 2]),
-    ) -> Value<'a> {
-        let numbers = of.iter().all(|x| matches!(self.values[*x], Value::Number(_)));
-        let len = if numbers { 1 } else { out.len() };
-        let shape = [len];
-        let mut seen = [Strided { data: &[], shape: &shape, strides: &[0] }; 2];
-        for (it, x) in seen.iter_mut().zip(of) {
-            it.strides = if matches!(self.values[*x], Value::Number(_)) { &[0] } else { &[1] };
-            it.data = match &self.values[*x] {
-                Value::Number(x) => std::slice::from_ref(x),
-                Value::Lies(x) => x,
-                Value::In(register) => &self.room[*register],
-            };
-        }
-        f(&mut out[..len], seen);
-        if numbers { Value::Number(out[0]) } else { Value::In(register) }
+    /// What a function of results is applied to: one element where all of them are numbers.
+    #[inline(always)]
+    fn of<'o, const N: usize>(&self, of: [usize; N], out: &'o mut [f32]) -> Piece<'o, '_, N> {
+        let len = if self.are_numbers(&of) { 1 } else { out.len() };
+        let of = of.map(|x| match &self.values[x] {
+            Value::Number(x) => Ok(*x),
+            Value::Lies(x) => Err(&x[..len]),
+            Value::In(register) => Err(&self.room[*register][..len]),
+        });
+        Piece { out: &mut out[..len], of }
+    }
+
+    /// What a function of results gave.
+    fn done(&self, of: &[usize], out: &[f32], register: usize) -> Value<'a> {
+        if self.are_numbers(of) { Value::Number(out[0]) } else { Value::In(register) }
+    }
+
+    fn are_numbers(&self, of: &[usize]) -> bool {
+        of.iter().all(|x| matches!(self.values[*x], Value::Number(_)))
     }
 
     /// An operand, copied to `out` (then `None`) only where it cannot be used as it lies.
-    fn load(
-        &self,
-        operand: usize,
-        within: &[usize],
-        start: usize,
-        index: &[usize],
-        out: &mut [f32],
-    ) -> Option<Value<'a>> {
+    fn load(&self, operand: usize, within: &[usize], start: usize, out: &mut [f32]) -> Option<Value<'a>> {
+        let index = &self.index[..];
         let (data, place) = self.reel.operands[operand];
         if within.is_empty() && self.reel.is_rows(place) {
             return Some(Value::Lies(&data[place.offset + start..][..out.len()]));
@@ -279,14 +325,8 @@ impl<'a> Player<'a> {
     }
 
     /// A result within bounds, copied to `out` (then `None`) only where a line is partly inside.
-    fn pad(
-        &self,
-        x: usize,
-        within: &[usize],
-        value: f32,
-        index: &[usize],
-        out: &mut [f32],
-    ) -> Option<Value<'a>> {
+    fn pad(&self, x: usize, within: &[usize], value: f32, out: &mut [f32]) -> Option<Value<'a>> {
+        let index = &self.index[..];
         if index.last().map_or(1, |it| self.reel.line() - it) >= out.len() {
             let inside = self.reel.inside(within, index, out.len());
             if inside.is_empty() {
