@@ -1,7 +1,7 @@
 //! A layer of linear self-attention that learns to do linear regression in its context (von Oswald et al. 2022,
 //! arXiv 2212.07677, section 3): what it finds is a step of gradient descent.
 
-use super::{Course, Loss, NamedRecipe, Opened, Recipe};
+use super::{Course, Loss, NamedRecipe, Recipe};
 use crate::data::Random;
 use crate::graph::{Graph, Var};
 use crate::mechanisms::gradient_descent::descend;
@@ -18,18 +18,20 @@ pub const ENTRIES: [NamedRecipe; 2] = [
     NamedRecipe {
         name: "linear-attention",
         about: "a layer of linear self-attention that learns linear regression in its context",
-        open: |steps| open(InContext::default(), steps),
+        open: |steps| {
+            let usual = InContext::default();
+            Ok(Box::new(InContext { steps: steps.unwrap_or(usual.steps), ..usual }))
+        },
     },
     NamedRecipe {
         name: "softmax-attention",
         about: "a layer of two heads with a softmax that learns linear regression in its context",
-        open: |steps| open(InContext::softmax(2), steps),
+        open: |steps| {
+            let usual = InContext::softmax(2);
+            Ok(Box::new(InContext { steps: steps.unwrap_or(usual.steps), ..usual }))
+        },
     },
 ];
-
-fn open(usual: InContext, steps: Option<u32>) -> Opened {
-    Ok(Box::new(InContext { steps: steps.unwrap_or(usual.steps), ..usual }))
-}
 
 /// Coordinates of an input, and examples of a prompt, as in the paper.
 pub const D: usize = 10;

@@ -26,7 +26,7 @@ const WIDE: f32 = 265.0;
 /// The panels.
 pub(super) fn page(state: &IclOptimum, trace: &Trace) -> Option<Page> {
     let apart = trace.get("distance")?.window(0..1)?[0];
-    let square = |aside| Room::shaped(1.0, [150.0, 120.0], [aside, 55.0]);
+    let square = |aside| Room::shaped(1.0, [140.0, 120.0], [aside, 55.0]);
     let chart = |high| Room::fill(220.0, high).at_most_wide(WIDE);
     Some(row([
         panel("ellipses", 0, square(80.0))
@@ -35,7 +35,7 @@ pub(super) fn page(state: &IclOptimum, trace: &Trace) -> Option<Page> {
             .shows(Picture::Chart(ellipses(state)))
             .into(),
         column([
-            panel("matrices", 0, Room::shaped(2.0, [90.0, 100.0], [0.0, 50.0]).at_most_wide(WIDE))
+            panel("matrices", 0, Room::shaped(2.0, [85.0, 100.0], [0.0, 50.0]).at_most_wide(WIDE))
                 .titled(format!("Learnt, and proven: {} apart", percent(apart)))
                 .read("The matrix between query and examples, as it is at this step, and what gradient flow is proven to end at.")
                 .shows(Picture::Fields(matrices(state, trace)))
