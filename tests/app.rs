@@ -1,7 +1,5 @@
 //! The window's logic, driven as a person would: by labels, keys and clicks.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 mod window;
 
 use std::sync::Arc;

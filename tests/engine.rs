@@ -253,7 +253,6 @@ fn parts_of_a_pack_are_written_to_their_places() {
     (w.matmul(pack.slice(0, 320, 280).reshape(&[70, 4]).t()) + x.sum(1).flat()).keep("matrix");
     (x.matmul(w.t()).matmul(w) + pack.slice(0, start, 4)).keep("bias");
     x.layer_norm(pack.slice(0, start, 4), pack.slice(0, 256, 4), 1e-2).keep("gain");
-    drop(parts);
     let recording = g.finish();
     let plan = Plan::compile(&recording);
     // A product, a sum and two elementwise steps, three copies: of what others read, of what is turned, of what is given. The second

@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod pair;
+mod shader;
 
 use std::path::PathBuf;
 
-use pair::{Pair, SUM, numbers, recorded, wgsl};
+use pair::{Pair, SUM, numbers, recorded};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use shader::wgsl;
 
 use vitrine::graph::{Graph, Var};
 use vitrine::tensor::Tensor;

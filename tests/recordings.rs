@@ -6,13 +6,15 @@
 #[expect(dead_code, reason = "other tests compare the devices with each other only")]
 mod pair;
 mod reference;
+mod shader;
 
 use std::collections::BTreeMap;
 
-use pair::{Pair, numbers, values, wgsl};
+use pair::{Pair, numbers, values};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use shader::wgsl;
 use vitrine::engine::plan::Plan;
 use vitrine::engine::{Cancel, cpu::Cpu, gpu};
 use vitrine::graph::{Graph, Op, Recording, Var};

@@ -243,7 +243,7 @@ impl Exhibit for NormGrad {
             k.only_if(maps, |k| k.choice("a contribution counts by its", &mut self.aggregate, &AGGREGATES));
         });
         k.row(|k| {
-            k.only_if(maps, |k| k.choice("layers are combined by", &mut self.combination, &COMBINATIONS))
+            k.only_if(maps, |k| k.choice("layers are combined by", &mut self.combination, &COMBINATIONS));
         });
         k.row(|k| {
             k.only_if(maps, |k| k.choice("a step of learning first, of length", &mut self.epsilon, &STEPS));

@@ -47,7 +47,7 @@ impl AnyConfig {
 
     /// Whether the model reads text, and so comes with a `tokenizer.json`.
     pub fn reads_text(&self) -> bool {
-        matches!(self.kind(), Kind::Encoder | Kind::Decoder)
+        !matches!(self.kind(), Kind::Vision | Kind::Regressor)
     }
 
     /// Lets a model of images make of pixels what its `preprocessor_config.json` says.

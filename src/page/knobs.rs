@@ -224,8 +224,8 @@ impl<'s> Knobs<'_, 's> {
             name,
             Vec::new,
             &mut (),
-            |_, _| (),
-            |_, ui, _| {
+            |(), _| (),
+            |(), ui, _| {
                 // A button whose word changes when it is pressed, "Go on" and "Stop", moves nothing behind it.
                 let least = egui::vec2(1.6 * ui.spacing().interact_size.x, 0.0);
                 let button = ui.add_enabled(on, egui::Button::new(name).min_size(least));

@@ -79,17 +79,17 @@ fn evaluate(recording: &Recording, node: &Node, values: &[Vec<f64>]) -> Vec<f64>
             at[*axis] = at[*axis] * stride + within;
             at
         }),
-        Op::Pack => {
-            let padded = |i: usize| {
-                let mut part = x(i).to_vec();
-                part.resize(part.len().next_multiple_of(ALIGN), 0.0);
-                part
-            };
-            (0..node.inputs.len()).flat_map(padded).collect()
-        }
+        Op::Pack => (0..node.inputs.len()).flat_map(|i| padded(x(i))).collect(),
         Op::View(view) => each(&node.shape, |at| see(view, at, shape_of(0), &node.shape, x(0))),
         Op::Def(def) => unreachable!("{def:?} was expanded"),
     }
+}
+
+/// A part of a pack, which goes on to where the next one begins.
+fn padded(part: &[f64]) -> Vec<f64> {
+    let mut part = part.to_vec();
+    part.resize(part.len().next_multiple_of(ALIGN), 0.0);
+    part
 }
 
 fn see(view: &View, at: &[usize], from: &[usize], shape: &[usize], x: &[f64]) -> f64 {

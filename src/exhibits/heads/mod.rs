@@ -15,7 +15,9 @@ pub(super) fn pattern(layer: usize) -> String {
 /// How many layers a trace has patterns of, and how many heads each of them has.
 pub(super) fn count(trace: &Trace) -> [usize; 2] {
     let first = trace.get(&pattern(0)).map_or(0, |it| it.shape[0]);
-    [(0..).take_while(|l| trace.get(&pattern(*l)).is_some()).count(), first]
+    // A layer has a tensor at least.
+    let layers = (0..trace.tensors.len()).take_while(|l| trace.get(&pattern(*l)).is_some()).count();
+    [layers, first]
 }
 
 /// The head that is shown: the lit one, else `first`, as far as there are so many; nothing where there are no patterns.

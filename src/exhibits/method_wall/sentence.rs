@@ -86,7 +86,9 @@ impl Wall<'_> {
         let line = |(i, method): (usize, &Method)| {
             let values = self.values(&format!("maps.{i}")).map(|mut values| {
                 let peak = values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-                values.iter_mut().for_each(|it| *it /= peak);
+                for it in &mut values {
+                    *it /= peak;
+                }
                 values
             });
             let name = format!("{}  {}", self.name(*method), self.sanity(i)).trim_end().to_owned();

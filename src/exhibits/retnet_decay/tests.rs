@@ -1,4 +1,4 @@
-//! Trained RetNets: one reads the text of all tiles, another recalls symbols.
+//! Trained `RetNet`s: one reads the text of all tiles, another recalls symbols.
 
 use std::sync::Arc;
 
