@@ -427,7 +427,7 @@ fn faults_are_one_line_and_exit_code_two() {
         ),
         (
             vitrine(&["trace", "#v1;tiles=(exhibit:learning)", "--keep", "2/*", "--out", "x"]),
-            "no tensor is named 2/*; there are 1/after.first.bias",
+            "no tensor is named 2/*; there are 1/after.",
         ),
         (
             vitrine(&["check", "no-such-exhibit"]),

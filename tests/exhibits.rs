@@ -196,7 +196,7 @@ fn equal(a: &Recording, b: &Recording) -> bool {
     a.structure() == b.structure() && a.inputs == b.inputs && a.labels == b.labels
 }
 
-/// Draws all panels at two widths and asks each for its numbers; how many there are. `None`: nothing can be shown.
+/// Draws all panels at two widths in both themes and asks each for its numbers; how many there are. `None`: nothing can be shown.
 fn panels(
     exhibit: &mut dyn Exhibit,
     trace: &Trace,
@@ -206,15 +206,15 @@ fn panels(
     style: &Style,
 ) -> Option<usize> {
     let (mut view, mut shown) = (View::default(), false);
-    for width in [390.0, 1280.0] {
-        let look = style.clone();
+    for (width, dark) in [(390.0, true), (390.0, false), (1280.0, true), (1280.0, false)] {
+        let (style, look) = (Style::new(dark, 1.0), Style::new(dark, 1.0));
         let builder = Harness::builder().with_size([width, 700.0]).with_context_setup(move |ctx| {
             install_fonts(ctx);
             look.apply(ctx);
         });
         let mut harness = builder.build_ui(|ui| {
             let (inputs, pick) = (&mut *inputs, &mut false);
-            let mut scene = Scene { trace, focus: &mut *focus, style, inputs, zoo, pick };
+            let mut scene = Scene { trace, focus: &mut *focus, style: &style, inputs, zoo, pick };
             let rect = ui.max_rect();
             shown = show(exhibit, ui, &mut scene, rect, &mut view);
         });

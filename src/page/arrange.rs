@@ -117,8 +117,12 @@ impl Frame<'_> {
             Page::Column(parts) => (parts, 1),
         };
         let before = out.len();
-        for along in [along, 1 - along] {
-            if self.line(parts, along, rect, out) {
+        // Of what stands beside each other the picture gets more, unless something else finds no room then.
+        let weight: Vec<f32> = parts.iter().map(weight).collect();
+        let even = vec![1.0; parts.len()];
+        let ways = |along| if along == 0 { vec![(0, &weight), (0, &even)] } else { vec![(1, &even)] };
+        for (along, weight) in ways(along).into_iter().chain(ways(1 - along)) {
+            if self.line(parts, along, weight, rect, out) {
                 return true;
             }
             out.truncate(before);
@@ -127,7 +131,14 @@ impl Frame<'_> {
     }
 
     /// Places parts one after the other along an axis; whether they fit.
-    fn line(&self, parts: &[Page], along: Along, rect: Rect, out: &mut Vec<(Panel, Rect)>) -> bool {
+    fn line(
+        &self,
+        parts: &[Page],
+        along: Along,
+        weight: &[f32],
+        rect: Rect,
+        out: &mut Vec<(Panel, Rect)>,
+    ) -> bool {
         let (length, across) = (rect.size()[along], rect.size()[1 - along]);
         let gaps = self.gap() * (parts.len() as f32 - 1.0);
         let least: Vec<f32> = parts.iter().map(|it| self.least(it, along)).collect();
@@ -136,8 +147,7 @@ impl Frame<'_> {
         }
         let want: Vec<f32> = parts.iter().map(|it| self.want(it, along, across)).collect();
         let mut at = rect.min[along];
-        let weight: Vec<f32> = parts.iter().map(weight).collect();
-        for (part, extent) in parts.iter().zip(pour(&least, &want, &weight, length - gaps)) {
+        for (part, extent) in parts.iter().zip(pour(&least, &want, weight, length - gaps)) {
             let mut min = rect.min.to_vec2();
             min[along] = at;
             let mut size = Vec2::splat(across);

@@ -78,6 +78,26 @@ test("learning goes on by itself and can be stopped", bounded, async (t) => {
   await shows(page, "learning");
 });
 
+test("a layer of attention learns to be a step of gradient descent", bounded, async (t) => {
+  const page = await session(t, "#v1;tiles=(exhibit:icl-descent)");
+  await until(page, (it) => it.live && it.runs > 5 && it.error === null, "some steps", 120);
+  const [loss, cosine] = await learnt(page);
+  // One step with the best rate leaves .2062; 512 tasks give or take .01, and 400 steps end a little above.
+  assert.ok(Math.abs(loss - 0.2062) < 0.02, `the loss is ${loss}`);
+  assert.ok(cosine > 0.99, `the cosine of the sensitivities is ${cosine}`);
+  await shows(page, "icl-descent-learnt");
+});
+
+/// Loss and cosine once the run has come to its end, or the last ones seen.
+async function learnt(page) {
+  let seen;
+  for (const end = Date.now() + 120_000; Date.now() < end; await page.waitForTimeout(250)) {
+    seen = [(await read(page, "loss"))[0], (await read(page, "cosine"))[0]];
+    if (seen[1] > 0.99 && Math.abs(seen[0] - 0.2062) < 0.02) break;
+  }
+  return seen;
+}
+
 test("a dropped photograph is looked at by a model that knows photographs", bounded, async (t) => {
   const page = await session(t, "#v1;tiles=(exhibit:normgrad)");
   await until(page, settled, "the default computed", 120);
