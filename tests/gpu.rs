@@ -91,15 +91,6 @@ fn what_cannot_be_is_an_error_that_names_it() {
         }
         other => panic!("32 GB in one buffer: {:?}", other.map(|_| ())),
     }
-    let axes = recorded(|g| {
-        let x = g.input(&numbers(&[2; 10], 1, 1.0));
-        x.permute(&[1, 0, 3, 2, 5, 4, 7, 6, 9, 8]).keep("y");
-    });
-    let refused = block_on(gpu.run(&axes, &Cancel::default())).map(|_| ());
-    assert!(
-        matches!(&refused, Err(EngineError::Refused { reason, .. }) if reason.contains("axes")),
-        "{refused:?}"
-    );
     let small = recorded(|g| {
         (g.input(&numbers(&[2], 1, 1.0)) + 1.0).keep("y");
     });
@@ -109,6 +100,16 @@ fn what_cannot_be_is_an_error_that_names_it() {
     assert!(matches!(cancelled, Err(EngineError::Cancelled)), "{cancelled:?}");
     assert!(block_on(gpu.run(&small, &Cancel::default())).is_ok(), "it still runs after all this");
     assert_eq!(gpu.lost(), None, "and is not lost");
+}
+
+#[test]
+fn a_view_has_any_number_of_axes() {
+    let Some(pair) = Pair::new() else { return };
+    // A copy: not a digit changes.
+    pair.check(0.0, |g| {
+        let x = g.input(&numbers(&[2; 10], 1, 1.0));
+        x.permute(&[1, 0, 3, 2, 5, 4, 7, 6, 9, 8]).keep("y");
+    });
 }
 
 #[test]

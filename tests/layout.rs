@@ -48,9 +48,11 @@ fn faults(window: &Window, screen: Rect, scale: f32) -> Vec<String> {
     let report = report(window);
     for TileReport { exhibit, size, tile, picture, main, knobs } in &report.tiles {
         // A card shows what is essential alone. Elsewhere all panels are measured together, as a square in a tile of 1920 x 800
-        // has 40 % of it at most, and each panel beside it takes its share: there the essential one has at least a tenth.
+        // has 40 % of it at most, and each panel beside it takes its share: there the essential one has at least a tenth, or,
+        // in a long tile, half of the height.
         let (shown, least) = if *size == Size::Card { (main, 0.3) } else { (picture, 0.4) };
         let [share, own] = [shown, main].map(|it| it.area() / tile.area());
+        let own = if main.height() >= 0.5 * picture.height() { own.max(0.1) } else { own };
         // A page of a phone with large type has no room for 40 %.
         if (share < least || own < 0.1) && tile.height() / scale >= 300.0 {
             let [share, own] = [share, own].map(|it| 100.0 * it);

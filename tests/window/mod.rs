@@ -43,7 +43,7 @@ pub(crate) fn report(window: &Window) -> Report {
 }
 
 /// What takes longer never comes, on whatever machine.
-pub(crate) const LIMIT: Duration = Duration::from_mins(2);
+pub(crate) const LIMIT: Duration = Duration::from_mins(6);
 
 /// Draws frames, as a window would, until it is no longer `busy`, steps of undo are complete, and nothing moves any more.
 #[track_caller]
