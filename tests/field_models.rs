@@ -1,4 +1,4 @@
-//! ViTs whose attention a field bends, and `RetNet`: against numpy, on both devices, against differences in f64, and against
+//! `ViT`s whose attention a field bends, and `RetNet`: against numpy, on both devices, against differences in f64, and against
 //! what their equations imply.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]

@@ -128,7 +128,9 @@ pub async fn load(places: &[Place], progress: &Progress) -> Result<AnyModel, Sou
     let (mut tokenizer, mut pixels) = (None, None);
     if parsed.reads_text() {
         tokenizer = Some(place.read(TOKENIZER, &progress.aside()).await?);
-    } else if ConfigFile::parse(&config).is_ok_and(|it| it.absent("image_mean")) {
+    } else if parsed.kind() == Kind::Vision
+        && ConfigFile::parse(&config).is_ok_and(|it| it.absent("image_mean"))
+    {
         let found = place.read(PIXELS, &progress.aside()).await.ok();
         pixels = found.filter(|it| it.trim_ascii_start().starts_with(b"{")); // some servers answer with a page
     }
