@@ -200,6 +200,27 @@ impl Weights {
         self.tensors.get(name).map(Held::tensor)
     }
 
+    /// Rows `[id, column]` of a matrix that the file holds, written to `out`; ids beyond it are clamped to its last row. Of
+    /// 8 bits only these rows are made.
+    pub fn look_up(&self, name: &str, ids: &[f32], out: &mut [f32]) {
+        let Some(held) = self.tensors.get(name) else { return };
+        let [rows, columns] = held.shape()[..] else { return };
+        if columns == 0 {
+            return;
+        }
+        for (out, id) in out.chunks_exact_mut(columns).zip(ids) {
+            let row = (*id as usize).min(rows.saturating_sub(1));
+            let row_of = row * columns..(row + 1) * columns;
+            match held {
+                Held::F32(it) => out.copy_from_slice(&it.data[row_of]),
+                Held::Rows(bytes, scales) => {
+                    let numbers = bytes[row_of].iter().map(|it| f32::from(it.cast_signed()) * scales[row]);
+                    out.iter_mut().zip(numbers).for_each(|(y, x)| *y = x);
+                }
+            }
+        }
+    }
+
     /// Why the first of the tensors that cannot be read cannot; none if all can.
     pub fn unread(&self) -> Option<WeightsError> {
         let (name, dtype) = self.others.first_key_value()?;

@@ -292,6 +292,8 @@ fn devices(pair: Option<&Pair>, recording: &Recording) -> Result<(), TestCaseErr
     for (what, recording) in [("as it is", recording), ("expanded", &recording.expanded())] {
         let on_cpu = block_on(pair.cpu.borrow_mut().run(recording, &Cancel::default())).unwrap();
         agree(&format!("{what} on the CPU"), &values(&on_cpu), &expected, recording)?;
+        let in_pieces = block_on(Cpu::new().in_pieces(1).run(recording, &Cancel::default())).unwrap();
+        agree(&format!("{what} in pieces"), &values(&in_pieces), &expected, recording)?;
         let on_gpu = block_on(pair.gpu.borrow_mut().run(recording, &Cancel::default())).unwrap();
         agree(&format!("{what} on the GPU"), &values(&on_gpu), &expected, recording)?;
     }

@@ -266,8 +266,17 @@ fn arrangements(ui: &mut Ui, actions: &mut Vec<Action>) {
 
 /// A quiet button with words and an arrow that points down.
 fn drop_down(ui: &mut Ui, style: &Style, words: &str, name: &str) -> egui::Response {
-    let galley = ui.painter().layout_no_wrap(words.to_owned(), style.regular(style.body), style.text);
     let arrow = style.grid(1.5);
+    // On a phone a model's name may be longer than what the program's leaves of the line.
+    let most = ui.available_width() - arrow - style.grid(2.0);
+    let job =
+        egui::text::LayoutJob::simple_singleline(words.to_owned(), style.regular(style.body), style.text);
+    let galley = egui::WidgetText::from(job).into_galley(
+        ui,
+        Some(egui::TextWrapMode::Truncate),
+        most,
+        egui::TextStyle::Body,
+    );
     let size = egui::vec2(galley.size().x + arrow + style.grid(2.0), style.grid(3.5));
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{name}: {words}")));

@@ -42,7 +42,7 @@ pub use self::stage::TileReport;
 use self::stage::{Pane, Stage};
 use crate::data::{Inputs, Photo};
 use crate::engine::{Device, EngineError};
-use crate::exhibits::Entry;
+use crate::exhibits::{Entry, recorded};
 use crate::focus::Focus;
 use crate::lab::{self, Lab};
 use crate::link::{self, State, Theme};
@@ -235,7 +235,8 @@ impl App {
             self.written = (self.snapshot(), platform::hash());
         }
         self.take_news(ctx);
-        if self.zoo.poll() {
+        // A recorded picture that arrives moves no pointer: the frame that shows it has to be asked for.
+        if self.zoo.poll() | recorded::awaited() {
             ctx.request_repaint_after(Duration::from_millis(100));
         }
         let shown = self.shown(ctx);

@@ -17,6 +17,10 @@ pub struct Arranged {
     pub hidden: Vec<Panel>,
 }
 
+/// The least share of the room that what is essential gets. Where others would leave it less, the least important of them is one
+/// click away instead.
+const SHARE: f32 = 0.15;
+
 /// Places the panels of `page` in `rect`. `front` is a panel that is asked for by name: where it would not fit, it is shown
 /// alone. With `alone`, only what is essential is shown: the panels of rank 0, or the first of them where they find no room.
 pub fn arrange(page: &Page, style: &Style, rect: Rect, front: Option<&str>, alone: bool) -> Arranged {
@@ -37,6 +41,7 @@ pub fn arrange(page: &Page, style: &Style, rect: Rect, front: Option<&str>, alon
         let mut placed = vec![];
         if let Some(part) = only(page, &shown)
             && frame.place(&part, rect, &mut placed)
+            && (count <= essential || frame.essential(&placed) >= SHARE * rect.area())
         {
             break placed;
         }
@@ -103,6 +108,16 @@ impl Frame<'_> {
                 if beside { wants.sum() } else { wants.fold(0.0, f32::max) }
             }
         }
+    }
+
+    /// How much of where they are placed the essential panels can use.
+    fn essential(&self, placed: &[(Panel, Rect)]) -> f32 {
+        let used = |(panel, rect): &(Panel, Rect)| {
+            let page = Page::from(panel.clone());
+            let extent = |along| rect.size()[along].min(self.want(&page, along, rect.size()[1 - along]));
+            extent(0) * extent(1)
+        };
+        placed.iter().filter(|it| it.0.rank == 0).map(used).sum()
     }
 
     /// Places `part` in `rect`; whether it fits.

@@ -1,7 +1,9 @@
 //! The CPU device: the judge of every GPU number, and what computes where there is no GPU.
 
+mod pieces;
 mod weights;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vitrine_loops::tape::{self, Place, Reel};
@@ -15,6 +17,7 @@ use crate::graph::Recording;
 use crate::platform;
 use crate::tensor::size;
 use crate::trace::{Kept, Stats, Storage, Trace};
+use crate::weights::Weights;
 
 /// Plans are kept for this many structures: sentences of different lengths, with and without an ablation.
 const PLANS: usize = 8;
@@ -26,27 +29,45 @@ const WAITING: usize = 16 << 20;
 const SLICE: Duration = Duration::from_millis(8);
 
 /// The processor as a device.
-#[derive(Default)]
 pub struct Cpu {
     plans: Vec<(u64, Compiled)>,
     weights: Shared,
     compiles: usize,
     unfused: bool,
+    /// Most work of a step; more is done in pieces.
+    piece: Option<usize>,
 }
 
 /// A plan with its storage, one buffer a slot, of scratch an empty one until a step writes there. What a trace was given is not
 /// written again.
 struct Compiled {
     plan: Plan,
+    /// Steps before long ones were cut.
+    dispatches: usize,
     buffers: Vec<Arc<[f32]>>,
-    /// Which slots hold the panels of a matrix.
-    packed: Vec<bool>,
+    /// Which weights are matrices that only stand on the right of products, and how these see them.
+    turned: Vec<Option<Operand>>,
+    /// Which weights are tables of which only rows are looked up.
+    tables: Vec<bool>,
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        let piece = platform::PAGE.then_some(pieces::PIECE);
+        Self { plans: vec![], weights: Shared::default(), compiles: 0, unfused: false, piece }
+    }
 }
 
 impl Cpu {
     /// The processor.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same with steps of more work than `most` multiplications and additions done in pieces, as a page does.
+    #[must_use]
+    pub fn in_pieces(self, most: usize) -> Self {
+        Self { piece: Some(most), ..self }
     }
 
     /// The same with a step for every elementwise operation: what fused ones are held against.
@@ -73,8 +94,10 @@ impl Cpu {
         for state in &recording.states {
             states.push(state.on_host().await?);
         }
-        let Compiled { plan, buffers, packed } = self.compiled(recording);
-        for (slot, buffer) in plan.slots.iter().zip(buffers.iter_mut()) {
+        self.plan(recording);
+        let (weights, files) = (&mut self.weights, &recording.weights);
+        let Some((_, compiled)) = self.plans.last_mut() else { unreachable!("there is a plan") };
+        for (slot, buffer) in compiled.plan.slots.iter().zip(compiled.buffers.iter_mut()) {
             match slot.fill {
                 Fill::Input(input) => *buffer = Arc::clone(&recording.inputs[input].data),
                 Fill::State(state) => *buffer = Arc::clone(&states[state]),
@@ -82,62 +105,37 @@ impl Cpu {
             }
         }
         let mut slice = Instant::now();
-        for step in &plan.steps {
+        for i in 0..compiled.plan.steps.len() {
             if slice.elapsed() > SLICE {
                 platform::breathe().await;
                 slice = Instant::now();
             }
             cancel.check()?;
-            run(step, plan.slots[step.output.slot].len, buffers, packed);
+            compiled.bring(i, files, weights);
+            compiled.run(i, files);
         }
-        let keep = |(name, operand): &(String, Operand)| {
-            let (data, len) = (&buffers[operand.slot], size(&operand.shape));
-            let data =
-                if data.len() == len { Arc::clone(data) } else { data[operand.offset..][..len].into() };
-            (name.clone(), Kept::new(&operand.shape, Storage::Host(data)))
-        };
-        let tensors = plan.keeps.iter().map(keep).collect();
-        // What came from outside goes when its owner lets it go, and so does what the trace was given.
-        for (slot, buffer) in plan.slots.iter().zip(buffers.iter_mut()) {
-            let given = slot.fill.written() && Arc::strong_count(buffer) > 1;
-            if given || matches!(slot.fill, Fill::Input(_) | Fill::State(_)) {
-                *buffer = Arc::default();
-            }
-        }
-        let dispatches = plan.steps.len();
+        let tensors = compiled.keeps(files, weights);
+        weights.tidy();
+        let dispatches = compiled.dispatches;
         self.let_go();
         let stats = Stats { device: name, dispatches, seconds: start.elapsed().as_secs_f64() };
         Ok(Trace { tensors, labels: recording.labels.clone(), stats })
     }
 
-    /// The plan of this structure, compiled if it is new; the most recently used stand last.
-    fn compiled(&mut self, recording: &Recording) -> &mut Compiled {
+    /// Puts the plan of this structure behind the others, compiled if it is new.
+    fn plan(&mut self, recording: &Recording) {
         let key = recording.structure();
         let compiled = if let Some(i) = self.plans.iter().position(|(known, _)| *known == key) {
             self.plans.remove(i).1
         } else {
             self.compiles += 1;
-            let mut plan = if self.unfused { Plan::unfused(recording) } else { Plan::compile(recording) };
-            let turned = weights::turn(&mut plan);
-            let fill = |(slot, turned): (&Slot, &Option<Operand>)| match &slot.fill {
-                Fill::Const(value) => [*value].into(),
-                // Every run brings its own.
-                Fill::Scratch | Fill::Zeros | Fill::Input(_) | Fill::State(_) => Arc::default(),
-                Fill::Weight { set, name } => {
-                    self.weights.get(&recording.weights[*set], name, turned.as_ref())
-                }
-            };
-            let buffers = plan.slots.iter().zip(&turned).map(fill).collect();
-            self.weights.tidy();
-            let packed = turned.iter().map(|it| it.is_some() && spread::NARROW_VECTORS).collect();
-            Compiled { plan, buffers, packed }
+            let plan = if self.unfused { Plan::unfused(recording) } else { Plan::compile(recording) };
+            Compiled::new(plan, &recording.weights, self.piece)
         };
         if self.plans.len() == PLANS {
             self.plans.remove(0);
         }
         self.plans.push((key, compiled));
-        let last = self.plans.len() - 1;
-        &mut self.plans[last].1
     }
 
     /// Plans of texts that were typed a while ago wait without their scratch: of 512 tokens it has some 100 MB.
@@ -154,18 +152,88 @@ impl Cpu {
     }
 }
 
+impl Compiled {
+    fn new(mut plan: Plan, files: &[Arc<Weights>], piece: Option<usize>) -> Self {
+        let turned = weights::turn(&mut plan);
+        let tables = weights::tables(&plan, files);
+        let dispatches = plan.steps.len();
+        if let Some(most) = piece {
+            plan.steps = pieces::cut(plan.steps, most);
+        }
+        let fill =
+            |slot: &Slot| if let Fill::Const(value) = slot.fill { [value].into() } else { Arc::default() };
+        let buffers = plan.slots.iter().map(fill).collect();
+        Self { plan, dispatches, buffers, turned, tables }
+    }
+
+    /// Brings the weights that step `i` reads. Each comes when it is first needed: to arrange all of a model takes longer than a
+    /// frame.
+    fn bring(&mut self, i: usize, files: &[Arc<Weights>], weights: &mut Shared) {
+        for at in 0..self.plan.steps[i].inputs.len() {
+            self.bring_slot(self.plan.steps[i].inputs[at].slot, files, weights);
+        }
+    }
+
+    fn bring_slot(&mut self, slot: usize, files: &[Arc<Weights>], weights: &mut Shared) {
+        if let Fill::Weight { set, name } = &self.plan.slots[slot].fill
+            && self.buffers[slot].is_empty()
+            && !self.tables[slot]
+        {
+            self.buffers[slot] = weights.get(&files[*set], name, self.turned[slot].as_ref());
+        }
+    }
+
+    /// What the trace is given, and so is not written again.
+    fn keeps(&mut self, files: &[Arc<Weights>], weights: &mut Shared) -> BTreeMap<String, Kept> {
+        for at in 0..self.plan.keeps.len() {
+            self.bring_slot(self.plan.keeps[at].1.slot, files, weights);
+        }
+        let keep = |(name, operand): &(String, Operand)| {
+            let (data, len) = (&self.buffers[operand.slot], size(&operand.shape));
+            let data =
+                if data.len() == len { Arc::clone(data) } else { data[operand.offset..][..len].into() };
+            (name.clone(), Kept::new(&operand.shape, Storage::Host(data)))
+        };
+        let kept = self.plan.keeps.iter().map(keep).collect();
+        // What came from outside goes when its owner lets it go, and so does what the trace was given.
+        for (slot, buffer) in self.plan.slots.iter().zip(self.buffers.iter_mut()) {
+            let given = slot.fill.written() && Arc::strong_count(buffer) > 1;
+            if given || matches!(slot.fill, Fill::Input(_) | Fill::State(_)) {
+                *buffer = Arc::default();
+            }
+        }
+        kept
+    }
+
+    /// Runs step `i`, whose inputs do not share the slot of its output.
+    fn run(&mut self, i: usize, files: &[Arc<Weights>]) {
+        let step = &self.plan.steps[i];
+        let len = self.plan.slots[step.output.slot].len;
+        let mut storage = std::mem::take(&mut self.buffers[step.output.slot]);
+        if storage.len() != len || Arc::get_mut(&mut storage).is_none() {
+            storage = zeros(len);
+        }
+        let Some(whole) = Arc::get_mut(&mut storage) else { unreachable!("new memory has one owner") };
+        let out = &mut whole[step.output.offset..][..size(&step.output.shape)];
+        if let Some(table) = step.inputs.first().filter(|it| self.tables[it.slot])
+            && let Fill::Weight { set, name } = &self.plan.slots[table.slot].fill
+        {
+            let ids = &step.inputs[1];
+            files[*set].look_up(name, &self.buffers[ids.slot][ids.offset..][..size(&ids.shape)], out);
+        } else {
+            let packed = step.inputs.get(1).is_some_and(|it| self.turned[it.slot].is_some());
+            run(step, out, &self.buffers, packed && spread::NARROW_VECTORS);
+        }
+        self.buffers[step.output.slot] = storage;
+    }
+}
+
 fn zeros(len: usize) -> Arc<[f32]> {
     std::iter::repeat_n(0.0, len).collect()
 }
 
-/// Runs one step, whose output lies in a slot of `len` elements, which its inputs do not share.
-fn run(step: &Step, len: usize, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
-    let mut storage = std::mem::take(&mut buffers[step.output.slot]);
-    if storage.len() != len || Arc::get_mut(&mut storage).is_none() {
-        storage = zeros(len);
-    }
-    let Some(out) = Arc::get_mut(&mut storage) else { unreachable!("new memory has one owner") };
-    let out = &mut out[step.output.offset..][..size(&step.output.shape)];
+/// Runs one step; `packed` is a product with panels on its right.
+fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
     let input = |i: usize| {
         let Operand { slot, offset, shape, strides } = &step.inputs[i];
         Strided { data: &buffers[*slot][*offset..], shape, strides }
@@ -190,7 +258,7 @@ fn run(step: &Step, len: usize, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
         }
         Kernel::Matmul { alpha, gelu } => {
             let bias = (step.inputs.len() == 3).then(|| input(2).rows());
-            if packed[step.inputs[1].slot] {
+            if packed {
                 let (a, b) = (input(0), input(1));
                 let copy = if step.inputs[0].is_rows() { vec![] } else { a.to_rows() };
                 let rows = if copy.is_empty() { a.rows() } else { &copy };
@@ -210,7 +278,6 @@ fn run(step: &Step, len: usize, buffers: &mut [Arc<[f32]>], packed: &[bool]) {
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),
     }
-    buffers[step.output.slot] = storage;
 }
 
 fn place(x: &Operand) -> Place<'_> {

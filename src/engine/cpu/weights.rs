@@ -75,3 +75,20 @@ fn right_side(plan: &Plan, slot: usize, readers: &[(usize, usize)]) -> Option<Op
     let turns = matches!(fill, Fill::Weight { .. }) && *len > 0 && !kept && readers.iter().all(right);
     turns.then(|| matrix.clone())
 }
+
+/// Which slots are matrices of which rows are looked up and nothing else, as embeddings are: these stay in the form of the file.
+pub(super) fn tables(plan: &Plan, files: &[Arc<Weights>]) -> Vec<bool> {
+    let table = |(slot, it): (usize, &Slot)| {
+        let Fill::Weight { set, name } = &it.fill else { return false };
+        let shape = files[*set].shape(name);
+        let looks_up = |step: &Step| {
+            let [table, ids] = &step.inputs[..] else { return false };
+            let whole = table.is_rows() && shape.as_ref() == Some(&table.shape);
+            matches!(step.kernel, Kernel::Gather) && whole && ids.slot != slot
+        };
+        let reads = |step: &&Step| step.inputs.iter().any(|it| it.slot == slot);
+        let kept = plan.keeps.iter().any(|(_, it)| it.slot == slot);
+        !kept && plan.steps.iter().filter(reads).all(looks_up)
+    };
+    plan.slots.iter().enumerate().map(table).collect()
+}

@@ -3,7 +3,7 @@
 use super::{Attention, Drawing, FIRST, SECOND, What};
 use crate::exhibits::heads::{self, Head};
 use crate::focus::Spot;
-use crate::page::{Cells, Heads, Label, Map, Page, Panel, Picture, Room, Scene, panel, row};
+use crate::page::{Cells, Heads, Label, Map, Page, Panel, Picture, Room, Scene, column, panel, row};
 use crate::saliency::heads::{HeadKind, HeadLabel, label};
 use crate::trace::Trace;
 use crate::ui::{Divided, Mark, Range, Scale, Style, number};
@@ -65,24 +65,19 @@ fn change_peak(trace: &Trace) -> f32 {
 
 /// A map and all heads of every sentence.
 pub(super) fn page(state: &Attention, scene: &Scene<'_>) -> Option<Page> {
-    let pair = |map, heads, rank, scope| -> Option<Page> {
-        let all = heads_panel(state, scene, heads, rank + 1, scope)?;
-        Some(row([map_panel(state, scene, map, rank, scope)?.into(), all.into()]))
+    let pair = |[map, heads]: [&'static str; 2], scope: &str| -> Option<[Page; 2]> {
+        let all = heads_panel(state, scene, heads, scope)?;
+        Some([map_panel(state, scene, map, scope)?.into(), all.into()])
     };
-    let first = pair("head map", "all heads", 0, "")?;
-    Some(match pair("second map", "second heads", 2, SECOND) {
-        Some(second) => row([first, second]),
-        None => first,
+    let first = pair(["head map", "all heads"], "")?;
+    Some(match pair(["second map", "second heads"], SECOND) {
+        // Sentences stand beside each other, so that both maps are as large.
+        Some(second) => row([column(first), column(second)]),
+        None => row(first),
     })
 }
 
-fn map_panel(
-    state: &Attention,
-    scene: &Scene<'_>,
-    name: &'static str,
-    rank: u8,
-    scope: &str,
-) -> Option<Panel> {
+fn map_panel(state: &Attention, scene: &Scene<'_>, name: &'static str, scope: &str) -> Option<Panel> {
     let trace = scene.trace;
     let (l, h) = heads::shown(trace, scene.focus.spot(), FIRST)?;
     let spot = lit(state, (l, h));
@@ -114,20 +109,14 @@ fn map_panel(
     let of = if scope.is_empty() { "" } else { "second · " };
     let (axes, words_of) = (["query", "key"], [tokens.to_vec(), tokens.to_vec()]);
     let cells = Cells { map, axes, words: words_of, value: value.to_owned(), also, spot, lines };
-    let panel = panel(name, rank, room).titled(format!("{of}{words}{kind}")).read(about);
+    let panel = panel(name, 0, room).titled(format!("{of}{words}{kind}")).read(about);
     Some(panel.noted(consequence(state, trace, scope, l)).shows(Picture::Cells(Box::new(cells))))
 }
 
 /// The least width of a map, which leaves room for all heads beside it in a third of a laptop's screen.
 const LEAST: f32 = 240.0;
 
-fn heads_panel(
-    state: &Attention,
-    scene: &Scene<'_>,
-    name: &'static str,
-    rank: u8,
-    scope: &str,
-) -> Option<Panel> {
+fn heads_panel(state: &Attention, scene: &Scene<'_>, name: &'static str, scope: &str) -> Option<Panel> {
     let (trace, [count, heads]) = (scene.trace, heads::count(scene.trace));
     let maps = (0..count).map(|l| Some(shown(state, What::Head, trace, scope, (l, 0))?.map));
     let all = || (0..count).flat_map(|l| (0..heads).map(move |h| (l, h)));
@@ -159,7 +148,7 @@ fn heads_panel(
     let least = [(22.0 + 12.0 * across).max(160.0), (22.0 + 10.0 * down).max(60.0) + 40.0];
     let room = Room::shaped(across / down.max(1.0), least, [22.0, 66.0]);
     let title = if scope.is_empty() { "all heads" } else { "second · all heads" };
-    Some(panel(name, rank, room).titled(title).noted(note).shows(Picture::Heads(picture)))
+    Some(panel(name, 1, room).titled(title).noted(note).shows(Picture::Heads(picture)))
 }
 
 /// Whether a search for these words finds heads of this kind.

@@ -1,0 +1,66 @@
+//! Long steps in pieces, between which a page can draw: a product of 512 tokens would hold a frame for 60 ms.
+
+use vitrine_loops::tape::Instruction;
+
+use crate::engine::Operand;
+use crate::engine::plan::{Kernel, Step};
+use crate::tensor::size;
+
+/// Work of a piece in a page, in multiplications and additions: some 4 ms.
+pub(super) const PIECE: usize = 20 << 20;
+
+/// Every step of more work than `most` as several that write one part each of what it writes.
+pub(super) fn cut(steps: Vec<Step>, most: usize) -> Vec<Step> {
+    let pieces = |step: Step| {
+        let count = work(&step).div_ceil(most);
+        if count < 2 { vec![step] } else { parts(&step, count).unwrap_or_else(|| vec![step]) }
+    };
+    steps.into_iter().flat_map(pieces).collect()
+}
+
+/// How long a step takes, in multiplications and additions of a product; an exponential takes as long as some twenty.
+fn work(step: &Step) -> usize {
+    let each = match &step.kernel {
+        Kernel::Matmul { gelu, .. } => step.inputs[0].shape[3] + if *gelu { 20 } else { 0 },
+        Kernel::Softmax | Kernel::SoftmaxGrad => 24,
+        Kernel::LayerNorm { .. } | Kernel::LayerNormGrad { .. } => 10,
+        Kernel::Pointwise { tape, .. } => {
+            4 * tape.iter().filter(|it| !matches!(it, Instruction::Load { .. })).count().max(1)
+        }
+        Kernel::Reduce(_) | Kernel::Gather | Kernel::ScatterAdd | Kernel::Fold { .. } => 0,
+    };
+    size(&step.output.shape) * each
+}
+
+/// A step as some `count` steps along the first axis of its output that has more than one place; `None` where rows depend on each
+/// other or on where they lie.
+fn parts(step: &Step, count: usize) -> Option<Vec<Step>> {
+    let output = match step.kernel {
+        // The axes of its inputs: how the product is seen later is another matter.
+        Kernel::Matmul { .. } => {
+            step.output.reshape(&[&step.inputs[0].shape[..3], &step.inputs[1].shape[3..]].concat())?
+        }
+        _ => step.output.clone(),
+    };
+    let (shape, last) = (&output.shape, output.shape.len().checked_sub(1)?);
+    let axis = shape[..last].iter().position(|it| *it > 1)?;
+    // Inputs from here on belong to a whole row each, such as a bias.
+    let along = match &step.kernel {
+        Kernel::Pointwise { bounds, .. } if bounds.is_empty() => step.inputs.iter().map(|_| true).collect(),
+        Kernel::Matmul { .. } => vec![true, axis < 2, false],
+        Kernel::Softmax => vec![true],
+        Kernel::SoftmaxGrad => vec![true, true],
+        Kernel::LayerNorm { .. } => vec![true, false, false, true],
+        _ => return None,
+    };
+    let each = shape[axis].div_ceil(count);
+    let part = |first: usize| {
+        let narrow = |it: &Operand| it.slice(axis, first, each.min(shape[axis] - first), 1);
+        let inputs = step.inputs.iter().zip(&along).map(|(it, along)| {
+            // What is the same for all of the axis has one place there.
+            if *along && it.shape[axis] > 1 { narrow(it) } else { it.clone() }
+        });
+        Step { kernel: step.kernel.clone(), inputs: inputs.collect(), output: narrow(&output) }
+    };
+    Some((0..shape[axis]).step_by(each).map(part).collect())
+}
