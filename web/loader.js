@@ -39,7 +39,7 @@ async function canDraw() {
 
 /// Downloads both parts and calls the program's `main`; its exports become `window.vitrine`.
 async function start() {
-  const [app, response] = await Promise.all([import(glue), fetch(wasm)]);
+  const [app, response] = await Promise.all([import(glue), fetch(wasm), import("./weights.js")]);
   if (!response.ok) throw new Error(`${wasm}: ${response.status}`);
   window.vitrine = app;
   await app.default({ module_or_path: new Response(response.body.pipeThrough(counted()), response) });

@@ -72,6 +72,11 @@ impl App {
             // A tile may show another model than the chosen one.
             OnModel::Load(id) => self.zoo.load(&id),
             OnModel::Cancel(id) => self.zoo.cancel(&id),
+            OnModel::Forget(id) => {
+                if let Some(model) = self.zoo.get(&id) {
+                    model.forget();
+                }
+            }
             OnModel::From(address) => {
                 if let Err(reason) = self.zoo.add_url(&address) {
                     self.notices.warn(format!("{reason}."));

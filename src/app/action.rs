@@ -78,6 +78,8 @@ pub(super) enum OnModel {
     Load(String),
     /// Stop loading it.
     Cancel(String),
+    /// Let go of what the browser keeps of it.
+    Forget(String),
     /// Ask for the files of another.
     Pick,
     /// Look another up at this address.

@@ -135,20 +135,26 @@ fn entry(ui: &mut Ui, style: &Style, model: &Model, chosen: bool, actions: &mut 
         Weights::Ready => format!("ready, {memory}{}", if coarse { ", made of 8 bits a weight" } else { "" }),
         Weights::Failed(words) => words.clone(),
     };
+    let kept = model.kept();
+    let words = if kept > 0 { format!("{words}; this browser keeps {}", megabytes(kept)) } else { words };
     ui.horizontal(|ui| {
         ui.add_space(style.grid(3.0));
         ui.add(egui::Label::new(quiet(style, words)).wrap());
     });
-    let (name, what) = match state {
-        Weights::Absent => ("Load", OnModel::Load(model.id.clone())),
-        Weights::Failed(_) if model.can_load() => ("Try again", OnModel::Load(model.id.clone())),
-        Weights::Loading { .. } => ("Cancel", OnModel::Cancel(model.id.clone())),
-        _ => return,
+    let id = || model.id.clone();
+    let step = match state {
+        Weights::Absent => Some(("Load", OnModel::Load(id()))),
+        Weights::Failed(_) if model.can_load() => Some(("Try again", OnModel::Load(id()))),
+        Weights::Loading { .. } => Some(("Cancel", OnModel::Cancel(id()))),
+        _ => None,
     };
+    let forget = (kept > 0).then(|| ("Keep no longer", OnModel::Forget(id())));
     ui.horizontal(|ui| {
         ui.add_space(style.grid(3.0));
-        if ui.small_button(name).clicked() {
-            act(what);
+        for (name, what) in step.into_iter().chain(forget) {
+            if ui.small_button(name).clicked() {
+                act(what);
+            }
         }
     });
 }

@@ -13,7 +13,7 @@ use crate::weights::Weights;
 
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
-const WEIGHTS: &str = "model.safetensors";
+pub(super) const WEIGHTS: &str = "model.safetensors";
 /// What a model of images makes of pixels; those that have none take colours from -1 to 1.
 const PIXELS: &str = "preprocessor_config.json";
 

@@ -284,6 +284,23 @@ impl Model {
         !self.places.is_empty() && matches!(self.status, Status::Absent | Status::Failed(_))
     }
 
+    /// Bytes of its weights that the browser keeps, so that they need not come again.
+    pub fn kept(&self) -> u64 {
+        self.addresses().map(|it| platform::kept(&it)).sum()
+    }
+
+    /// Makes the browser let go of them.
+    pub fn forget(&self) {
+        self.addresses().for_each(|it| platform::forget(&it));
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = String> {
+        let url = |it: &Place| {
+            if let Place::Url(base) = it { Some(format!("{base}{}", source::WEIGHTS)) } else { None }
+        };
+        self.places.iter().filter_map(url)
+    }
+
     fn start(&mut self, job: Job) {
         let (sender, result) = channel();
         let progress = Progress::default();

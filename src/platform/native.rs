@@ -30,6 +30,14 @@ pub fn shareable(link: &str) -> String {
     format!("vitrine open '{link}'")
 }
 
+/// Bytes of a file beside the page that the browser keeps: a desktop has folders for that.
+pub fn kept(_address: &str) -> u64 {
+    0
+}
+
+/// Makes the browser let go of them.
+pub fn forget(_address: &str) {}
+
 /// Whether the system asks for less motion.
 pub fn reduced_motion() -> bool {
     false

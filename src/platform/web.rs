@@ -3,6 +3,7 @@
 use std::future::{Future, ready};
 
 use egui::DroppedFileHandle;
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{BlobPropertyBag, CustomEvent, CustomEventInit, HtmlAnchorElement, UrlSearchParams, Window};
@@ -57,6 +58,27 @@ pub fn reduced_motion() -> bool {
 pub fn embedded(file: &str) -> Option<&'static [u8]> {
     let first = file == "traces/attention.safetensors";
     first.then_some(include_bytes!("../../assets/traces/attention.safetensors"))
+}
+
+#[wasm_bindgen]
+extern "C" {
+    // web/weights.js
+    #[wasm_bindgen(catch, js_name = keptBytes)]
+    fn kept_bytes(address: &str) -> Result<f64, JsValue>;
+    #[wasm_bindgen(catch, js_name = forgetWeights)]
+    fn forget_weights(address: &str) -> Result<js_sys::Promise, JsValue>;
+}
+
+/// Bytes of the file at an address beside the page that the browser keeps.
+pub fn kept(address: &str) -> u64 {
+    kept_bytes(address).map_or(0, |it| it as u64)
+}
+
+/// Makes the browser let go of them.
+pub fn forget(address: &str) {
+    if let Err(fault) = forget_weights(address) {
+        log::warn!("{address} stays in the browser: {fault:?}");
+    }
 }
 
 /// Tells the page of an event.

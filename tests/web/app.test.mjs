@@ -118,6 +118,40 @@ for (const fault of ["missing", "truncated"]) {
   });
 }
 
+test("weights stay: what broke off goes on, and who comes again fetches none", bounded, async (t) => {
+  const weights = "models/minilm/model.safetensors";
+  server.fault = "truncated";
+  t.after(() => { server.fault = null; });
+  const page = await session(t, "webgl2");
+  await until(page, (it) => it.model.status === "failed", "the failure to be noticed", 60);
+  const asked = [];
+  page.on("request", (it) => { if (it.url().endsWith(weights)) asked.push(it.headers().range ?? "all of it"); });
+  const half = await page.evaluate((it) => window.keptBytes(it), weights);
+  server.fault = null;
+  await page.keyboard.press("r");
+  await until(page, settled, "the rest to come", 120);
+  assert.ok(half > 45_000_000, `${half} bytes stayed`);
+  assert.deepEqual(asked, [`bytes=${half}-`], "only the rest was asked for");
+  await page.reload();
+  await until(page, settled, "the same once more", 120);
+  assert.equal(asked.length, 1, "nothing was asked for");
+  await agrees(page, "long");
+  // What a disk spoils is noticed, and fetched anew.
+  await page.evaluate(async () => {
+    const store = await caches.open("vitrine-weights");
+    const [first] = await store.keys();
+    const bytes = new Uint8Array(await (await store.match(first)).arrayBuffer());
+    bytes[1000] ^= 1;
+    await store.put(first, new Response(bytes));
+  });
+  await page.reload();
+  await until(page, settled, "sound weights", 120);
+  assert.deepEqual(asked.slice(1), ["all of it"]);
+  await agrees(page, "long");
+  await page.evaluate((it) => window.forgetWeights(it), weights);
+  assert.equal(await page.evaluate(async () => (await (await caches.open("vitrine-weights")).keys()).length), 0);
+});
+
 test("a permalink restores what it was made from", bounded, async (t) => {
   const page = await session(t, "webgl2");
   await until(page, settled, "the default sentence computed", 120);

@@ -28,14 +28,18 @@ export async function serve(folders, port = 0) {
     const fault = path?.endsWith(".safetensors") ? server.fault : null;
     const file = path && fault !== "missing" && await find(folders, path.endsWith("/") ? `${path}index.html` : path);
     if (!file) return response.writeHead(404).end("not found");
-    const length = fault === "truncated" ? file.size >> 1 : file.size;
-    response.writeHead(200, {
+    const size = fault === "truncated" ? file.size >> 1 : file.size;
+    const start = Number(request.headers.range?.match(/^bytes=(\d+)-$/)?.[1] ?? 0);
+    const part = start > 0 && start < size;
+    response.writeHead(part ? 206 : 200, {
+      "accept-ranges": "bytes",
       "cache-control": "no-cache",
-      "content-length": length,
+      "content-length": part ? size - start : size,
       "content-type": TYPES[extname(file.path)] ?? "application/octet-stream",
+      ...(part && { "content-range": `bytes ${start}-${size - 1}/${size}` }),
     });
     if (request.method === "HEAD") return response.end();
-    createReadStream(file.path, { end: length - 1 }).pipe(response);
+    createReadStream(file.path, { start: part ? start : 0, end: size - 1 }).pipe(response);
   });
   await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
   server.fault = null;
