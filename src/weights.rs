@@ -165,6 +165,30 @@ impl Weights {
         self
     }
 
+    /// Puts tensors on top of each other, as one of this `name` in their stead: matrices that are multiplied with the same, in one
+    /// product.
+    #[must_use]
+    pub fn stack(mut self, name: &str, parts: &[String]) -> Self {
+        let parts: Vec<Held> = parts.iter().filter_map(|it| self.tensors.remove(it)).collect();
+        let mut bits = (vec![], vec![]);
+        for part in &parts {
+            if let Held::Rows(bytes, scales) = part {
+                bits.0.extend_from_slice(bytes);
+                bits.1.extend_from_slice(scales);
+            }
+        }
+        let shapes: Vec<Vec<usize>> = parts.iter().map(Held::shape).collect();
+        let rows = shapes.iter().map(|it| it[0]).sum();
+        let stacked = if bits.1.len() == rows {
+            Held::Rows(bits.0.into(), bits.1.into())
+        } else {
+            let numbers = parts.iter().flat_map(|it| it.tensor().data.to_vec());
+            Held::F32(Tensor::new(&[&[rows], &shapes[0][1..]].concat(), numbers.collect::<Vec<f32>>()))
+        };
+        self.tensors.insert(name.to_owned(), stacked);
+        self
+    }
+
     /// Whether the file holds tensor `name` in the shape that a model needs.
     pub fn check(&self, name: &str, wanted: &[usize]) -> Result<(), WeightsError> {
         let name = name.to_owned();

@@ -226,6 +226,28 @@ fn operations_in_one_step_are_those_one_by_one() {
     }
 }
 
+/// Products of two batches are written in the order in which they are read on, whatever the sizes.
+#[test]
+fn heads_are_joined_where_they_are_computed() {
+    for (i, [b, h, m, k, n]) in
+        [[1, 2, 3, 5, 7], [1, 12, 17, 4, 32], [2, 3, 1, 9, 8], [3, 1, 4, 1, 1], [2, 5, 70, 33, 12]]
+            .into_iter()
+            .enumerate()
+    {
+        let g = Graph::default();
+        let x = g.input(&random(&[b, h, m, k], i as u64));
+        let y = g.input(&random(&[b, h, k, n], i as u64 + 50));
+        let bias = g.input(&random(&[n], i as u64 + 90));
+        let z = x.matmul(y) + bias;
+        let joined = z.permute(&[0, 2, 1, 3]).reshape(&[b, m, h * n]);
+        (joined * 2.0).keep("joined");
+        let recording = g.finish();
+        let products = Plan::compile(&recording).steps;
+        assert_eq!(products.len(), 2, "a product and what is done with it");
+        check(&recording, EXACT);
+    }
+}
+
 #[test]
 fn what_is_looked_at_is_written() {
     let steps = |keep: &[&str]| {

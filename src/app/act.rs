@@ -72,11 +72,7 @@ impl App {
             // A tile may show another model than the chosen one.
             OnModel::Load(id) => self.zoo.load(&id),
             OnModel::Cancel(id) => self.zoo.cancel(&id),
-            OnModel::Forget(id) => {
-                if let Some(model) = self.zoo.get(&id) {
-                    model.forget();
-                }
-            }
+            OnModel::Forget(id) => self.zoo.forget(&id),
             OnModel::From(address) => {
                 if let Err(reason) = self.zoo.add_url(&address) {
                     self.notices.warn(format!("{reason}."));

@@ -44,6 +44,11 @@ impl Operand {
         self.permute(&others.chain([axis]).collect::<Vec<_>>())
     }
 
+    /// Distance from the first element to behind the last, of which there is at least one.
+    pub fn span(&self) -> usize {
+        1 + self.shape.iter().zip(&self.strides).map(|(len, stride)| (len - 1) * stride).sum::<usize>()
+    }
+
     /// One axis, for rows.
     #[must_use]
     pub fn flat(&self) -> Self {

@@ -8,6 +8,7 @@ mod fuse;
 mod pack;
 mod pointwise;
 mod scratch;
+mod turned;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use super::layout::{Operand, collapse};
 use crate::graph::{Def, Node, Op, Recording, Reduce, View};
 use crate::tensor::size;
 
-/// One kernel run: reads `inputs`, writes `output` (rows).
+/// One kernel run: reads `inputs`, writes `output` (rows, but for products, which write rows anywhere).
 #[derive(Clone, Debug)]
 pub struct Step {
     /// What runs.
@@ -44,7 +45,7 @@ pub enum Kernel {
     /// Reduces the last axis.
     Reduce(Reduce),
     /// `y[b] = act(alpha * a[b] x b[b] + bias)`: inputs `[b, m, k]`, `[b, k, n]` and, if there is one, bias `[n]` rows.
-    /// The batch `b` is two axes, of whatever strides.
+    /// The batch `b` is two axes, of whatever strides, also in the result.
     Matmul {
         /// Factor of the product.
         alpha: f32,
@@ -148,6 +149,15 @@ impl Plan {
 }
 
 impl Step {
+    /// Where a product writes: the strides of its two axes of matrices and of rows.
+    pub(super) fn product_strides(&self) -> [usize; 3] {
+        let (a, n) = (&self.inputs[0].shape, self.inputs[1].shape[3]);
+        match self.output.strides[..] {
+            [outer, inner, row, _] if !self.output.is_rows() => [outer, inner, row],
+            _ => [a[1] * a[2] * n, a[2] * n, n],
+        }
+    }
+
     /// Floating-point operations, roughly: what long runs are sliced by.
     pub fn flops(&self) -> usize {
         let len = size(&self.output.shape);
@@ -294,7 +304,12 @@ impl<'r> Compiler<'r> {
     fn product(&mut self, id: usize, Product { factors, alpha, bias, gelu }: Product) {
         let mut inputs = self.matrices(factors).to_vec();
         inputs.extend(bias.map(|bias| self.rows(bias)));
-        self.emit(id, Kernel::Matmul { alpha, gelu }, inputs);
+        let kernel = Kernel::Matmul { alpha, gelu };
+        let turned = if gelu { None } else { self.turned(id, &mut inputs) };
+        match turned {
+            Some(output) => self.step(kernel, inputs, output),
+            None => self.emit(id, kernel, inputs),
+        }
     }
 
     fn layer_norm(&mut self, id: usize, eps: f32) {

@@ -18,7 +18,8 @@ use crate::weights::Weights;
 
 /// A model that can be recorded: its weights were checked against its configuration.
 pub struct Bert {
-    /// The parameters, by Hugging Face's names without the prefix `bert.`.
+    /// The parameters, by Hugging Face's names without the prefix `bert.`; those of queries, keys and values are one,
+    /// `self.query_key_value`.
     pub weights: Arc<Weights>,
     /// Its sizes.
     pub config: Config,
@@ -69,6 +70,7 @@ impl Bert {
         expect_rows(&tokenizer, config.vocabulary)?;
         let weights = weights.rename(canonical);
         config.parameters().try_for_each(|(name, shape)| weights.check(&name, &shape))?;
+        let weights = (0..config.layers).fold(weights, one_product);
         Ok(Self { weights: Arc::new(weights), config, tokenizer: Arc::new(tokenizer) })
     }
 
@@ -123,11 +125,13 @@ impl Bert {
     /// Multi-head attention: [`Attention`] (eq. 1) once per head, joined and projected by `W^O` (section 3.2.2).
     fn attention<'g>(&self, l: usize, x: Var<'g>, p: &Params<'_, 'g>) -> Var<'g> {
         let tap = |x: Var<'g>, name: &str, axes: &str| x.tap(&format!("blocks.{l}.attn.{name}"), axes);
-        let heads = |name| split_heads(linear(x, &p.at(name)), self.config.heads);
+        let d = self.config.d_model;
+        let all = linear(x, &p.at("self.query_key_value")); // [pos, 3 d_model]
+        let heads = |i: usize| split_heads(all.slice(1, i * d, d), self.config.heads);
 
-        let q = tap(heads("self.query"), "q", "head pos d_head");
-        let k = tap(heads("self.key"), "k", "head pos d_head");
-        let v = tap(heads("self.value"), "v", "head pos d_head");
+        let q = tap(heads(0), "q", "head pos d_head");
+        let k = tap(heads(1), "k", "head pos d_head");
+        let v = tap(heads(2), "v", "head pos d_head");
         let attended = Attention::scaled(q.dim(-1)).record(q, k, v, tap);
         linear(join_heads(attended.z), &p.at("output.dense")) // [pos, d_model]
     }
@@ -182,6 +186,15 @@ impl Config {
         });
         tables.into_iter().chain(norm("embeddings.LayerNorm", d)).chain(layers)
     }
+}
+
+/// The matrices of a layer's queries, keys and values on top of each other: they multiply the same.
+fn one_product(weights: Weights, layer: usize) -> Weights {
+    let at = |name: &str| format!("encoder.layer.{layer}.attention.self.{name}");
+    ["weight", "bias"].into_iter().fold(weights, |weights, what| {
+        let parts = ["query", "key", "value"].map(|it| at(&format!("{it}.{what}")));
+        weights.stack(&at(&format!("query_key_value.{what}")), &parts)
+    })
 }
 
 fn dense(at: &str, rows: usize, columns: usize) -> [(String, Vec<usize>); 2] {

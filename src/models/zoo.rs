@@ -208,6 +208,11 @@ impl Zoo {
         }
     }
 
+    /// Makes the browser let go of what it keeps of a model.
+    pub fn forget(&self, id: &str) {
+        self.get(id).into_iter().flat_map(Model::addresses).for_each(|it| platform::forget(&it));
+    }
+
     /// Takes what arrived since the last frame. True while something is on its way: draw another frame soon.
     pub fn poll(&mut self) -> bool {
         let mut waiting = false;
@@ -287,11 +292,6 @@ impl Model {
     /// Bytes of its weights that the browser keeps, so that they need not come again.
     pub fn kept(&self) -> u64 {
         self.addresses().map(|it| platform::kept(&it)).sum()
-    }
-
-    /// Makes the browser let go of them.
-    pub fn forget(&self) {
-        self.addresses().for_each(|it| platform::forget(&it));
     }
 
     fn addresses(&self) -> impl Iterator<Item = String> {

@@ -214,7 +214,7 @@ impl Compiled {
             storage = zeros(len);
         }
         let Some(whole) = Arc::get_mut(&mut storage) else { unreachable!("new memory has one owner") };
-        let out = &mut whole[step.output.offset..][..size(&step.output.shape)];
+        let out = &mut whole[step.output.offset..][..step.output.span()];
         if let Some(table) = step.inputs.first().filter(|it| self.tables[it.slot])
             && let Fill::Weight { set, name } = &self.plan.slots[table.slot].fill
         {
@@ -264,7 +264,7 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
                 let rows = if copy.is_empty() { a.rows() } else { &copy };
                 panels::multiply(out, rows, b.data, [b.shape[2], b.shape[3]], bias, *alpha);
             } else {
-                matmul::matmul(out, input(0), input(1), bias, *alpha);
+                matmul::matmul(out, step.product_strides(), input(0), input(1), bias, *alpha);
             }
             if *gelu {
                 pointwise::gelu_in_place(out);

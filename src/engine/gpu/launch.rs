@@ -248,7 +248,9 @@ fn matmul(step: &Step, alpha: f32, gelu: bool, software: bool) -> Option<Launch>
     let constants = [("WIDE", u32::from(wide)), ("A_ROWS", a_rows), ("W_ROWS", w_rows)];
     let params = Params::default().words(&[m, k, n]).float(alpha);
     let params = params.words(&[a.offset]).words(&a.strides[1..]).words(&[w.offset]).words(&w.strides[1..]);
-    let params = params.words(&[inner, a.strides[0], w.strides[0], bias.len(), usize::from(gelu)]);
+    let params = params.words(&[inner, a.strides[0], w.strides[0], bias.len()]);
+    let [outer_y, inner_y, row_y] = step.product_strides();
+    let params = params.words(&[inner_y, outer_y, row_y, usize::from(gelu)]);
     let grid = [n.div_ceil(if wide { 64 } else { 32 }) as u32, m.div_ceil(32) as u32, batch as u32];
     let inputs = vec![Part::whole(a), Part::whole(w), bias.first().map_or(Part::whole(a), Part::rows)];
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, MATMUL, &constants, params, grid) })

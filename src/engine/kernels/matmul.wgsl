@@ -1,6 +1,6 @@
 // matmul: y[b] = act(alpha * a[b] x w[b] + bias), act = GELU or nothing
 //
-// a: [batch, m, k], w: [batch, k, n], any strides; the batch is two axes. bias: [n], rows. y: [batch, m, n], rows.
+// a: [batch, m, k], w: [batch, k, n], any strides; the batch is two axes. bias: [n], rows. y: [batch, m, n], rows anywhere.
 // Cost: 2 m k n operations a batch. A thread keeps 8 x 4 results (8 x 8 with WIDE) in registers and takes four of k at
 // a time: 12 vec4s read for 256 operations (16 for 512). Barriers would cost more in software than sharing saves.
 
@@ -10,7 +10,7 @@ struct Params {
     a: vec4<u32>, // offset, strides of inner batch, row and column
     w: vec4<u32>,
     outer: vec4<u32>, // matrices in an inner batch, strides of the outer one in a and w, then 1 if there is a bias
-    gelu: u32,
+    y: vec4<u32>, // strides of inner batch, outer batch and row, then 1 if GELU follows
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -66,19 +66,19 @@ fn starts(first: u32, count: u32, stride: u32) -> vec4<u32> {
 
 // GELU with the error function of Abramowitz & Stegun 7.1.26, the small side of it without cancellation.
 fn act(x: vec4<f32>) -> vec4<f32> {
-    if (params.gelu == 0u) { return x; }
+    if (params.y.w == 0u) { return x; }
     let t = 1.0 / (1.0 + 0.3275911 * 0.70710678 * abs(x));
     let p = 0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)));
     let tail = t * p * exp(-0.5 * x * x);
     return 0.5 * x * select(2.0 - tail, tail, x < vec4<f32>());
 }
 
-// Writes a block whose columns are rows of y.
-fn write(batch: u32, row: u32, column: u32, block: mat4x4<f32>) {
+// Writes a block whose columns are rows of y, of the matrix that begins at `first`.
+fn write(first: u32, row: u32, column: u32, block: mat4x4<f32>) {
     let shift = vec4<f32>(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]);
     for (var i = 0u; i < 4u && row + i < params.m; i += 1u) {
         let it = act(params.alpha * block[i] + select(vec4<f32>(), shift, params.outer.w == 1u));
-        let at = (batch * params.m + row + i) * params.n + column;
+        let at = first + (row + i) * params.y.z + column;
         for (var j = 0u; j < 4u && column + j < params.n; j += 1u) {
             y[at + j] = it[j];
         }
@@ -110,10 +110,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             sums[3] += w_right * a_lower;
         }
     }
-    write(id.z, row, column, sums[0]);
-    write(id.z, row + 4u, column, sums[1]);
+    let first_y = batch.x * params.y.x + batch.y * params.y.y;
+    write(first_y, row, column, sums[0]);
+    write(first_y, row + 4u, column, sums[1]);
     if (WIDE) {
-        write(id.z, row, column + 4u, sums[2]);
-        write(id.z, row + 4u, column + 4u, sums[3]);
+        write(first_y, row, column + 4u, sums[2]);
+        write(first_y, row + 4u, column + 4u, sums[3]);
     }
 }

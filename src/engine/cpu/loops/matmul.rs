@@ -1,30 +1,54 @@
 //! Batched matrix products through the crate `gemm`.
 
 use crate::Strided;
-use crate::spread::{cores, for_each_chunk, for_each_part};
+use crate::spread::{cores, for_each_part};
 
 /// Multiplications below which a product stays on one core: waking another would cost more.
 const SMALL: usize = 1 << 18;
 
+/// The same for many products together.
+const TINY: usize = 1 << 14;
+
 /// Columns of a part are a multiple of this many, a cache line of f32.
 const LINE: usize = 16;
 
-/// `out[i, j] = alpha * a[i, j] x b[i, j] + bias`, shapes `[.., m, k] x [.., k, n] -> [.., m, n]`, any strides.
-pub fn matmul<'a>(out: &mut [f32], a: Strided<'a>, b: Strided<'a>, bias: Option<&[f32]>, alpha: f32) {
+/// `out[i, j] = alpha * a[i, j] x b[i, j] + bias`, shapes `[.., m, k] x [.., k, n] -> [.., m, n]`, any strides; those of the
+/// result's two axes of matrices and of rows are `places`, and no two of its rows overlap.
+pub fn matmul<'a>(
+    out: &mut [f32],
+    places: [usize; 3],
+    a: Strided<'a>,
+    b: Strided<'a>,
+    bias: Option<&[f32]>,
+    alpha: f32,
+) {
     let (&[outer, inner, m, k], &[_, _, _, n]) = (a.shape, b.shape) else {
         unreachable!("products have four axes")
     };
-    let product = |i: usize, out: &mut [f32], parts| {
+    let last = [outer, inner, m]
+        .iter()
+        .zip(places)
+        .map(|(len, stride)| len.saturating_sub(1) * stride)
+        .sum::<usize>();
+    let holds = outer * inner * m * n == 0 || out.len() >= last + n;
+    assert!(holds, "the output holds all rows");
+    let all = Shared(out.as_mut_ptr());
+    let product = |i: usize, parts| {
+        let (i, j) = (i / inner, i % inner);
         let matrix = |x: Strided<'a>| Matrix {
-            data: &x.data[i / inner * x.strides[0] + i % inner * x.strides[1]..],
+            data: &x.data[i * x.strides[0] + j * x.strides[1]..],
             strides: [x.strides[2], x.strides[3]],
         };
-        Product { shape: [m, k, n], lhs: matrix(a), rhs: matrix(b), bias, alpha }.run(out, parts);
+        let (first, row) = (i * places[0] + j * places[1], places[2]);
+        Product { shape: [m, k, n], lhs: matrix(a), rhs: matrix(b), bias, alpha, first, row }
+            .run(&all, parts);
     };
     if outer * inner == 1 {
-        product(0, out, if m * k * n < SMALL { 1 } else { cores() });
+        product(0, if m * k * n < SMALL { 1 } else { cores() });
+    } else if outer * inner * m * k * n < TINY {
+        (0..outer * inner).for_each(|i| product(i, 1));
     } else {
-        for_each_chunk(out, m * n, k, |i, out| product(i, out, 1));
+        for_each_part(outer * inner, |i| product(i, 1));
     }
 }
 
@@ -42,11 +66,11 @@ impl Matrix<'_> {
     }
 }
 
-/// A writable matrix that several cores share; each writes a block of its own.
+/// Writable matrices that several cores share; each writes blocks of its own.
 struct Shared(*mut f32);
 
 #[expect(unsafe_code, reason = "the blocks of one product do not overlap")]
-// SAFETY: see `Product::run`, which hands every block to one core.
+// SAFETY: see `matmul` and `Product::run`, which hand every block to one core.
 unsafe impl Sync for Shared {}
 
 /// `alpha * lhs x rhs + bias`, shapes `[m, k] x [k, n]`.
@@ -56,43 +80,44 @@ struct Product<'a> {
     rhs: Matrix<'a>,
     bias: Option<&'a [f32]>,
     alpha: f32,
+    /// Where the result begins, and from row to row.
+    first: usize,
+    row: usize,
 }
 
 impl Product<'_> {
-    /// Writes the product to `out`, row-major, in blocks of whole rows or whole columns, one a core. Splitting the longer
+    /// Writes the product to its place in `all` in blocks of whole rows or whole columns, one a core. Splitting the longer
     /// side by hand keeps packing parallel too, which the crate's own threads leave to one.
-    fn run(&self, out: &mut [f32], parts: usize) {
+    fn run(&self, all: &Shared, parts: usize) {
         let [m, k, n] = self.shape;
-        assert!(out.len() >= m * n, "the output holds m n elements");
         assert!(self.lhs.holds(m, k), "the left matrix lies within its slot");
         assert!(self.rhs.holds(k, n), "the right matrix lies within its slot");
         assert!(self.bias.is_none_or(|bias| bias.len() >= n), "the bias has a number a column");
-        let all = Shared(out.as_mut_ptr());
         if m > n {
             let rows = m.div_ceil(parts).max(1);
             for_each_part(m.div_ceil(rows), |i| {
-                self.block(&all, [i * rows, (i * rows + rows).min(m)], [0, n]);
+                self.block(all, [i * rows, (i * rows + rows).min(m)], [0, n]);
             });
         } else {
             let columns = n.div_ceil(parts).next_multiple_of(LINE);
             for_each_part(n.div_ceil(columns), |i| {
-                self.block(&all, [0, m], [i * columns, (i * columns + columns).min(n)]);
+                self.block(all, [0, m], [i * columns, (i * columns + columns).min(n)]);
             });
         }
     }
 
     /// One block: rows and columns from the first up to the second.
     fn block(&self, out: &Shared, rows: [usize; 2], columns: [usize; 2]) {
-        let [_, k, n] = self.shape;
+        let (k, row) = (self.shape[1], self.row);
         let (m, width) = (rows[1] - rows[0], columns[1] - columns[0]);
         #[expect(unsafe_code, reason = "gemm takes pointers; `run` asserts its conditions")]
-        // SAFETY: every element that is read or written lies inside the slices, by the asserts of `run`, and no other block
-        // has these rows and columns.
+        // SAFETY: every element that is read or written lies inside the slices, by the asserts of `matmul` and `run`, and no other
+        // block has these rows and columns.
         unsafe {
-            let first = out.0.add(rows[0] * n + columns[0]);
+            let first = out.0.add(self.first + rows[0] * row + columns[0]);
             if let Some(bias) = self.bias {
                 for i in 0..m {
-                    first.add(i * n).copy_from_nonoverlapping(bias[columns[0]..].as_ptr(), width);
+                    first.add(i * row).copy_from_nonoverlapping(bias[columns[0]..].as_ptr(), width);
                 }
             }
             gemm::gemm(
@@ -101,7 +126,7 @@ impl Product<'_> {
                 k,
                 first,
                 1,
-                n as isize,
+                row as isize,
                 self.bias.is_some(),
                 self.lhs.data.as_ptr().add(if k == 0 { 0 } else { rows[0] * self.lhs.strides[0] }),
                 self.lhs.strides[1] as isize,

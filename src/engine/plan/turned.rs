@@ -1,0 +1,42 @@
+//! Products that are written in the order in which they are read, so that heads are joined without a copy.
+
+use super::{Compiler, Fill};
+use crate::engine::layout::Operand;
+use crate::graph::{Op, View};
+use crate::tensor::size;
+
+impl Compiler<'_> {
+    /// Where a batch of products is written whose only reader exchanges its axes and then sees them as rows: such that these are
+    /// rows. `None` where that is not so. The two axes of matrices that `inputs` have become those of the result.
+    pub(super) fn turned(&mut self, id: usize, inputs: &mut [Operand]) -> Option<Operand> {
+        let turn = self.reader[id].filter(|_| self.homes[id].is_none())?;
+        let Op::View(View::Permute(order)) = &self.nodes[turn].op else { return None };
+        let then = &self.nodes[self.reader[turn]?].op;
+        let shape = &self.nodes[id].shape;
+        let rows_stay = order.last() == Some(&(shape.len() - 1));
+        if *then != Op::View(View::Reshape) || !rows_stay || size(shape) == 0 {
+            return None;
+        }
+        let matrices = match shape[..] {
+            [_, _, _] => [1, shape[0]],
+            [outer, inner, _, _] if outer * inner > 1 => [outer, inner],
+            _ => return None,
+        };
+        // Matrices that are multiplied with one and the same are the rows of a single one.
+        if inputs[0].shape[..2].iter().product::<usize>() != matrices[0] * matrices[1] {
+            return None;
+        }
+        let with = |it: &Operand| [&matrices[..], &it.shape[2..]].concat();
+        let [a, w] = [0, 1].map(|i| inputs[i].reshape(&with(&inputs[i])));
+        let read: Vec<usize> = order.iter().map(|axis| shape[*axis]).collect();
+        let mut seen = Operand::rows(0, shape);
+        for (axis, stride) in order.iter().zip(Operand::rows(0, &read).strides) {
+            seen.strides[*axis] = stride;
+        }
+        let written = seen.reshape(&[&matrices[..], &shape[shape.len() - 2..]].concat())?;
+        (inputs[0], inputs[1]) = (a?, w?);
+        let slot = self.slot(size(shape), Fill::Scratch);
+        self.operands[id] = Some(Operand { slot, ..seen });
+        Some(Operand { slot, ..written })
+    }
+}
