@@ -1,5 +1,5 @@
-//! Lists what the program has in it: recorded first pictures, and the small models that were trained here. A page fetches each
-//! when it is asked for.
+//! Lists what the program has in it: recorded first pictures, typeset formulas, and the small models that were trained here. A
+//! page fetches each when it is asked for.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -7,7 +7,7 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     let assets = env::current_dir()?.join("assets"); // Cargo runs this in the folder of its manifest
     let mut files = vec![];
-    for folder in ["traces", "models"].map(|it| assets.join(it)) {
+    for folder in ["models", "traces", "typeset"].map(|it| assets.join(it)) {
         println!("cargo::rerun-if-changed={}", folder.display());
         list(&folder, &mut files)?;
     }
@@ -23,7 +23,7 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             list(&path, files)?;
-        } else if path.extension().is_some_and(|it| it == "json" || it == "safetensors") {
+        } else if path.extension().is_some_and(|it| it == "ink" || it == "json" || it == "safetensors") {
             files.push(path);
         }
     }

@@ -41,7 +41,7 @@ release_bytes() {
 	./run build >&2
 	wc -c <"$CARGO_TARGET_DIR/release/vitrine"
 	node -e 'const { readFileSync } = require("fs");
-		console.log(require("zlib").brotliCompressSync(readFileSync(process.argv[1])).length)' dist/*_bg.wasm
+		console.log(require("zlib").brotliCompressSync(readFileSync(process.argv[1])).length)' dist/vitrine-*_bg.wasm
 }
 
 if [ "${1-}" = bytes ]; then before=$(release_bytes); fi

@@ -13,6 +13,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
+use vitrine::data::Tokenizer;
 use vitrine::models::{AnyConfig, Files};
 use vitrine::platform::block_on;
 use vitrine::weights::Weights;
@@ -304,6 +305,14 @@ fn templates_define_their_tokens() {
     ] {
         assert!(words.starts_with("tokenizer.json: this is not a tokenizer: "), "{words}");
     }
+}
+
+/// And where what stands for a decoder is nested more deeply than it reads.
+#[test]
+fn a_deep_decoder_is_an_error() {
+    let nested = format!(r#"{{"model": {{}}, "decoder": {}{}}}"#, "[".repeat(200), "]".repeat(200));
+    let fault = Tokenizer::parse(nested.as_bytes(), 8).err().unwrap().to_string();
+    assert!(fault.starts_with("this is not a tokenizer: recursion limit"), "{fault}");
 }
 
 /// A header that claims more than there is on earth.

@@ -184,7 +184,10 @@ fn what_is_outside_of_the_crate_has_its_place() {
     // What times a page draws one.
     only(&["ui", "page.rs", "page", "exhibits", "app", "entry", "platform", "cli/bench/fields.rs"], "egui");
     only(&["engine/gpu", "ui/heatmap", "entry", "platform.rs"], "wgpu");
-    only(&["platform.rs", "entry.rs", "main.rs", "engine/cpu/loops/spread.rs"], "target_arch");
+    only(
+        &["platform.rs", "entry.rs", "main.rs", "data/tokens/lib.rs", "engine/cpu/loops/spread.rs"],
+        "target_arch",
+    );
     only(&["platform.rs"], "PollType::Wait");
 }
 

@@ -414,7 +414,7 @@ fn no_picture_shows_another_formula() {
     for (id, tex) in formulas {
         let card = entries.iter().map(|it| it.card).find(|it| it.id == id);
         assert_eq!(card.map(|it| it.formula), Some(&*tex), "the picture of {id} is old: `./run formulas`");
-        let picture = format!("{}/assets/formulas/{id}.png", env!("CARGO_MANIFEST_DIR"));
+        let picture = format!("{}/assets/typeset/{id}.ink", env!("CARGO_MANIFEST_DIR"));
         assert!(std::path::Path::new(&picture).exists(), "{picture} is missing: `./run formulas`");
     }
 }

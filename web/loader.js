@@ -1,5 +1,5 @@
 // What the page does around the program: progress while it loads, words when it cannot run, a card when it stops.
-// Trunk puts this into a module script after the lines `const glue = "...", wasm = "...", size = ...;`.
+// Trunk puts this into a module script after `const glue = "...", wasm = "...", size = ..., tokens = "...", version = "...";`.
 
 const lobby = document.getElementById("lobby");
 const progress = document.getElementById("progress");
@@ -43,6 +43,23 @@ async function start() {
   if (!response.ok) throw new Error(`${wasm}: ${response.status}`);
   window.vitrine = app;
   await app.default({ module_or_path: new Response(response.body.pipeThrough(counted()), response) });
+}
+
+let tokensComing;
+let tries = 0;
+
+/// Sees to it that `window.tokens` is there: what makes tokens of text, which the program asks for with the first model that reads
+/// any. What failed is tried again at another address, as browsers remember a module that did not come by the one it had.
+window.loadTokens = () => tokensComing ??= loadTokens().catch((error) => {
+  tokensComing = undefined;
+  throw error;
+});
+
+async function loadTokens() {
+  const query = `?${version}${"~".repeat(tries++)}`; // Its name is always the same, its contents are not.
+  const module = await import(`${tokens}.js${query}`);
+  await module.default({ module_or_path: `${tokens}_bg.wasm${query}` });
+  window.tokens = module;
 }
 
 /// Shows what has passed as a share of `size`. The length in the header would be that of the compressed file.

@@ -48,7 +48,7 @@ async function vitrine(compute) {
 
 /// What travels before the weights do, in bytes.
 function payload() {
-  const files = readdirSync("dist").filter((name) => /\.(js|mjs|wasm|html)$/.test(name)).map((name) => readFileSync(`dist/${name}`));
+  const files = readdirSync("dist").filter((name) => /^(?!tokens).*\.(js|wasm|html)$/.test(name)).map((name) => readFileSync(`dist/${name}`));
   const sum = (size) => files.reduce((total, file) => total + size(file), 0);
   return { raw: sum((file) => file.length), gzip: sum((file) => gzipSync(file, { level: 9 }).length), brotli: sum((file) => brotliCompressSync(file).length) };
 }

@@ -2,6 +2,7 @@
 
 mod any;
 pub mod bert;
+mod beside;
 mod checkpoint;
 pub mod cnn;
 pub mod config;
@@ -21,6 +22,7 @@ pub mod zoo;
 
 pub use any::{AnyModel, Kind, Language, Loaded, Sizes};
 pub use bert::Bert;
+pub use beside::{Beside, Found};
 pub use checkpoint::LoadError;
 pub use cnn::Cnn;
 pub use efficientnet::EfficientNet;

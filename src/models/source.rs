@@ -8,6 +8,7 @@ use super::checkpoint::LoadError;
 use super::config::ConfigFile;
 use super::families::AnyConfig;
 use super::fetch::{FetchError, Progress, fetch};
+use crate::data::Tokenizer;
 use crate::platform;
 use crate::weights::Weights;
 
@@ -113,6 +114,9 @@ impl Files {
     /// The model that they are. Lets the browser draw before each of the two long steps.
     pub async fn load(self) -> Result<AnyModel, SourceError> {
         platform::breathe().await;
+        if self.tokenizer.is_some() {
+            Tokenizer::prepare().await.map_err(LoadError::from)?;
+        }
         let mut config = AnyConfig::parse(&self.config).map_err(LoadError::from)?;
         if let Some(pixels) = &self.pixels {
             config.set_pixels(pixels).map_err(LoadError::Pixels)?;
@@ -126,6 +130,7 @@ pub async fn load(places: &[Place], progress: &Progress) -> Result<AnyModel, Sou
     let (place, config) = find(places, progress).await?;
     let parsed = AnyConfig::parse(&config).map_err(LoadError::from)?; // Before the long download.
     let (mut tokenizer, mut pixels) = (None, None);
+    let _beside_the_files = parsed.reads_text().then(Tokenizer::prepare); // `Files::load` waits for it.
     if parsed.reads_text() {
         tokenizer = Some(place.read(TOKENIZER, &progress.aside()).await?);
     } else if parsed.kind() == Kind::Vision

@@ -43,7 +43,7 @@ pub fn reduced_motion() -> bool {
     false
 }
 
-/// What of `assets` the program has in it: recorded traces and small models, as `build.rs` lists them.
+/// What of `assets` the program has in it: recorded traces, formulas and small models, as `build.rs` lists them.
 pub fn embedded(file: &str) -> Option<&'static [u8]> {
     const ASSETS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
     Some(ASSETS.iter().find(|(name, _)| *name == file)?.1)

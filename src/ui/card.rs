@@ -1,11 +1,9 @@
-//! The label on the wall, the typeset formula and the badge.
+//! The label on the wall and the badge.
 
 use egui::text::{LayoutJob, TextFormat};
-use egui::{
-    Color32, ColorImage, Image, Popup, PopupCloseBehavior, Response, RichText, Role, Sense, TextureHandle,
-    TextureOptions, WidgetInfo,
-};
+use egui::{Popup, PopupCloseBehavior, Response, RichText};
 
+use super::formula::{self, formula};
 use super::{Style, bound, number};
 
 /// The label on the wall.
@@ -17,7 +15,7 @@ pub struct Card {
     pub title: &'static str,
     /// One sentence that a student understands.
     pub claim: &'static str,
-    /// The formula in TeX; its typeset picture is `assets/formulas/{id}.png`.
+    /// The formula in TeX; its typeset picture is `assets/typeset/{id}.ink`.
     pub formula: &'static str,
     /// Authors, title, year.
     pub paper: &'static str,
@@ -74,7 +72,7 @@ pub fn card(
     // At most 70 characters a line: beyond, the eye loses its way back.
     let measure = style.body * 0.5 * 70.0;
     let whole = ui.available_width();
-    let picture = texture(ui, style, card.id).map_or(0.0, |it| it.size_vec2().x / ui.pixels_per_point());
+    let picture = formula::room(ui, style, card.id).map_or(0.0, |it| it.x);
     let words = measure.min(whole - style.grid(12.0));
     let beside = size == Size::Full && words + picture + style.grid(4.0) <= room;
     ui.horizontal_top(|ui| {
@@ -153,84 +151,6 @@ fn link(reference: &str) -> Option<String> {
     (digits(month) && digits(number)).then(|| format!("https://arxiv.org/abs/{reference}"))
 }
 
-/// The typeset picture `assets/formulas/{id}.png` in the colour of text; `tex` is what a screen reader hears, and what
-/// is shown if there is no picture.
-pub fn formula(ui: &mut egui::Ui, style: &Style, id: &str, tex: &str) -> Response {
-    let response = match texture(ui, style, id) {
-        Some(texture) => {
-            let size = texture.size_vec2() / ui.pixels_per_point();
-            ui.add(Image::new((texture.id(), size)).tint(style.text).sense(Sense::hover()))
-        }
-        None => ui.label(RichText::new(tex).font(style.mono(style.body)).color(style.text)),
-    };
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("formula: {tex}")));
-    response
-}
-
-/// Pixels of an em in the pictures.
-const EM: f32 = 96.0;
-
-/// The picture at the size at which it is shown, averaged down once: a texture unit would skip pixels.
-fn texture(ui: &egui::Ui, style: &Style, id: &str) -> Option<TextureHandle> {
-    const PICTURES: &[(&str, &[u8])] = include!("../../assets/formulas/table.rs");
-    // A formula's letters look smaller than Inter's at the same em.
-    let shrink = 1.2 * style.body * ui.pixels_per_point() / EM;
-    let key = egui::util::hash(("formula", id, shrink.to_bits()));
-    super::texture::texture(ui, key, TextureOptions::LINEAR, || {
-        let bytes = PICTURES.iter().find(|(name, _)| *name == id)?.1;
-        Some(Ink::decode(bytes)?.resized(shrink))
-    })
-}
-
-/// How much ink is on every pixel.
-struct Ink {
-    size: [usize; 2],
-    ink: Vec<u8>,
-}
-
-impl Ink {
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().ok()?;
-        let mut ink = vec![0; reader.output_buffer_size()?];
-        let info = reader.next_frame(&mut ink).ok()?;
-        (info.color_type == png::ColorType::Grayscale && info.bit_depth == png::BitDepth::Eight)
-            .then_some(Self { size: [info.width as usize, info.height as usize], ink })
-    }
-
-    /// White with the ink as alpha, every pixel the mean of those it covers.
-    fn resized(&self, factor: f32) -> ColorImage {
-        let size = self.size.map(|side| ((side as f32 * factor).round() as usize).max(1));
-        let spans: [Vec<Vec<(usize, f32)>>; 2] =
-            std::array::from_fn(|axis| cover(self.size[axis], size[axis]));
-        let mut image = ColorImage::filled(size, Color32::TRANSPARENT);
-        for (y, rows) in spans[1].iter().enumerate() {
-            for (x, columns) in spans[0].iter().enumerate() {
-                let mut sum = 0.0;
-                for (row, down) in rows {
-                    for (column, across) in columns {
-                        sum += down * across * f32::from(self.ink[row * self.size[0] + column]);
-                    }
-                }
-                image.pixels[y * size[0] + x] = Color32::from_white_alpha(sum.round() as u8);
-            }
-        }
-        image
-    }
-}
-
-/// For each of `small` pixels: which of `large` it covers, and the share of each in it.
-fn cover(large: usize, small: usize) -> Vec<Vec<(usize, f32)>> {
-    let ratio = large as f32 / small as f32;
-    (0..small)
-        .map(|i| {
-            let (from, to) = (i as f32 * ratio, (i + 1) as f32 * ratio);
-            let last = (to.ceil() as usize).min(large);
-            let share = |k: usize| (to.min((k + 1) as f32) - from.max(k as f32)).max(0.0) / ratio;
-            (from as usize..last).map(|k| (k, share(k))).collect()
-        })
-        .collect()
-}
-
 /// A measured claim.
 pub struct Measured<'a> {
     /// What was measured: "rows sum to 1".
@@ -267,21 +187,5 @@ mod tests {
         assert_eq!(link("1706.03762").as_deref(), Some("https://arxiv.org/abs/1706.03762"));
         assert_eq!(link("10.1000/182").as_deref(), Some("https://doi.org/10.1000/182"));
         assert_eq!(link("OpenAI 2019"), None);
-    }
-
-    #[test]
-    fn shrinking_keeps_the_ink() {
-        let ink = Ink { size: [6, 3], ink: vec![90; 18] };
-        let image = ink.resized(0.4);
-        assert_eq!(image.size, [2, 1]);
-        assert!(image.pixels.iter().all(|pixel| pixel.a() == 90), "a flat picture stays flat");
-    }
-
-    #[test]
-    fn every_picture_decodes() {
-        const PICTURES: &[(&str, &[u8])] = include!("../../assets/formulas/table.rs");
-        for (id, bytes) in PICTURES {
-            assert!(Ink::decode(bytes).is_some_and(|ink| ink.ink.iter().any(|&ink| ink > 200)), "{id}");
-        }
     }
 }
