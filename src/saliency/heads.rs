@@ -4,7 +4,6 @@
 //! 2019, arXiv 1906.04341, section 3, and Kovaleva et al. 2019, arXiv 1908.08593.)
 
 use crate::graph::Var;
-use crate::tensor::Tensor;
 use crate::trace::Trace;
 
 /// Ways in which a head can attend, in the order of the scores.
@@ -62,18 +61,24 @@ impl HeadKind {
 pub fn record(pattern: Var<'_>, name: &str, separators: &[usize]) {
     let (h, n) = (pattern.dim(0), pattern.dim(-1));
     let g = pattern.graph();
-    let rules = Tensor::from_fn(&[n * n, 5], |at| {
-        let (query, key) = (at[0] / n, at[0] % n);
-        let (follows, queries) = match HeadKind::ALL[at[1]] {
-            HeadKind::Previous => (key + 1 == query, n - 1),
-            HeadKind::Next => (key == query + 1, n - 1),
-            HeadKind::Diagonal => (key == query, n),
-            HeadKind::First => (key == 0, n),
-            _ => (separators.contains(&key), n),
-        };
-        if follows { 1.0 / queries as f32 } else { 0.0 }
-    });
-    pattern.reshape(&[h, n * n]).matmul(g.input(&rules)).keep(&format!("{name}.kinds"));
+    // The places of a rule are as far apart as the next row's are in memory, hence a view.
+    let (places, none) = (pattern.reshape(&[h, n * n]), g.constant(0.0).broadcast(&[h, 1]));
+    let share = |first: usize, count: usize, apart: usize| {
+        if count == 0 {
+            return none;
+        }
+        places.strided(1, first, count, apart).sum(-1) / count as f32
+    };
+    let to = |key: usize| share(key, n, n);
+    let separators = separators.iter().map(|key| to(*key)).reduce(|a, b| a + b);
+    let kinds = [
+        share(n, n - 1, n + 1),
+        share(1, n - 1, n + 1),
+        share(0, n, n + 1),
+        to(0),
+        separators.unwrap_or(none),
+    ];
+    Var::concat(&kinds, 1).keep(&format!("{name}.kinds"));
     // A floor keeps 0 log 0 at 0.
     let surprise = -pattern.max_with(g.constant(1e-12)).log();
     let entropy = (pattern * surprise).sum(-1).mean(-2) / (n as f32).ln().max(1e-6);
@@ -100,6 +105,7 @@ mod tests {
     use crate::engine::{Cancel, cpu::Cpu};
     use crate::graph::Graph;
     use crate::platform::block_on;
+    use crate::tensor::Tensor;
 
     fn labelled(pattern: impl Fn(usize, usize) -> f32) -> Option<HeadLabel> {
         let g = Graph::default();

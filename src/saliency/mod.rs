@@ -15,16 +15,11 @@ pub mod rollout;
 pub mod sentence;
 pub(crate) mod signature;
 
-use crate::graph::{Graph, Var};
-use crate::tensor::Tensor;
+use crate::graph::Var;
+use crate::mechanisms::solve::identity;
 
 /// `[.., 1] -> [..]`
 fn without_last(x: Var<'_>) -> Var<'_> {
     let shape = x.shape();
     x.reshape(&shape[..shape.len() - 1])
-}
-
-/// The identity matrix `[n, n]`.
-fn identity(g: &Graph, n: usize) -> Var<'_> {
-    g.input(&Tensor::from_fn(&[n, n], |at| f32::from(u8::from(at[0] == at[1]))))
 }
