@@ -74,6 +74,7 @@ def main(folder):
             if "normgrad" in side:
                 row(f"NormGrad of EfficientNet-Lite0 at 224 x 224, {side['provider']}", f"{side['normgrad']:.2f} s", "3 s")
     training(folder)
+    linear_attention(folder)
     normgrad(folder)
 
 
@@ -89,6 +90,21 @@ def training(folder):
         ratio = ours["ms"] / peer["ms"]
         verdict = "met" if ratio <= 1.5 else "missed"
         row(peer["runtime"], f"{ours['ms']:.1f} ms", f"{peer['ms']:.1f} ms", f"{ratio:.2f}", "1.5 of one of them", verdict)
+
+
+def linear_attention(folder):
+    """The training of one layer of linear attention, one thread on each side."""
+    ours, peer = load(folder, "lsa"), load(folder, "lsa_peer")
+    if not ours or not peer:
+        return
+    print()
+    heads("a step of one layer of linear attention, batch 256, 1 thread", "Vitrine", "peer", "ratio", "steps a second", "target", "")
+    ratio = ours["ms"] / peer["ms"]
+    # Both end at the floor of one step of gradient descent, but for what chance draws.
+    agree = abs(ours["loss"] / peer["loss"] - 1) < 0.1
+    verdict = ("met" if ratio <= 1.0 else "missed") if agree else "LOSSES DIFFER"
+    pace = f"{ours['steps_per_second']:.0f} and {peer['steps_per_second']:.0f}"
+    row(peer["runtime"], f"{ours['ms']:.2f} ms", f"{peer['ms']:.2f} ms", f"{ratio:.2f}", pace, "1.0", verdict)
 
 
 def normgrad(folder):

@@ -78,6 +78,9 @@ enum Command {
         /// Time training steps of a small vision transformer instead, as `bench/vit_step.py` does elsewhere
         #[arg(long)]
         train: bool,
+        /// Time the training of a layer of linear attention on one thread instead, as `bench/lsa_step.py` does elsewhere
+        #[arg(long)]
+        lsa: bool,
         /// Time `NormGrad` of all layers of one picture instead, beside the forward pass alone
         #[arg(long)]
         normgrad: bool,
@@ -136,6 +139,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, String> {
             write(&out, &entry::shot(&link, width, height)?)?;
         }
         Some(Command::Bench { train: true, runs, .. }) => bench::train(runs)?,
+        Some(Command::Bench { lsa: true, runs, .. }) => bench::lsa(runs)?,
         Some(Command::Bench { normgrad: true, runs, .. }) => bench::normgrad(runs)?,
         Some(Command::Bench { retention: true, runs, .. }) => bench::retention(runs)?,
         Some(Command::Bench { fields: true, runs, .. }) => bench::fields(runs)?,

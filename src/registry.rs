@@ -2,7 +2,8 @@
 
 use crate::mechanisms::{
     CallError, Mechanism, adamw, attention, bayes_mixture, gaussian_fit, gaussian_mask, gelu,
-    gradient_descent, layer_norm, linear_attention, linear_optimum, retention, ridge, rmt,
+    gradient_descent, layer_norm, linear_attention, linear_optimum, predictor_distance, retention, ridge,
+    rmt,
 };
 use crate::saliency::signature as saliency;
 
@@ -30,6 +31,8 @@ pub fn all() -> Vec<&'static Mechanism> {
         &linear_optimum::LAYER,
         &linear_optimum::MECHANISM,
         &bayes_mixture::MECHANISM,
+        &predictor_distance::SPD,
+        &predictor_distance::ILWD,
     ]
 }
 

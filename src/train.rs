@@ -8,6 +8,7 @@
 mod checkpoint;
 pub mod fields;
 pub mod images;
+mod in_context;
 pub mod lag_recall;
 mod layout;
 pub mod linear_attention;

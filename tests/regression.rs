@@ -17,9 +17,9 @@ use vitrine::models::Regressor;
 use vitrine::models::regressor::{Config, Prompt as Read, Queries, Said};
 use vitrine::registry;
 use vitrine::regression::{
-    Component, Covariates, Examples, Features, Learner, Posterior, Prior, Prompt, Shift, Tasks, descent,
-    descent_plus_plus, floors, gaussian, least_squares, mixture, nearest, one_pass, one_step, pool, ridge,
-    step_rate,
+    Component, Covariates, Examples, Features, Learner, Posterior, Prior, Prompt, Shift, Tasks,
+    best_plus_plus, descent, descent_plus_plus, floors, gaussian, least_squares, mixture, nearest, one_pass,
+    one_step, pool, ridge, step_rate,
 };
 use vitrine::tensor::Tensor;
 
@@ -187,11 +187,39 @@ fn the_floor_of_one_step_is_the_closed_form() {
     // 2000 drawn inputs, exact in weights and query: the spread of a task's loss is a tenth of it.
     let steps = [1, 2, 3, 5, 10, 20, 50];
     let drawn = floors(&Tasks::uniform(10, 10, 0.5), &steps, 2000, &mut Random::new(3));
-    assert!((drawn[0] - loss).abs() < 1e-3, "{}", drawn[0]);
+    assert!((drawn[0].1 - loss).abs() < 1e-3 && (drawn[0].0 - rate).abs() < 0.1, "{:?}", drawn[0]);
     let others = [0.160, 0.136, 0.111, 0.086, 0.066, 0.044];
     for ((steps, found), wanted) in steps[1..].iter().zip(&drawn[1..]).zip(others) {
-        assert!((found - wanted).abs() < 4e-3, "{steps} steps: {found}");
+        assert!((found.1 - wanted).abs() < 4e-3, "{steps} steps: {found:?}");
     }
+}
+
+/// The best two steps of GD++ leave what drawn tasks say, and any other rate or gamma leaves more; a step of GD++ is one of
+/// gradient descent, whatever its gamma.
+#[test]
+fn the_best_steps_of_gd_plus_plus_are_the_best() {
+    let tasks = Tasks::uniform(10, 10, 0.5);
+    let best = best_plus_plus(&tasks, 2, 400, &mut Random::new(3));
+    let drawn: Vec<Prompt> = {
+        let mut random = Random::new(4);
+        (0..2000).map(|_| tasks.draw(&mut random)).collect()
+    };
+    let loss = |eta: f64, gamma: f64| -> f64 {
+        let off = |it: &Prompt| {
+            descent_plus_plus(&it.examples, &it.query, eta, gamma / tasks.n as f64, 2) - it.answer
+        };
+        drawn.iter().map(|it| 0.5 * off(it).powi(2)).sum::<f64>() / drawn.len() as f64
+    };
+    // The mean over 2000 tasks, of squares that vary by twice their mean.
+    let found = loss(best.eta, best.gamma);
+    assert!((found / best.loss - 1.0).abs() < 0.1, "{found} and {best:?}");
+    for (eta, gamma) in [(0.8, 1.0), (1.2, 1.0), (1.0, 0.8), (1.0, 1.2)] {
+        let other = loss(eta * best.eta, gamma * best.gamma);
+        assert!(other > found, "{eta} times the rate, {gamma} times gamma: {other}, {found}");
+    }
+    let one = best_plus_plus(&tasks, 1, 400, &mut Random::new(3));
+    let plain = floors(&tasks, &[1], 400, &mut Random::new(3))[0];
+    assert!((one.loss - plain.1).abs() < 1e-9, "{one:?} {plain:?}");
 }
 
 /// Zhang, Frei & Bartlett: with `Gamma^-1` the error on drawn prompts is least; isotropic inputs have closed forms.

@@ -13,9 +13,9 @@ use vitrine::graph::{Graph, Var};
 use vitrine::models::AnyConfig;
 use vitrine::nn::Params;
 use vitrine::platform::block_on;
-use vitrine::regression::{Examples, Learner, mixture};
+use vitrine::regression::{Component, Examples, Features, Learner, mixture};
 use vitrine::tensor::Tensor;
-use vitrine::train::regression::{ENTRIES, LINES_NOISE, kinds};
+use vitrine::train::regression::{ENTRIES, FUNCTIONS_NOISE, WIDEST, bands, kinds};
 use vitrine::train::{NamedRecipe, lag_recall, shakespeare};
 use vitrine::weights::Weights;
 
@@ -162,7 +162,7 @@ fn regressors_do_what_is_said_of_them() {
             recipe.loss(&Params::new(&g, &weights), &vars).loss.keep("loss");
             let trace = block_on(cpu.run(&g.finish(), &Cancel::default())).unwrap();
             sum += f64::from(block_on(trace.get("loss").unwrap().read()).unwrap().data[0]);
-            best += error_of_bayes(batch, entry.name == "lines-gpt");
+            best += error_of_bayes(batch, prior(entry.name).as_deref());
         }
         let [error, best] = [sum, best].map(|it| it / batches.len() as f64);
         assert!((error / published - 1.0).abs() < 0.02, "{}: {error}, {published} published", entry.name);
@@ -173,11 +173,20 @@ fn regressors_do_what_is_said_of_them() {
     }
 }
 
+/// The prior of functions that a model learnt; that of the others is normal.
+fn prior(name: &str) -> Option<Vec<Component>> {
+    match name {
+        "lines-gpt" => Some(kinds()),
+        "fourier-gpt" => Some(bands(Features::Fourier(WIDEST))),
+        _ => None,
+    }
+}
+
 /// The mean square error of Bayes on a batch.
-fn error_of_bayes(batch: &[Tensor], lines: bool) -> f64 {
+fn error_of_bayes(batch: &[Tensor], prior: Option<&[Component]>) -> f64 {
     let [x, y, noise, answers] = batch else { panic!("a batch is inputs, answers, noise and the truth") };
     let [count, n, d] = x.shape[..] else { panic!("inputs are [task, pos, d]") };
-    let (kinds, mut sum) = (kinds(), 0.0);
+    let mut sum = 0.0;
     for task in 0..count {
         for j in 0..n {
             let known = Examples {
@@ -185,10 +194,9 @@ fn error_of_bayes(batch: &[Tensor], lines: bool) -> f64 {
                 y: DVector::from_fn(j, |i, _| f64::from(y.at(&[task, i]))),
             };
             let query = DMatrix::from_fn(1, d, |_, k| f64::from(x.at(&[task, j, k])));
-            let said = if lines {
-                (query * mixture(&kinds, LINES_NOISE, &known).mean)[0]
-            } else {
-                Learner::Bayes.answers(&known, &query, f64::from(noise.data[task]))[0]
+            let said = match prior {
+                Some(prior) => (query * mixture(prior, FUNCTIONS_NOISE, &known).mean)[0],
+                None => Learner::Bayes.answers(&known, &query, f64::from(noise.data[task]))[0],
             };
             sum += (said - f64::from(answers.at(&[task, j]))).powi(2);
         }

@@ -1,6 +1,7 @@
 //! `vitrine bench`: how long `MiniLM` takes on every device.
 
 mod fields;
+mod lsa;
 mod saliency;
 mod token;
 mod vit;
@@ -20,6 +21,12 @@ pub(super) fn train(repeats: usize) -> Result<(), String> {
     on_both(repeats, vit::measure)
 }
 
+/// Prints how long a training step of linear attention takes on one thread, as JSON.
+pub(super) fn lsa(repeats: usize) -> Result<(), String> {
+    say(threads(1)?.install(|| lsa::measure(&mut device(Choice::Cpu)?, repeats))?);
+    Ok(())
+}
+
 /// Prints how long the maps of all layers take, as JSON.
 pub(super) fn normgrad(repeats: usize) -> Result<(), String> {
     on_both(repeats, saliency::measure)
@@ -33,6 +40,11 @@ pub(super) fn retention(repeats: usize) -> Result<(), String> {
 /// Prints how long a slider of the exhibits of fields takes, as JSON.
 pub(super) fn fields(repeats: usize) -> Result<(), String> {
     on_both(repeats, fields::measure)
+}
+
+/// So many threads for the CPU to compute with.
+fn threads(count: usize) -> Result<rayon::ThreadPool, String> {
+    rayon::ThreadPoolBuilder::new().num_threads(count).build().map_err(|it| it.to_string())
 }
 
 fn on_both(
@@ -54,9 +66,7 @@ pub(super) fn run(json: bool, repeats: usize) -> Result<(), String> {
     let mut runs: Vec<(Option<usize>, Run)> = vec![];
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     for threads in [1, 2].into_iter().chain((cores > 2).then_some(cores)) {
-        let pool =
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|it| it.to_string())?;
-        let times = pool.install(|| measure(&bert, &mut device(Choice::Cpu)?, repeats));
+        let times = self::threads(threads)?.install(|| measure(&bert, &mut device(Choice::Cpu)?, repeats));
         runs.extend(times?.into_iter().map(|it| (Some(threads), it)));
     }
     let gpu = device(Choice::Gpu).and_then(|mut gpu| measure(&bert, &mut gpu, repeats));

@@ -28,6 +28,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// Goes on as if so many numbers had been drawn; a normal one takes two.
+    pub fn pass(&mut self, count: u64) {
+        self.0 = self.0.wrapping_add(STEP.wrapping_mul(count));
+    }
+
     /// A number from 0 to 1, without 1.
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
@@ -83,6 +88,14 @@ mod tests {
         let mut counts = [0; 7];
         (0..70_000).for_each(|_| counts[it.below(7)] += 1);
         assert!(counts.iter().all(|n| (9_600..10_400).contains(n)), "{counts:?}");
+    }
+
+    #[test]
+    fn numbers_that_are_passed_are_those_that_would_have_been_drawn() {
+        let [mut drawn, mut passed] = [Random::new(7), Random::new(7)];
+        (0..5).for_each(|_| _ = drawn.normal());
+        passed.pass(10);
+        assert_eq!(drawn.bits(), passed.bits());
     }
 
     #[test]

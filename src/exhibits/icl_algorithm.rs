@@ -10,9 +10,15 @@ mod distance;
 mod knobs;
 mod picture;
 mod probes;
+mod references;
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
+use web_time::{Duration, Instant};
 
+use self::references::{Question, References};
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened};
 use crate::graph::Graph;
 use crate::models::{Kind, Regressor, Zoo};
@@ -42,7 +48,9 @@ pub static CARD: Card = Card {
            Probes ask whether the sum of y x, from which gradient descent begins, and the weights of Bayes can be read from \
            what a layer holds. The control is a transformer whose training had the same weights in every prompt.\n\n\
            In the paper each transformer knows one noise, from its training; here it is told the noise of the prompt. Theirs has \
-           16 layers on eight dimensions and 500,000 steps; ours up to four layers of width 48, three dimensions, 6000 steps.",
+           16 layers on eight dimensions and 500,000 steps; ours up to four layers of width 48, three dimensions, 6000 steps. \
+           Those of one and two layers and the control were trained with one seed, that of four with three, of which the first \
+           is shown.",
 };
 
 /// The transformers, by their layers.
@@ -54,8 +62,11 @@ const MODEL: &str = MODELS[2].1;
 /// The transformer that never had to learn from examples.
 const CONTROL: &str = "regression-gpt-fixed";
 
+/// What algorithms may take of a frame, of the 16 ms that there are.
+const SLICE: Duration = Duration::from_millis(8);
+
 /// The exhibit's state.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(default)]
 pub struct IclAlgorithm {
     /// Layers of the transformer.
@@ -77,6 +88,15 @@ pub struct IclAlgorithm {
     /// Whether the control was there.
     #[serde(skip)]
     control: bool,
+    /// What the algorithms say; while somebody watches, what they said last until there is something new.
+    #[serde(skip)]
+    known: RefCell<Option<Rc<References>>>,
+    /// What they are to say, while it is on its way.
+    #[serde(skip)]
+    coming: Option<References>,
+    /// Whether somebody watches, and how often they said something new.
+    #[serde(skip)]
+    watched: Option<u64>,
 }
 
 impl Default for IclAlgorithm {
@@ -91,6 +111,9 @@ impl Default for IclAlgorithm {
             asked: false,
             seed: 0,
             control: false,
+            known: RefCell::default(),
+            coming: None,
+            watched: None,
         }
     }
 }
@@ -98,11 +121,6 @@ impl Default for IclAlgorithm {
 /// Opens the exhibit.
 pub fn entry() -> Entry {
     Entry { card: &CARD, open: opened::<IclAlgorithm> }
-}
-
-/// What is computed as it opens.
-fn usual(zoo: &Zoo) -> Option<Graph> {
-    IclAlgorithm::default().record(&Inputs::default(), zoo)
 }
 
 impl IclAlgorithm {
@@ -137,6 +155,40 @@ impl IclAlgorithm {
         f64::from(self.noise.min(100)) / 100.0
     }
 
+    fn question(&self) -> Question {
+        Question { seed: self.seed, noise: self.deviation(), learners: self.learners() }
+    }
+
+    /// What the algorithms say. Where nobody watches it is worked out at once.
+    fn references(&self) -> Rc<References> {
+        let (mut known, question) = (self.known.borrow_mut(), self.question());
+        let fits = known.take().filter(|it| self.watched.is_some() || it.question == question);
+        let all = || Rc::new(References::begin(question).complete());
+        known.insert(fits.unwrap_or_else(all)).clone()
+    }
+
+    /// Works out a little of what the algorithms say; whether there is more.
+    fn work(&mut self) -> bool {
+        let (question, start) = (self.question(), Instant::now());
+        let turn = self.watched.get_or_insert(0);
+        if self.known.borrow().as_ref().is_none_or(|it| it.question == question) {
+            self.coming = None;
+            return false;
+        }
+        let begun = self.coming.take().filter(|it| it.question == question);
+        let mut it = begun.unwrap_or_else(|| References::begin(question));
+        while !it.is_complete() && start.elapsed() < SLICE {
+            it.advance();
+        }
+        if it.is_complete() {
+            *turn += 1;
+            *self.known.borrow_mut() = Some(Rc::new(it));
+        } else {
+            self.coming = Some(it);
+        }
+        true
+    }
+
     /// How many examples the titles speak of.
     fn shown(&self) -> usize {
         self.examples.min(MOST)
@@ -153,7 +205,7 @@ impl Exhibit for IclAlgorithm {
     }
 
     fn progress(&self) -> Option<u64> {
-        Some(u64::from(self.control))
+        Some(2 * self.watched.unwrap_or_default() + u64::from(self.control))
     }
 
     fn model<'a>(&'a self, _inputs: &'a Inputs) -> &'a str {
@@ -163,10 +215,11 @@ impl Exhibit for IclAlgorithm {
     fn record(&self, inputs: &Inputs, zoo: &Zoo) -> Option<Graph> {
         let model = zoo.model::<Regressor>(self.model(inputs))?;
         let g = Graph::default();
-        distance::record(&g, self, model);
-        distance::record_phase(&g, self, model);
+        let known = self.references();
+        distance::record(&g, &known, model);
+        distance::record_phase(&g, &known, model);
         let control = zoo.model::<Regressor>(CONTROL);
-        probes::record(&g, self, [Some(model), control].into_iter().flatten());
+        probes::record(&g, &known, [Some(model), control].into_iter().flatten());
         Some(g)
     }
 
@@ -178,8 +231,11 @@ impl Exhibit for IclAlgorithm {
         knobs::visit(self, k);
     }
 
-    fn heed(&mut self, _ui: &egui::Ui, scene: &mut Scene<'_>) {
+    fn heed(&mut self, ui: &egui::Ui, scene: &mut Scene<'_>) {
         self.control = scene.zoo.ready(CONTROL).is_some();
+        if self.work() {
+            ui.ctx().request_repaint();
+        }
     }
 
     fn page(&self, scene: &Scene<'_>) -> Option<Page> {
@@ -192,5 +248,27 @@ impl Exhibit for IclAlgorithm {
 
     fn state(&self) -> serde_json::Value {
         differing(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes frame by frame, while what was said last stays, is what comes at once.
+    #[test]
+    fn what_is_worked_out_between_frames_is_what_is_worked_out_at_once() {
+        let mut it = IclAlgorithm::default();
+        assert!(!it.work(), "nothing is known yet: the first recording works it out");
+        let (before, progress) = (it.references(), it.progress());
+        (it.noise, it.lambda) = (20, 3.0);
+        assert!(it.references().question == before.question, "it says what it said until the new is there");
+        let frames = (0..10_000).take_while(|_| it.work()).count();
+        assert!(frames < 10_000 && it.progress() != progress, "{frames} frames");
+        let at_once = IclAlgorithm { noise: 20, lambda: 3.0, ..IclAlgorithm::default() }.references();
+        let now = it.references();
+        assert!(now.question == it.question());
+        let numbers = |it: &References| [it.answers(), it.next(), it.targets()].map(|it| it.data.to_vec());
+        assert_eq!(numbers(&now), numbers(&at_once));
     }
 }

@@ -8,6 +8,7 @@
 mod beyond;
 mod claims;
 mod curvature;
+mod floors;
 mod learner;
 mod line;
 mod picture;
@@ -17,12 +18,13 @@ use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
 
-use super::live::Live;
+use super::live::{Live, Watched};
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened};
 use crate::graph::Graph;
 use crate::models::{Kind, Zoo};
 use crate::nn::Params;
 use crate::page::{Knobs, Page, Touch};
+use floors::Floors;
 use learner::Learner;
 
 /// The label on the wall.
@@ -39,12 +41,15 @@ pub static CARD: Card = Card {
            fit the answers; each point of the surface is a pair of weights, each ring a height of the loss. Attention has no \
            such weights: its layers only move answers. Which weights it has in mind is read off its predictions for unit \
            vectors, and these lie on gradient descent's path. Drag the start, any example or the query, and both follow.\n\n\
-           GD++ also bends the inputs in every layer, which evens out the valley: attention then leaves the path and is faster.\n\n\
+           GD++ also bends the inputs in every layer, which evens out the valley: attention then leaves the path and is faster. \
+           A layer that is gone through twice finds it by itself: after 1500 steps it leaves .112 to .115 (seeds 0 to 3 and 20, 512 \
+           tasks), where two steps of gradient descent leave .158 and the best two of GD++ .111. Its γ, of the mean over the \
+           examples, is then 1.39 to 1.51, on the way to 1.83.\n\n\
            Beside it a layer begins with random weights and learns such tasks with ten weights and ten examples. Nobody tells it \
            of gradient descent. Its loss falls to the floor of one step with the best learning rate, as far as one layer can go, \
            and the paper's measures say that it is this step: the cosine of the sensitivities goes to 1, the distances to 0. \
            Dashed floors are those of more steps. Mixtures of the layer that it found and the one built by hand are as good as \
-           either; on inputs of a larger range both fail alike.\n\n\
+           either; where inputs have a larger range, or are all above 0, both fail alike.\n\n\
            With a softmax a layer needs two heads, which undo it: after 600 steps they leave .212 to .216 (seeds 0, 1, 2 and 20, \
            512 tasks), where one step leaves .206. Where inputs and answers are tokens of their own, two layers learn five \
            weights from five examples; the first copies every answer into the token of its input. After 1500 steps they leave \
@@ -81,12 +86,12 @@ pub struct IclDescent {
     pub rate: u32,
     /// Whether it learns by itself.
     pub plays: bool,
-    /// Its run, begun when it is first asked for.
+    /// Its run.
     #[serde(skip)]
-    live: RefCell<Option<Live>>,
-    /// The floors of some steps, once they were computed.
+    run: Watched,
+    /// What is left of the loss, once it was computed.
     #[serde(skip)]
-    floors: RefCell<picture::Floors>,
+    floors: RefCell<Option<Floors>>,
 }
 
 impl Default for IclDescent {
@@ -104,7 +109,7 @@ impl Default for IclDescent {
             learner: Learner::Linear,
             rate: 30,
             plays: true,
-            live: RefCell::default(),
+            run: Watched::default(),
             floors: RefCell::default(),
         }
     }
@@ -128,19 +133,18 @@ pub fn entry() -> Entry {
 }
 
 impl IclDescent {
-    /// What a run belongs to.
-    fn key(&self) -> String {
-        format!("{:?}", (self.seed, self.rate, self.learner))
-    }
-
     /// The run of this seed, rate and learner.
     fn live<T>(&self, f: impl FnOnce(&mut Live) -> T) -> T {
-        let mut live = self.live.borrow_mut();
-        let key = self.key();
-        let known = live.take().filter(|it| it.key == key);
         let recipe = || self.learner.recipe(self.rate);
-        let new = || Live::new(key, recipe(), self.seed, AT_ONCE, self.plays).measured(MEASURES);
-        f(live.insert(known.unwrap_or_else(new)))
+        let new = |key| Live::new(key, recipe(), self.seed, AT_ONCE, self.plays).measured(MEASURES);
+        self.run.of(&(self.seed, self.rate, self.learner), new, f)
+    }
+
+    /// What is left of the loss of the tasks that are learnt.
+    fn floors(&self) -> Floors {
+        let (mut known, tasks) = (self.floors.borrow_mut(), self.learner.tasks());
+        let fitting = known.take().filter(|it| it.d == tasks.d);
+        known.insert(fitting.unwrap_or_else(|| Floors::of(&tasks))).clone()
     }
 }
 
@@ -162,7 +166,7 @@ impl Exhibit for IclDescent {
         self.record_paths(&g);
         self.live(|it| {
             let parameters = it.record(&g);
-            self.learner.measure(&Params::recorded(&g, &parameters));
+            self.learner.measure(&Params::recorded(&g, &parameters), &self.floors());
         });
         Some(g)
     }
@@ -184,7 +188,7 @@ impl Exhibit for IclDescent {
         });
         k.row(|k| {
             if self.live(|it| it.knobs(k)) {
-                *self.live.borrow_mut() = None;
+                self.run.start_over();
             }
             k.choice("its learning rate", &mut self.rate, &self.learner.rates());
         });

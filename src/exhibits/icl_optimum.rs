@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::cell::RefCell;
 
-use super::live::Live;
+use super::live::{Live, Watched};
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, opened};
 use crate::graph::Graph;
 use crate::models::{Kind, Zoo};
@@ -81,9 +81,9 @@ pub struct IclOptimum {
     pub elsewhere: Elsewhere,
     /// Whether it learns by itself.
     pub plays: bool,
-    /// Its run, begun when it is first asked for.
+    /// Its run.
     #[serde(skip)]
-    live: RefCell<Option<Live>>,
+    run: Watched,
     /// The numbers that test prompts are made of, once they were drawn.
     #[serde(skip)]
     drawn: RefCell<Vec<Tensor>>,
@@ -100,7 +100,7 @@ impl Default for IclOptimum {
             test: Ellipse::new(1.7, 2.2, 0.9),
             elsewhere: Elsewhere::Inputs,
             plays: true,
-            live: RefCell::default(),
+            run: Watched::default(),
             drawn: RefCell::default(),
         }
     }
@@ -145,19 +145,11 @@ impl IclOptimum {
         }
     }
 
-    /// What a run belongs to.
-    fn key(&self) -> String {
-        format!("{:?}", (self.seed, self.width(), self.n, self.train))
-    }
-
     /// The run of this seed and these inputs.
     fn live<T>(&self, f: impl FnOnce(&mut Live) -> T) -> T {
-        let mut live = self.live.borrow_mut();
-        let key = self.key();
-        let known = live.take().filter(|it| it.key == key);
-        let new =
-            || Live::new(key, Box::new(self.recipe()), self.seed, AT_ONCE, self.plays).measured(MEASURES);
-        f(live.insert(known.unwrap_or_else(new)))
+        let recipe = || Box::new(self.recipe());
+        let new = |key| Live::new(key, recipe(), self.seed, AT_ONCE, self.plays).measured(MEASURES);
+        self.run.of(&(self.seed, self.width(), self.n, self.train), new, f)
     }
 }
 
@@ -203,7 +195,7 @@ impl Exhibit for IclOptimum {
         });
         k.row(|k| {
             if self.live(|it| it.knobs(k)) {
-                *self.live.borrow_mut() = None;
+                self.run.start_over();
             }
         });
         k.row(|k| {

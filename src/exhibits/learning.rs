@@ -8,11 +8,9 @@
 mod claims;
 mod picture;
 
-use std::cell::RefCell;
-
 use serde::{Deserialize, Serialize};
 
-use super::live::Live;
+use super::live::{Live, Watched};
 use super::{Card, Check, Entry, Exhibit, Inputs, Scene, differing, opened};
 use crate::graph::Graph;
 use crate::models::{Kind, Zoo};
@@ -52,14 +50,14 @@ pub struct Learning {
     pub rate: u32,
     /// Whether it begins by itself.
     pub plays: bool,
-    /// The run, begun when it is first asked for.
+    /// Its run.
     #[serde(skip)]
-    live: RefCell<Option<Live>>,
+    run: Watched,
 }
 
 impl Default for Learning {
     fn default() -> Self {
-        Self { seed: 0, hidden: 24, rate: 10, plays: true, live: RefCell::default() }
+        Self { seed: 0, hidden: 24, rate: 10, plays: true, run: Watched::default() }
     }
 }
 
@@ -91,18 +89,10 @@ impl Learning {
         Spirals { steps: STEPS, hidden: self.hidden.clamp(NEURONS, 256), rate: self.rate as f32 * 1e-3 }
     }
 
-    /// What a run belongs to.
-    fn key(&self) -> String {
-        format!("{:?}", (self.seed, self.hidden, self.rate))
-    }
-
     /// The run of this seed, width and rate.
     fn live<T>(&self, f: impl FnOnce(&mut Live) -> T) -> T {
-        let mut live = self.live.borrow_mut();
-        let key = self.key();
-        let known = live.take().filter(|it| it.key == key);
-        let new = || Live::new(key, Box::new(self.recipe()), self.seed, AT_ONCE, self.plays);
-        f(live.insert(known.unwrap_or_else(new)))
+        let new = |key| Live::new(key, Box::new(self.recipe()), self.seed, AT_ONCE, self.plays);
+        self.run.of(&(self.seed, self.hidden, self.rate), new, f)
     }
 }
 

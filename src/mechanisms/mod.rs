@@ -18,6 +18,7 @@ pub mod gradient_descent;
 pub mod layer_norm;
 pub mod linear_attention;
 pub mod linear_optimum;
+pub mod predictor_distance;
 mod real;
 pub mod recurrence;
 pub mod retention;

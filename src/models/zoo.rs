@@ -63,13 +63,14 @@ struct Task {
 }
 
 /// The models that were trained here: id, title, kind, number of parameters (`assets/models/README.md`).
-const OWN: [(&str, &str, Kind, u64); 14] = [
+const OWN: [(&str, &str, Kind, u64); 15] = [
     ("collage-cnn", "Collages of clothes, convolutions", Kind::Vision, 72_442),
     ("collage-vit", "Collages of clothes, transformer", Kind::Vision, 215_370),
     ("fashion-cnn", "Clothes, convolutions", Kind::Vision, 72_442),
     ("fashion-gmm", "Clothes, transformer with Gaussian mixture masks", Kind::Vision, 60_754),
     ("fashion-vit", "Clothes, transformer", Kind::Vision, 205_962),
     ("fashion-vit-mean", "Clothes, transformer without a class token", Kind::Vision, 205_834),
+    ("fourier-gpt", "Fourier series of three bands, three layers", Kind::Regressor, 58_705),
     ("lag-recall-fast", "Symbols recalled, RetNet", Kind::Recurrent, 117_056),
     ("lines-gpt", "Lines of three kinds, three layers", Kind::Regressor, 58_465),
     ("regression-gpt", "Linear regression, four layers", Kind::Regressor, 77_473),

@@ -13,4 +13,4 @@ pub use functions::{Features, pool};
 pub use learner::{Learner, step_rate};
 pub use predictors::{Examples, descent, descent_plus_plus, least_squares, nearest, one_pass, ridge};
 pub use shift::Shift;
-pub use tasks::{Covariates, Prior, Prompt, Tasks, floors, one_step};
+pub use tasks::{Covariates, PlusPlus, Prior, Prompt, Tasks, best_plus_plus, floors, one_step};

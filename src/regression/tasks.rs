@@ -1,6 +1,6 @@
 //! Tasks drawn by chance, and how well some steps of gradient descent can solve them.
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, DVectorView};
 
 use super::{Component, Examples, Features};
 use crate::data::Random;
@@ -13,6 +13,10 @@ pub enum Covariates {
     Uniform(f64),
     /// Normal with mean 0 and this covariance `[d, d]`.
     Normal(DMatrix<f64>),
+    /// Each coordinate from a Laplace distribution around 0 with this mean square.
+    Laplace(f64),
+    /// Each coordinate from an exponential distribution, all above 0, with this mean square.
+    Exponential(f64),
     /// The features of a number between -1 and 1, uniform: the task is a function of that number.
     Features(Features),
 }
@@ -62,23 +66,23 @@ impl Tasks {
 
     /// One task.
     pub fn draw(&self, random: &mut Random) -> Prompt {
-        let w = self.weights(random);
-        let points: Vec<DVector<f64>> = (0..=self.n).map(|_| self.input(random)).collect();
-        let x = DMatrix::from_fn(self.n, self.d, |i, j| points[i][j]);
-        let y = &x * &w + DVector::from_fn(self.n, |_, _| self.noise * random.normal());
-        let query = points[self.n].clone();
-        Prompt { examples: Examples { x, y }, answer: query.dot(&w), query, w }
+        let Drawn { w, points, y } = self.drawn(&self.input(), random);
+        let (known, query) = points.split_at(self.n * self.d);
+        let (x, query) = (DMatrix::from_row_slice(self.n, self.d, known), DVector::from_row_slice(query));
+        Prompt { examples: Examples { x, y: DVector::from_vec(y) }, answer: query.dot(&w), query, w }
     }
 
     /// `count` tasks as tensors: `x` `[task, pos, d]`, `y` `[task, pos]`, query `[task, d]`, its answer `[task]`.
     pub fn batch(&self, count: usize, random: &mut Random) -> Vec<Tensor> {
         let (mut x, mut y, mut query, mut answer) = (vec![], vec![], vec![], vec![]);
+        let input = self.input();
         for _ in 0..count {
-            let it = self.draw(random);
-            x.extend(it.examples.x.transpose().iter().map(|it| *it as f32)); // row by row: nalgebra goes by columns
-            y.extend(it.examples.y.iter().map(|it| *it as f32));
-            query.extend(it.query.iter().map(|it| *it as f32));
-            answer.push(it.answer as f32);
+            let it = self.drawn(&input, random);
+            let (known, asked) = it.points.split_at(self.n * self.d);
+            x.extend(known.iter().map(|it| *it as f32));
+            y.extend(it.y.iter().map(|it| *it as f32));
+            query.extend(asked.iter().map(|it| *it as f32));
+            answer.push(DVectorView::from_slice(asked, self.d).dot(&it.w) as f32);
         }
         vec![
             Tensor::new(&[count, self.n, self.d], x),
@@ -86,6 +90,23 @@ impl Tasks {
             Tensor::new(&[count, self.d], query),
             Tensor::new(&[count], answer),
         ]
+    }
+
+    /// The numbers of one task.
+    fn drawn(&self, input: &impl Fn(&mut Random, &mut Vec<f64>), random: &mut Random) -> Drawn {
+        let w = self.weights(random);
+        let mut points = Vec::with_capacity((self.n + 1) * self.d);
+        (0..=self.n).for_each(|_| input(random, &mut points));
+        let answer = |x: &[f64]| x.iter().zip(&w).map(|(x, w)| x * w).sum::<f64>();
+        let mut y: Vec<f64> = points.chunks_exact(self.d).take(self.n).map(answer).collect();
+        if self.noise == 0.0 {
+            random.pass(2 * self.n as u64); // what as many normal numbers take
+        } else {
+            for y in &mut y {
+                *y += self.noise * random.normal();
+            }
+        }
+        Drawn { w, points, y }
     }
 
     fn weights(&self, random: &mut Random) -> DVector<f64> {
@@ -98,25 +119,65 @@ impl Tasks {
                     left < 0.0
                 });
                 let it = chosen.or(components.last()).unwrap_or_else(|| panic!("a mixture of nothing"));
-                &it.mean + normal(&it.covariance, random)
+                &it.mean + Normal::of(&it.covariance).draw(random)
             }
         }
     }
 
-    fn input(&self, random: &mut Random) -> DVector<f64> {
-        match &self.inputs {
-            Covariates::Uniform(range) => DVector::from_fn(self.d, |_, _| random.between(-range, *range)),
-            Covariates::Normal(covariance) => normal(covariance, random),
-            Covariates::Features(features) => features.of(random.between(-1.0, 1.0)),
+    /// What draws one input after the other, and puts it behind others.
+    fn input(&self) -> impl Fn(&mut Random, &mut Vec<f64>) {
+        // Its root is the same for all inputs.
+        let normal = match &self.inputs {
+            Covariates::Normal(covariance) => Some(Normal::of(covariance)),
+            _ => None,
+        };
+        let d = self.d;
+        move |random, to| match (&self.inputs, &normal) {
+            (_, Some(normal)) => to.extend(normal.draw(random).iter()),
+            (Covariates::Normal(_), None) => unreachable!("its root is there"),
+            (Covariates::Uniform(range), _) => to.extend((0..d).map(|_| random.between(-range, *range))),
+            (Covariates::Laplace(square), _) => to.extend((0..d).map(|_| {
+                let sign = if random.unit() < 0.5 { -1.0 } else { 1.0 };
+                sign * (0.5 * square).sqrt() * exponential(random)
+            })),
+            (Covariates::Exponential(square), _) => {
+                to.extend((0..d).map(|_| (0.5 * square).sqrt() * exponential(random)));
+            }
+            (Covariates::Features(features), _) => to.extend(features.of(random.between(-1.0, 1.0)).iter()),
         }
     }
 }
 
-/// A normal vector of mean 0. The root is that of the eigenvalues, as a covariance need not have full rank.
-fn normal(covariance: &DMatrix<f64>, random: &mut Random) -> DVector<f64> {
-    let eigen = covariance.clone().symmetric_eigen();
-    let scaled = eigen.eigenvalues.map(|it| it.max(0.0).sqrt() * random.normal());
-    eigen.eigenvectors * scaled
+/// The numbers of one task.
+struct Drawn {
+    /// The weights, `[d]`.
+    w: DVector<f64>,
+    /// Inputs and what is asked, one behind the other.
+    points: Vec<f64>,
+    /// The answers to the inputs.
+    y: Vec<f64>,
+}
+
+/// An exponentially distributed number of mean 1, whose mean square is 2.
+fn exponential(random: &mut Random) -> f64 {
+    -(1.0 - random.unit()).ln()
+}
+
+/// Normal vectors of mean 0. The root is that of the eigenvalues, as a covariance need not have full rank.
+struct Normal {
+    deviations: DVector<f64>,
+    vectors: DMatrix<f64>,
+}
+
+impl Normal {
+    fn of(covariance: &DMatrix<f64>) -> Self {
+        let eigen = covariance.clone().symmetric_eigen();
+        Self { deviations: eigen.eigenvalues.map(|it| it.max(0.0).sqrt()), vectors: eigen.eigenvectors }
+    }
+
+    fn draw(&self, random: &mut Random) -> DVector<f64> {
+        &self.vectors * self.deviations.map(|it| it * random.normal())
+    }
 }
 
 /// The best learning rate of one step from zero on uniform inputs, and the loss `E (prediction - y)^2 / 2` that it leaves, in
@@ -130,28 +191,73 @@ pub fn one_step(d: usize, n: usize, range: f64) -> (f64, f64) {
 }
 
 /// The least losses that so many `steps` of gradient descent from zero reach, each number of them with one learning rate for all
-/// tasks: the mean over `count` drawn inputs, exact in weights and query. `w - w_k = (I - eta S)^k w`, so with the eigenvalues
-/// `l` of `S` the loss is `s/2 sum_i (1 - eta l_i)^2k`.
-pub fn floors(tasks: &Tasks, steps: &[i32], count: usize, random: &mut Random) -> Vec<f64> {
-    let Covariates::Uniform(range) = tasks.inputs else { panic!("floors are those of uniform inputs") };
-    let spectra: Vec<DVector<f64>> = (0..count)
-        .map(|_| {
+/// tasks: that rate, and the mean over `count` drawn inputs, exact in weights and query.
+pub fn floors(tasks: &Tasks, steps: &[usize], count: usize, random: &mut Random) -> Vec<(f64, f64)> {
+    let drawn = Spectra::draw(tasks, count, random);
+    steps.iter().map(|steps| drawn.best_rate(0.0, *steps)).collect()
+}
+
+/// GD++ with one learning rate and one `gamma` for all tasks and steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlusPlus {
+    /// The learning rate.
+    pub eta: f64,
+    /// What every step bends inputs by: `x <- (I - gamma X^T X / N) x`.
+    pub gamma: f64,
+    /// What is left of the loss.
+    pub loss: f64,
+}
+
+/// The best that so many `steps` of GD++ from zero can do, as [`floors`] measures it.
+pub fn best_plus_plus(tasks: &Tasks, steps: usize, count: usize, random: &mut Random) -> PlusPlus {
+    let drawn = Spectra::draw(tasks, count, random);
+    // A gamma of 4 over the mean square of an input makes no sense: it turns most inputs around.
+    let (gamma, loss) = least(4.0 / drawn.square / tasks.d as f64, |gamma| drawn.best_rate(gamma, steps).1);
+    PlusPlus { eta: drawn.best_rate(gamma, steps).0, gamma, loss }
+}
+
+/// The eigenvalues of `S = X^T X / N` of some tasks with uniform inputs.
+struct Spectra {
+    values: Vec<DVector<f64>>,
+    /// The mean square of an input's coordinate.
+    square: f64,
+}
+
+impl Spectra {
+    fn draw(tasks: &Tasks, count: usize, random: &mut Random) -> Self {
+        let Covariates::Uniform(range) = tasks.inputs else { panic!("floors are those of uniform inputs") };
+        let one = || {
             let x = tasks.draw(random).examples.x;
             (x.transpose() * &x / tasks.n as f64).symmetric_eigenvalues()
-        })
-        .collect();
-    let loss = |eta: f64, steps: i32| {
-        let left = |it: &DVector<f64>| it.iter().map(|l| (1.0 - eta * l).powi(2 * steps)).sum::<f64>();
-        range.powi(2) / 6.0 * spectra.iter().map(left).sum::<f64>() / count as f64
-    };
-    // Convex in the rate, as every term is: thirds are cut off, until the rate is known to a thousandth of where it began.
-    let least = |steps: &i32| {
-        let (mut low, mut high) = (0.0, 6.0 / range.powi(2));
-        for _ in 0..20 {
-            let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
-            if loss(a, *steps) < loss(b, *steps) { high = b } else { low = a }
-        }
-        loss(0.5 * (low + high), *steps)
-    };
-    steps.iter().map(least).collect()
+        };
+        Self { values: std::iter::repeat_with(one).take(count).collect(), square: range.powi(2) / 3.0 }
+    }
+
+    /// The loss after some steps. A step of GD++ turns an eigenvalue `l` into `l (1 - gamma l)^2`, and of the weights along its
+    /// eigenvector `1 - eta l` is left to be learnt.
+    fn loss(&self, eta: f64, gamma: f64, steps: usize) -> f64 {
+        let left = |value: f64| {
+            let step = |(left, l): (f64, f64)| (left * (1.0 - eta * l), l * (1.0 - gamma * l).powi(2));
+            (0..steps).fold((1.0, value), |it, _| step(it)).0.powi(2)
+        };
+        let each = self.values.iter().map(|it| it.iter().map(|l| left(*l)).sum::<f64>());
+        0.5 * self.square * each.sum::<f64>() / self.values.len() as f64
+    }
+
+    /// The best rate, and the loss that it leaves.
+    fn best_rate(&self, gamma: f64, steps: usize) -> (f64, f64) {
+        least(2.0 / self.square, |eta| self.loss(eta, gamma, steps))
+    }
+}
+
+/// Where `of` is least between 0 and `most`, and how small it is there, if it falls and then rises: thirds are cut off, until the
+/// place is known to a thousandth of where it began.
+fn least(most: f64, of: impl Fn(f64) -> f64) -> (f64, f64) {
+    let (mut low, mut high) = (0.0, most);
+    for _ in 0..18 {
+        let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
+        if of(a) < of(b) { high = b } else { low = a }
+    }
+    let best = 0.5 * (low + high);
+    (best, of(best))
 }

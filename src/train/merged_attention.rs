@@ -3,13 +3,12 @@
 
 use nalgebra::DMatrix;
 
+use super::in_context::{course, half_square, unseen};
 use super::{Course, Loss, NamedRecipe, Recipe};
 use crate::data::Random;
 use crate::graph::Var;
 use crate::mechanisms::linear_optimum::MergedAttention;
 use crate::mechanisms::solve::identity;
-use crate::nn::loss::total;
-use crate::nn::optim::{AdamW, Optimizer, Schedule};
 use crate::nn::{Params, init};
 use crate::tensor::Tensor;
 use crate::weights::Weights;
@@ -100,15 +99,7 @@ pub fn root(covariance: &DMatrix<f64>) -> Tensor {
 
 impl Recipe for NormalInputs {
     fn course(&self) -> Course {
-        Course {
-            name: ENTRY.name,
-            data: "drawn at random: linear regression with normal inputs".to_owned(),
-            steps: self.steps,
-            rule: Optimizer::AdamW(AdamW { beta2: 0.98, ..AdamW::default() }),
-            schedule: Schedule { peak: self.rate, warm_up: 0, floor: 0.02 },
-            clip: None,
-            exempt: &[],
-        }
+        course(ENTRY.name, "normal", self.steps, (self.rate, 0))
     }
 
     /// `W^KQ = sigma [[T T^T, 0], [0, 0]]` with `|T T^T| = 1` and `W^PV = sigma [[0, 0], [0, 1]]` (assumption 3.3).
@@ -136,13 +127,10 @@ impl Recipe for NormalInputs {
         let g = p.graph();
         let inputs = g.input(&root(&self.covariance));
         let it = Prompts::of(batch, [inputs, inputs, identity(g, self.covariance.nrows())]);
-        let off = layer(p).predict(it.x, it.y, it.query) - it.answer;
-        Loss { loss: total(off * off) * (0.5 / off.dim(0) as f32), measures: vec![] }
+        half_square(layer(p).predict(it.x, it.y, it.query), it.answer)
     }
 
     fn held_out(&mut self) -> Vec<Vec<Tensor>> {
-        // Streams of batches are numbered by steps, of which there are none this high.
-        let shape = [self.n, self.covariance.nrows()];
-        vec![chance(4 * BATCH, shape, &mut Random::stream(0, u64::MAX))]
+        vec![chance(4 * BATCH, [self.n, self.covariance.nrows()], &mut unseen())]
     }
 }

@@ -1,6 +1,6 @@
 //! Small GPTs that learn in their context (Garg et al. 2022, arXiv 2208.01066): linear regression at any noise (Akyurek et al.
-//! 2022, arXiv 2211.15661), and lines from a mixture of three kinds (Panwar, Ahuja & Goyal 2023, arXiv 2306.04891). Tasks are
-//! drawn anew in every step.
+//! 2022, arXiv 2211.15661), and lines of three kinds and Fourier series of three bands (Panwar, Ahuja & Goyal 2023, arXiv
+//! 2306.04891). Tasks are drawn anew in every step.
 
 use nalgebra::{DMatrix, DVector};
 use serde_json::Value;
@@ -16,7 +16,7 @@ use crate::tensor::Tensor;
 use crate::weights::Weights;
 
 /// The recipes, by name.
-pub const ENTRIES: [NamedRecipe; 5] = [
+pub const ENTRIES: [NamedRecipe; 6] = [
     NamedRecipe {
         name: "regression-gpt",
         about: "linear regression in three dimensions at any noise, in context, by a GPT of four layers",
@@ -42,6 +42,11 @@ pub const ENTRIES: [NamedRecipe; 5] = [
         about: "lines of three kinds, in context, by a GPT of three layers",
         open: |steps| Ok(open("lines-gpt", 3, Family::Lines, steps)),
     },
+    NamedRecipe {
+        name: "fourier-gpt",
+        about: "Fourier series of three bands, in context, by a GPT of three layers",
+        open: |steps| Ok(open("fourier-gpt", 3, Family::Fourier, Some(steps.unwrap_or(12_000)))),
+    },
 ];
 
 /// Coordinates of an input of linear regression.
@@ -52,8 +57,10 @@ pub const EXAMPLES: usize = 12;
 pub const MOST: usize = EXAMPLES - 1;
 /// Noise of linear regression is drawn up to this deviation; a fifth of the tasks have none.
 pub const NOISIEST: f64 = 1.0;
-/// Deviation of the noise of lines.
-pub const LINES_NOISE: f64 = 0.25;
+/// Deviation of the noise of lines and of Fourier series.
+pub const FUNCTIONS_NOISE: f64 = 0.25;
+/// The highest frequency of the widest band.
+pub const WIDEST: usize = 3;
 /// Tasks in a batch.
 const BATCH: usize = 64;
 
@@ -66,6 +73,13 @@ pub enum Family {
     Fixed,
     /// Lines whose weights come from [`kinds`].
     Lines,
+    /// Fourier series whose weights come from [`bands`]; inputs are the waves at a place.
+    Fourier,
+}
+
+/// Fourier series whose highest frequency is 1, 2 or 3, each as likely: all have low frequencies, few the high ones.
+pub fn bands(features: Features) -> Vec<Component> {
+    (1..=WIDEST).map(|highest| features.band(0, highest)).collect()
 }
 
 /// Three kinds of lines: intercept and slope are normal around three centres.
@@ -104,16 +118,26 @@ impl Family {
                 d: 2,
                 inputs: Covariates::Features(Features::Line),
                 prior: Prior::Mixture(kinds()),
-                noise: LINES_NOISE,
+                noise: FUNCTIONS_NOISE,
                 ..tasks
             },
+            Self::Fourier => {
+                let waves = Features::Fourier(WIDEST);
+                Tasks {
+                    d: waves.count(),
+                    inputs: Covariates::Features(waves),
+                    prior: Prior::Mixture(bands(waves)),
+                    noise: FUNCTIONS_NOISE,
+                    ..tasks
+                }
+            }
         }
     }
 
     /// The noise of a task.
     fn noise(self, random: &mut Random) -> f64 {
         match self {
-            Self::Lines => LINES_NOISE,
+            Self::Lines | Self::Fourier => FUNCTIONS_NOISE,
             Self::Linear | Self::Fixed => random.between(-0.25 * NOISIEST, NOISIEST).max(0.0),
         }
     }
@@ -162,6 +186,7 @@ impl Recipe for Regression {
             Family::Linear => "drawn at random: linear regression at any noise",
             Family::Fixed => "drawn at random: linear regression with weights of 1",
             Family::Lines => "drawn at random: lines of three kinds",
+            Family::Fourier => "drawn at random: Fourier series of three bands",
         };
         Course {
             name: self.name,

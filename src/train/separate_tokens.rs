@@ -1,12 +1,11 @@
 //! Inputs and answers as tokens of their own: a softmax layer, then a linear one, learn linear regression in their context. The
 //! first comes to copy every answer into the token of its input (von Oswald et al. 2022, arXiv 2212.07677, section 4).
 
+use super::in_context::{course, half_square};
 use super::linear_attention::{RANGE, held_out};
 use super::{Course, Loss, NamedRecipe, Recipe};
 use crate::data::Random;
 use crate::graph::Var;
-use crate::nn::loss::total;
-use crate::nn::optim::{AdamW, Optimizer, Schedule};
 use crate::nn::{Params, init};
 use crate::regression::Tasks;
 use crate::tensor::Tensor;
@@ -97,15 +96,7 @@ fn tokens<'g>(x: Var<'g>, y: Var<'g>, query: Var<'g>) -> Var<'g> {
 
 impl Recipe for SeparateTokens {
     fn course(&self) -> Course {
-        Course {
-            name: ENTRY.name,
-            data: "drawn at random: linear regression with uniform inputs".to_owned(),
-            steps: self.steps,
-            rule: Optimizer::AdamW(AdamW { beta2: 0.98, ..AdamW::default() }),
-            schedule: Schedule { peak: self.rate, warm_up: 50, floor: 0.02 },
-            clip: None,
-            exempt: &[],
-        }
+        course(ENTRY.name, "uniform", self.steps, (self.rate, 50))
     }
 
     fn untrained(&self, seed: u64) -> Weights {
@@ -124,8 +115,7 @@ impl Recipe for SeparateTokens {
         let [x, y, query, answer] = batch else {
             panic!("a batch is inputs, answers, a query and its answer")
         };
-        let off = read(p, *x, *y, *query).prediction - *answer;
-        Loss { loss: total(off * off) * (0.5 / off.dim(0) as f32), measures: vec![] }
+        half_square(read(p, *x, *y, *query).prediction, *answer)
     }
 
     fn held_out(&mut self) -> Vec<Vec<Tensor>> {

@@ -22,7 +22,7 @@ def case(name, call, inputs, outputs):
     ABOUT[name] = call
     for kind, tensors in (("in", inputs), ("out", outputs)):
         for key, value in tensors.items():
-            TENSORS[f"{name}/{kind}/{key}"] = np.ascontiguousarray(value, np.float32)
+            TENSORS[f"{name}/{kind}/{key}"] = np.array(value, np.float32, order="C")
 
 
 def random(*shape):
@@ -150,8 +150,22 @@ def merged():
         case(name, call, given, {"tokens_after": after, "prediction": [it[-1, -1] for it in after]})
 
 
+def distances():
+    """Differences of answers, and of the weights that `lstsq` finds behind them: by singular values, not by their squares."""
+    for name, (tasks, queries, d) in [("apart", (4, 9, 3)), ("apart-one", (1, 2, 1)), ("apart-many", (5, 40, 4))]:
+        x, a, b = random(tasks, queries, d), random(tasks, queries), random(tasks, queries)
+        each = ((a - b) ** 2).mean(-1)
+        case(f"answers-{name}", "spd", {"a": a, "b": b}, {"each": each, "distance": each.mean()})
+        out = {}
+        for who, said in [("a", a), ("b", b)]:
+            w = np.stack([np.linalg.lstsq(x[t], said[t], rcond=None)[0] for t in range(tasks)])
+            out[f"w_{who}"], out[f"left_{who}"] = w, ((said - (x @ w[..., None])[..., 0]) ** 2).mean(-1)
+        out["distance"] = ((out["w_a"] - out["w_b"]) ** 2).sum(-1).mean()
+        case(f"weights-{name}", "ilwd", {"x": x, "a": a, "b": b}, out)
+
+
 def main():
-    for part in [layers, descent, ridge, optimum, mixture, merged]:
+    for part in [layers, descent, ridge, optimum, mixture, merged, distances]:
         part()
     save_file(TENSORS, HERE / "in_context.safetensors", ABOUT)
 

@@ -2,7 +2,7 @@
 
 use super::{COMPONENTS, GaussianMasks, HEADS, PATCH, PLACES, SIDE, parameters, patches};
 use crate::data::Image;
-use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
+use crate::exhibits::{Check, largest, usual, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
 use crate::mechanisms::field::{Places, gaussian, preceded};
@@ -11,133 +11,74 @@ use crate::mechanisms::gaussian_mask::{masked, mixture};
 use crate::models::Zoo;
 use crate::tensor::Tensor;
 
-fn check(
-    name: &'static str,
-    claim: &'static str,
-    (tolerance, because): (f32, &'static str),
-    measure: fn(&Zoo) -> Option<Graph>,
-) -> Check {
-    Check { name, claim, tolerance, because, model: "", measure: Measure::Scalar(measure) }
-}
-
-fn opened(zoo: &Zoo) -> Option<Graph> {
-    GaussianMasks::default().record(&Inputs::default(), zoo)
-}
-
 /// The claims.
 pub(super) fn checks() -> Vec<Check> {
-    let rows = "every row of attention with the mask: largest |sum - 1|";
-    let devices = "masks, scores and attention of the picture that one sees first, on the GPU and on the CPU: largest difference";
-    let shown = Check {
-        measure: Measure::Shown("rows.error", opened),
-        ..check("rows sum to 1", rows, (1e-5, "f32 sum of 64 weights"), opened)
-    };
-    let devices = Check {
-        measure: Measure::Devices(opened),
-        ..check("GPU equals CPU", devices, (1e-5, "f32 sums of 49 products, scores up to 3"), opened)
-    };
+    let shown = Check::shown("rows sum to 1", "rows.error", usual::<GaussianMasks>)
+        .says("every row of attention with the mask: largest |sum - 1|")
+        .within(1e-5, "f32 sum of 64 weights");
+    let devices = Check::devices(usual::<GaussianMasks>)
+        .says("masks, scores and attention of the picture that one sees first, on the GPU and on the CPU: largest difference")
+        .within(1e-5, "f32 sums of 49 products, scores up to 3");
     [vec![shown], attended(), masks(), fits(), vec![devices]].into_iter().flatten().collect()
 }
 
 /// What a mask does to attention.
 fn attended() -> Vec<Check> {
     vec![
-        check(
-            "Σα = 1, σ → ∞ is plain attention",
-            "attention with such a mask against attention without one: largest difference",
-            (2e-6, "a width of 1e4 leaves 5e-7 to 1, on scores up to 4"),
-            flat,
-        ),
-        check(
-            "Σα = 3: scores times 3",
-            "attention with a wide mask of 3 against attention of three times the scores: largest difference",
-            (1e-5, "a width of 1e4 leaves 5e-7 to 1, on scores up to 12"),
-            hot,
-        ),
-        check(
-            "σ → 0 is not local",
-            "weights of all other patches in a row, where no Gaussian reaches them: largest less smallest",
-            (0.0, "bit for bit: scores times 0 are equal"),
-            narrow,
-        ),
-        check(
-            "a mask of zeros is uniform",
-            "attention under an element-wise mask before training: largest |weight - 1/64|",
-            (0.0, "64 is a power of two: exact"),
-            zeros,
-        ),
-        check(
-            "class token left alone",
-            "scores of and with a token before the patches, multiplied by a mask that does not reach it: largest difference",
-            (0.0, "bit for bit: times 1"),
-            class_token,
-        ),
+        Check::of("Σα = 1, σ → ∞ is plain attention", flat)
+            .says("attention with such a mask against attention without one: largest difference")
+            .within(2e-6, "a width of 1e4 leaves 5e-7 to 1, on scores up to 4"),
+        Check::of("Σα = 3: scores times 3", hot)
+            .says("attention with a wide mask of 3 against attention of three times the scores: largest difference")
+            .within(1e-5, "a width of 1e4 leaves 5e-7 to 1, on scores up to 12"),
+        Check::of("σ → 0 is not local", narrow)
+            .says("weights of all other patches in a row, where no Gaussian reaches them: largest less smallest")
+            .within(0.0, "bit for bit: scores times 0 are equal"),
+        Check::of("a mask of zeros is uniform", zeros)
+            .says("attention under an element-wise mask before training: largest |weight - 1/64|")
+            .within(0.0, "64 is a power of two: exact"),
+        Check::of("class token left alone", class_token)
+            .says("scores of and with a token before the patches, multiplied by a mask that does not reach it: largest difference")
+            .within(0.0, "bit for bit: times 1"),
     ]
 }
 
 /// What a mask is.
 fn masks() -> Vec<Check> {
     vec![
-        check(
-            "one patch away, σ = 1: e^(−1/2)",
-            "the mask of one Gaussian between neighbours: difference",
-            (1e-5, "the code adds 1e-5 to the squared width, which moves it by 3e-6"),
-            neighbour,
-        ),
-        check(
-            "M is even, Σα at 0",
-            "M_ij − M_ji, and M_ii less the sum of its α: largest difference",
-            (0.0, "bit for bit: equal distances have the same number, and e⁰ is 1"),
-            even,
-        ),
-        check(
-            "σ = 2: 0.8825 a patch away",
-            "the mask of one Gaussian there, and from corner to corner of 8 x 8 patches (4.785e-6): relative difference",
-            (1e-4, "these figures have four digits"),
-            figures,
-        ),
-        check(
-            "M depends on distance alone",
-            "the mask, and its formula at the distance of every pair of patches: largest difference",
-            (1e-6, "f32 exponentials below 1.5"),
-            by_pairs,
-        ),
-        check(
-            "α ≥ 0: M falls with distance",
-            "what the mask gains from one distance to the next one: largest",
-            (0.0, "bit for bit: every Gaussian falls"),
-            falls,
-        ),
-        check(
-            "σ = −σ, any order",
-            "masks of σ and of −σ, and with their Gaussians exchanged: largest difference",
-            (0.0, "it enters squared, and a + b = b + a"),
-            sign,
-        ),
-        check(
-            "∂M/∂σ = α e d²σ / s², ∂M/∂α = e",
-            "the slopes by reverse mode against the formulas, s = σ² + 1e-5, over the largest: difference",
-            (1e-5, "f32 sums of 4096 products, relative to the largest"),
-            slope,
-        ),
+        Check::of("one patch away, σ = 1: e^(−1/2)", neighbour)
+            .says("the mask of one Gaussian between neighbours: difference")
+            .within(1e-5, "the code adds 1e-5 to the squared width, which moves it by 3e-6"),
+        Check::of("M is even, Σα at 0", even)
+            .says("M_ij − M_ji, and M_ii less the sum of its α: largest difference")
+            .within(0.0, "bit for bit: equal distances have the same number, and e⁰ is 1"),
+        Check::of("σ = 2: 0.8825 a patch away", figures)
+            .says("the mask of one Gaussian there, and from corner to corner of 8 x 8 patches (4.785e-6): relative difference")
+            .within(1e-4, "these figures have four digits"),
+        Check::of("M depends on distance alone", by_pairs)
+            .says("the mask, and its formula at the distance of every pair of patches: largest difference")
+            .within(1e-6, "f32 exponentials below 1.5"),
+        Check::of("α ≥ 0: M falls with distance", falls)
+            .says("what the mask gains from one distance to the next one: largest")
+            .within(0.0, "bit for bit: every Gaussian falls"),
+        Check::of("σ = −σ, any order", sign)
+            .says("masks of σ and of −σ, and with their Gaussians exchanged: largest difference")
+            .within(0.0, "it enters squared, and a + b = b + a"),
+        Check::of("∂M/∂σ = α e d²σ / s², ∂M/∂α = e", slope)
+            .says("the slopes by reverse mode against the formulas, s = σ² + 1e-5, over the largest: difference")
+            .within(1e-5, "f32 sums of 4096 products, relative to the largest"),
     ]
 }
 
 /// What is fitted.
 fn fits() -> Vec<Check> {
     vec![
-        check(
-            "a mixture is found",
-            "share and width of the mixture that is fitted to weights that are one, against those: largest difference",
-            (1e-3, "60 rounds of expectation maximisation, which comes closer by a constant factor a round"),
-            found_again,
-        ),
-        check(
-            "every round fits better",
-            "the most that a round of fitting adds to the divergence from attention of the picture",
-            (1e-6, "rounding: the divergence is about 1 nat"),
-            closer,
-        ),
+        Check::of("a mixture is found", found_again)
+            .says("share and width of the mixture that is fitted to weights that are one, against those: largest difference")
+            .within(1e-3, "60 rounds of expectation maximisation, which comes closer by a constant factor a round"),
+        Check::of("every round fits better", closer)
+            .says("the most that a round of fitting adds to the divergence from attention of the picture")
+            .within(1e-6, "rounding: the divergence is about 1 nat"),
     ]
 }
 

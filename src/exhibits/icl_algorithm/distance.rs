@@ -1,11 +1,9 @@
 //! How far the transformer is from every algorithm.
 
-use nalgebra::{DMatrix, DVector};
-
-use super::IclAlgorithm;
+use super::references::{Asked, References};
 use crate::data::Random;
 use crate::graph::{Graph, Var};
-use crate::mechanisms::solve::solve;
+use crate::mechanisms::predictor_distance::implied_weights;
 use crate::models::Regressor;
 use crate::models::regressor::{Prompt, Queries};
 use crate::regression::{Examples, Prompt as Task};
@@ -16,16 +14,13 @@ use crate::train::regression::{D, EXAMPLES, Family, MOST};
 pub(super) const TASKS: usize = 64;
 
 /// Queries after every number of examples.
-const QUERIES: usize = 6;
+pub(super) const QUERIES: usize = 6;
 
 /// Tasks for every noise of the phase picture.
-const FEW: usize = 32;
+pub(super) const FEW: usize = 32;
 
 /// Noises of the phase picture.
 pub(super) const NOISES: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
-
-/// A task, and queries of its own, `[query, d]`.
-type Asked = (Task, DMatrix<f64>);
 
 /// Tasks with noise of this deviation.
 pub(super) fn draw(noise: f64, count: usize, random: &mut Random) -> Vec<Task> {
@@ -52,19 +47,16 @@ pub(super) fn first(it: &Examples, n: usize) -> Examples {
 /// Keeps `spd` and `ilwd` `[learner, after]` over the number of examples, as shares of the variance of answers and of weights;
 /// `error` `[learner, after]`, how far each is from the truth, the transformer last; and `curved` `[after]`, the share of the
 /// transformer's answers that no linear function explains.
-pub(super) fn record(g: &Graph, state: &IclAlgorithm, model: &Regressor) {
-    let (noise, mut random) = (state.deviation(), Random::stream(state.seed, 0));
-    let tasks: Vec<Task> = draw(noise, TASKS, &mut random);
-    let mut asks = || DMatrix::from_fn(QUERIES, D, |_, _| random.normal());
-    let asked: Vec<Asked> = tasks.into_iter().map(|it| (it, asks())).collect();
-    let said = said(g, model, &asked, noise); // [task, after, query]
-    let all = answers(g, state, &asked, noise); // [learner, task, after, query]
+pub(super) fn record(g: &Graph, known: &References, model: &Regressor) {
+    let (asked, noise) = (&known.asked, known.question.noise);
+    let said = said(g, model, asked, noise); // [task, after, query]
+    let all = g.input(&known.answers()).permute(&[1, 0, 2, 3]); // [learner, task, after, query]
     let share = 1.0 / D as f32;
     (mean(square(all - said)) * share).keep("spd");
 
     let queries = Tensor::from_fn(&[TASKS, QUERIES, D], |at| asked[at[0]].1[(at[1], at[2])] as f32);
     let queries = g.input(&queries);
-    let (theirs, own) = (implied(queries, all), implied(queries, said)); // [.., task, after, d]
+    let (theirs, own) = (implied_weights(queries, all), implied_weights(queries, said)); // [.., task, after, d]
     mean(square(theirs - own)).keep("ilwd");
     let explained = own.matmul(queries.t()); // [task, after, query]
     let [left, whole] = [said - explained, said].map(|it| square(it).sum(-1).sum(0).flat()); // [after]
@@ -100,48 +92,12 @@ fn said<'g>(g: &'g Graph, model: &Regressor, asked: &[Asked], noise: f64) -> Var
     said.reshape(&[asked.len(), MOST + 1, QUERIES])
 }
 
-/// What every algorithm says of them, in f64: `[learner, task, after, query]`.
-fn answers<'g>(g: &'g Graph, state: &IclAlgorithm, asked: &[Asked], noise: f64) -> Var<'g> {
-    let learners = state.learners();
-    let mut data = vec![];
-    for learner in learners {
-        for (task, queries) in asked {
-            for n in 0..=MOST {
-                let said = learner.answers(&first(&task.examples, n), queries, noise);
-                data.extend(said.iter().map(|it| *it as f32));
-            }
-        }
-    }
-    g.input(&Tensor::new(&[learners.len(), asked.len(), MOST + 1, QUERIES], data))
-}
-
-/// The weights that explain answers `[.., task, after, query]` to queries `[task, query, d]` best: `[.., task, after, d]`.
-pub(super) fn implied<'g>(queries: Var<'g>, said: Var<'g>) -> Var<'g> {
-    let fit = solve(queries.t().matmul(queries), queries.t()); // [task, d, query]
-    said.matmul(fit.t())
-}
-
 /// Keeps `phase` `[noise, learner, after]`: the distance of the answers to the next example's input, after 1 to 11 of them.
-pub(super) fn record_phase(g: &Graph, state: &IclAlgorithm, model: &Regressor) {
-    let tasks: Vec<Task> =
-        NOISES.iter().flat_map(|noise| draw(*noise, FEW, &mut Random::stream(state.seed, 1))).collect();
-    let noise = |i: usize| NOISES[i / FEW];
-    let said = model.record(&prompt(g, &tasks, noise), None).examples.slice(-1, 1, MOST); // [task, after]
-    let learners = state.learners();
-    let next = |learner: usize, i: usize, n: usize| {
-        let it = &tasks[i].examples;
-        let query = it.x.rows(n, 1).into_owned();
-        learners[learner].answers(&first(it, n), &query, noise(i))[0] as f32
-    };
-    let shape = [learners.len(), tasks.len(), MOST];
-    let all = g.input(&Tensor::from_fn(&shape, |at| next(at[0], at[1], at[2] + 1)));
-    let off = all - said;
-    let off = (off * off).reshape(&[learners.len(), NOISES.len(), FEW, MOST]).mean(2);
-    let off = off.reshape(&[learners.len(), NOISES.len(), MOST]).permute(&[1, 0, 2]);
-    (off / D as f32).keep("phase");
-}
-
-/// The weights of Bayes after examples.
-pub(super) fn weights(it: &Examples, noise: f64) -> DVector<f64> {
-    crate::regression::Learner::Bayes.answers(it, &DMatrix::identity(D, D), noise)
+pub(super) fn record_phase(g: &Graph, known: &References, model: &Regressor) {
+    let prompt = prompt(g, &known.phase, |i| NOISES[i / FEW]);
+    let said = model.record(&prompt, None).examples.slice(-1, 1, MOST); // [task, after]
+    let off = g.input(&known.next()) - said.reshape(&[known.phase.len(), 1, MOST]); // [task, learner, after]
+    let learners = known.question.learners.len();
+    let off = (off * off).reshape(&[NOISES.len(), FEW, learners, MOST]).mean(1);
+    (off.reshape(&[NOISES.len(), learners, MOST]) / D as f32).keep("phase");
 }

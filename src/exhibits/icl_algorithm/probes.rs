@@ -1,18 +1,15 @@
 //! What its layers hold: linear probes, fitted on some tasks and tried on others.
 
-use super::IclAlgorithm;
-use super::distance::{draw, first, prompt, weights};
-use crate::data::Random;
+use super::distance::prompt;
+use super::references::References;
 use crate::graph::{Graph, Var};
 use crate::mechanisms::solve::{identity, solve};
 use crate::models::Regressor;
-use crate::regression::Prompt as Task;
-use crate::tensor::Tensor;
 use crate::train::regression::{D, MOST};
 
 /// Tasks on which probes are fitted, and on which they are tried.
-const FITTED: usize = 320;
-const TRIED: usize = 96;
+pub(super) const FITTED: usize = 320;
+pub(super) const TRIED: usize = 96;
 
 /// What is read out: the mean of `y x`, and the weights of Bayes.
 pub(super) const TARGETS: [&str; 2] = ["Xᵀy", "w"];
@@ -29,14 +26,13 @@ const LAMBDA: f32 = 1.0;
 /// Keeps `probes` `[model, place, stage, target]`: the share of the variance that a linear probe reads out of what a model holds
 /// before its first layer and after each, when it has seen all examples but the last. A model of fewer layers has zeros behind
 /// its last.
-pub(super) fn record<'m>(g: &Graph, state: &IclAlgorithm, models: impl Iterator<Item = &'m Regressor>) {
-    let (noise, count) = (state.deviation(), FITTED + TRIED);
-    let tasks = draw(noise, count, &mut Random::stream(state.seed, 2));
-    let targets = g.input(&targets(&tasks, noise)); // [task, target * d]
+pub(super) fn record<'m>(g: &Graph, known: &References, models: impl Iterator<Item = &'m Regressor>) {
+    let (noise, count) = (known.question.noise, FITTED + TRIED);
+    let targets = g.input(&known.targets()); // [task, target * d]
     let mut all = vec![];
     for (i, model) in models.enumerate() {
         g.scope(&format!("probed.{i}"), || {
-            model.record(&prompt(g, &tasks, |_| noise), None);
+            model.record(&prompt(g, &known.probed, |_| noise), None);
             let after = (0..model.config.layers).map(|l| format!("blocks.{l}.resid_post"));
             let names = std::iter::once("embed".to_owned()).chain(after);
             let held: Vec<Var<'_>> = names.filter_map(|name| g.at(&name)).collect(); // each [task, token, d_model]
@@ -49,19 +45,6 @@ pub(super) fn record<'m>(g: &Graph, state: &IclAlgorithm, models: impl Iterator<
     }
     let shape = [all.len() / PLACES.len(), PLACES.len(), STAGES, TARGETS.len()];
     Var::concat(&all, 0).reshape(&shape).keep("probes");
-}
-
-/// What is to be read out of every task, `[task, target * d]`.
-fn targets(tasks: &[Task], noise: f64) -> Tensor {
-    let known: Vec<_> = tasks.iter().map(|it| first(&it.examples, MOST)).collect();
-    let each: Vec<[Vec<f64>; 2]> = known
-        .iter()
-        .map(|it| {
-            let moment = it.x.tr_mul(&it.y) / it.y.len() as f64;
-            [moment.as_slice().to_vec(), weights(it, noise).as_slice().to_vec()]
-        })
-        .collect();
-    Tensor::from_fn(&[tasks.len(), TARGETS.len() * D], |at| each[at[0]][at[1] / D][at[1] % D] as f32)
 }
 
 /// How much of the variance of targets `[task, target * d]` ridge regression explains from what is held,

@@ -3,9 +3,9 @@
 use nalgebra::{DVector, Matrix2, Vector2};
 
 use super::errors::first;
-use super::prior::Prior;
-use super::{IclBayes, MODEL, MOST, record_beliefs, tensors, usual};
-use crate::exhibits::{Check, Measure, worst};
+use super::prior::{Functions, Prior};
+use super::{IclBayes, MODEL, MOST, WAVES, bias, record_beliefs, tensors};
+use crate::exhibits::{Check, Exhibit, Inputs, usual, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::ridge::ridge;
 use crate::models::Zoo;
@@ -14,86 +14,87 @@ use crate::tensor::Tensor;
 
 /// The claims.
 pub(super) fn checks() -> Vec<Check> {
-    beliefs().into_iter().chain(errors()).collect()
-}
-
-/// A claim that needs no model.
-fn check(
-    name: &'static str,
-    claim: &'static str,
-    tolerance: f32,
-    because: &'static str,
-    measure: fn(&Zoo) -> Option<Graph>,
-) -> Check {
-    Check { name, claim, tolerance, because, model: "", measure: Measure::Scalar(measure) }
+    [beliefs(), errors(), waves()].into_iter().flatten().collect()
 }
 
 /// What holds of the posterior.
 fn beliefs() -> Vec<Check> {
     vec![
-        check(
-            "the posterior sums to 1",
-            "the probabilities of eight functions after 0 to 11 examples, 16 tasks: largest |sum - 1|",
-            1e-6,
-            "f32 sums of eight shares",
-            sums,
-        ),
-        check(
-            "one Gaussian is ridge regression",
-            "the mean of the posterior and ridge regression with the variance of the noise, 16 tasks: largest difference",
-            1e-3,
-            "f32 through 11 updates, against a system of equations",
-            gaussian_is_ridge,
-        ),
-        check(
-            "the mixture is what integration gives",
-            "the mean after 3 examples, against prior times likelihood summed over 160,000 weights in f64, 4 tasks: largest difference",
-            1e-3,
-            "a grid of 0.02",
-            integrated,
-        ),
+        Check::of("the posterior sums to 1", sums)
+            .says("the probabilities of eight functions after 0 to 11 examples, 16 tasks: largest |sum - 1|")
+            .within(1e-6, "f32 sums of eight shares"),
+        Check::of("one Gaussian is ridge regression", gaussian_is_ridge)
+            .says("the mean of the posterior and ridge regression with the variance of the noise, 16 tasks: largest difference")
+            .within(1e-3, "f32 through 11 updates, against a system of equations"),
+        Check::of("the mixture is what integration gives", integrated)
+            .says("the mean after 3 examples, against prior times likelihood summed over 160,000 weights in f64, 4 tasks: largest difference")
+            .within(1e-3, "a grid of 0.02"),
     ]
 }
 
 /// What holds of Bayes and the transformer.
 fn errors() -> Vec<Check> {
     vec![
-        Check {
-            model: MODEL,
-            ..check(
-                "nobody is better than Bayes",
-                "the error of Bayes over that of the best of the others, 128 tasks after 0 to 11 examples",
-                1.0,
-                "the mean of the posterior has the least square error",
-                |zoo| {
-                    compared(zoo, |[bayes, one, squares, said]| bayes / one.min_with(squares).min_with(said))
-                },
-            )
-        },
-        Check {
-            model: MODEL,
-            ..check(
-                "the transformer comes close",
-                "its error over that of Bayes, 128 tasks after 0 to 11 examples",
-                1.1,
-                "three layers, 6000 steps; 1 is Bayes",
-                |zoo| compared(zoo, |[bayes, _, _, said]| said / bayes),
-            )
-        },
-        Check {
-            name: "GPU equals CPU",
-            claim: "beliefs and answers on the GPU and on the CPU: largest difference",
-            tolerance: 1e-3,
-            because: "f32 sums in another order, through 11 updates and 3 layers",
-            model: MODEL,
-            measure: Measure::Devices(usual),
-        },
+        Check::of("nobody is better than Bayes", |zoo| {
+            compared(&IclBayes::default(), zoo, |[bayes, one, squares, said]| {
+                bayes / one.min_with(squares).min_with(said)
+            })
+        })
+        .says("the error of Bayes over that of the best of the others, 128 tasks after 0 to 11 examples")
+        .within(1.0, "the mean of the posterior has the least square error")
+        .on(MODEL),
+        Check::of("the transformer comes close", |zoo| {
+            compared(&IclBayes::default(), zoo, |[bayes, _, _, said]| said / bayes)
+        })
+        .says("its error over that of Bayes, 128 tasks after 0 to 11 examples")
+        .within(1.1, "three layers, 6000 steps; 1 is Bayes")
+        .on(MODEL),
+        Check::devices(usual::<IclBayes>)
+            .says("beliefs and answers on the GPU and on the CPU: largest difference")
+            .within(1e-3, "f32 sums in another order, through 11 updates and 3 layers")
+            .on(MODEL),
     ]
 }
 
+/// What holds of Fourier series, and of the transformer that learnt them.
+fn waves() -> Vec<Check> {
+    vec![
+        Check::of("with waves it comes close, too", |zoo| {
+            compared(&opened(Functions::Fourier), zoo, |[bayes, _, _, said]| said / bayes)
+        })
+        .says("Fourier series: its error over that of Bayes, 128 tasks after 0 to 11 examples")
+        .within(1.15, "three layers, 12,000 steps; 1 is Bayes")
+        .on(WAVES),
+        Check::of("it is biased as its prior is", |zoo| biased(zoo, |[said, bands, ..]| (said - bands).abs()))
+            .says("share of power at frequencies 0 and 1 in what it and Bayes have in mind, 48 tasks after 1 to 11 examples: mean difference")
+            .within(0.05, "three layers, 12,000 steps; low frequencies have some three quarters of the power")
+            .on(WAVES),
+        Check::of("not as if all frequencies were alike", |zoo| {
+            biased(zoo, |[said, bands, one, _]| (said - bands).abs().mean(0) / (said - one).abs().mean(0))
+        })
+        .says("the same difference, over that from Bayes with one band of frequencies up to 3")
+        .within(0.5, "it is nearer to the prior that it learnt than to another of the same reach")
+        .on(WAVES),
+    ]
+}
+
+/// Keeps what `of` makes of the shares of power at low frequencies of the transformer, of Bayes with three bands and with one, and
+/// in truth, each after 1 to 11 examples, on average.
+fn biased(zoo: &Zoo, of: impl for<'g> Fn([Var<'g>; 4]) -> Var<'g>) -> Option<Graph> {
+    let g = opened(Functions::Fourier).record(&Inputs::default(), zoo)?;
+    let low = bias::low(g.kept("power")?);
+    of([0, 1, 2, 3].map(|i| low.slice(0, i, 1).slice(1, 1, MOST).flat())).mean(0).keep("error");
+    Some(g)
+}
+
+/// How an exhibit begins with these functions.
+fn opened(functions: Functions) -> IclBayes {
+    IclBayes { functions, ..IclBayes::default() }
+}
+
 /// Keeps what `of` makes of the errors of Bayes, one Gaussian, least squares and the transformer, all examples together.
-fn compared(zoo: &Zoo, of: impl for<'g> Fn([Var<'g>; 4]) -> Var<'g>) -> Option<Graph> {
-    let g = usual(zoo)?;
+fn compared(state: &IclBayes, zoo: &Zoo, of: impl for<'g> Fn([Var<'g>; 4]) -> Var<'g>) -> Option<Graph> {
+    let g = state.record(&Inputs::default(), zoo)?;
     let errors = g.kept("errors")?;
     of([0, 1, 2, 3].map(|i| errors.slice(0, i, 1).flat().sum(0))).keep("error");
     Some(g)

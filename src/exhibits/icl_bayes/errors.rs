@@ -50,6 +50,7 @@ pub(super) fn first(it: &Examples, n: usize) -> Examples {
 /// The errors of the transformer, `[1, after]`.
 fn said<'g>(g: &'g Graph, model: &Regressor, tasks: &[Task], noise: f32) -> Var<'g> {
     let [n, d] = shape(&tasks[0].examples);
+    let d = d.min(model.config.inputs);
     let x = Tensor::from_fn(&[TASKS, n, d], |at| tasks[at[0]].examples.x[(at[1], at[2])] as f32);
     let y = Tensor::from_fn(&[TASKS, n], |at| tasks[at[0]].examples.y[at[1]] as f32);
     let truth: Vec<DVector<f64>> = tasks.iter().map(|it| &it.examples.x * &it.w).collect();

@@ -17,15 +17,16 @@ pub(super) fn visit(state: &mut IclBayes, k: &mut Knobs<'_, '_>) {
         if k.slider("examples", &mut state.examples, 0..=MOST) {
             state.next = None;
         }
-        let waves = state.functions == Functions::Fourier;
-        k.only_if(!waves, |k| {
-            let priors = [(Prior::Mixture, "mixture"), (Prior::Gaussian, "Gaussian"), (Prior::Pool, "pool")];
-            let before = state.prior;
-            k.choice("prior", &mut state.prior, &priors);
-            if state.prior != before {
-                state.centres.clear();
-            }
-        });
+        let priors: &[(Prior, &str)] = if state.functions == Functions::Fourier {
+            &[(Prior::Mixture, "three bands"), (Prior::Gaussian, "one band")]
+        } else {
+            &[(Prior::Mixture, "mixture"), (Prior::Gaussian, "Gaussian"), (Prior::Pool, "pool")]
+        };
+        let before = state.prior;
+        k.choice("prior", &mut state.prior, priors);
+        if state.prior != before {
+            state.centres.clear();
+        }
     });
     k.row(|k| {
         let functions = [
@@ -45,7 +46,7 @@ pub(super) fn visit(state: &mut IclBayes, k: &mut Knobs<'_, '_>) {
                 it.custom_formatter(|it, _| format!("{:.1}", it / 100.0))
             });
         });
-        k.only_if(waves, |k| {
+        k.only_if(waves && state.prior == Prior::Gaussian, |k| {
             k.slider("highest frequency believed in", &mut state.band, 0..=HIGHEST);
         });
         k.slider("seed", &mut state.seed, 0..=99);

@@ -3,18 +3,18 @@
 use nalgebra::{DMatrix, DVector, Matrix2, Vector2};
 
 use super::prior::{Functions, HIGHEST, Prior};
-use super::{GRID, IclBayes, MOST, errors, place};
+use super::{GRID, IclBayes, MOST, bias, errors, place};
 use crate::page::{Page, Panel, Picture, Room, column, panel, row};
 use crate::regression::{Component, Examples, Features, Prompt, least_squares};
 use crate::trace::Trace;
 use crate::ui::{Axis, Bar, Bars, Chart, Form, Range, number};
 
 /// The hues: the same for the same thing in every picture.
-const GAUSSIAN: usize = 4;
-const TRANSFORMER: usize = 1;
-const BAYES: usize = 2;
+pub(super) const GAUSSIAN: usize = 4;
+pub(super) const TRANSFORMER: usize = 1;
+pub(super) const BAYES: usize = 2;
 const SQUARES: usize = 5;
-const TRUTH: usize = 7;
+pub(super) const TRUTH: usize = 7;
 
 /// The plane of the weights reaches from minus this to this.
 const REACH: f32 = 2.6;
@@ -41,7 +41,7 @@ struct View<'a> {
 /// The panels.
 pub(super) fn page(state: &IclBayes, trace: &Trace) -> Option<Page> {
     let (view, waves) = (View::of(state, trace)?, state.functions == Functions::Fourier);
-    let curve = Room::fill(220.0, 130.0).at_most_wide(if waves { 420.0 } else { 330.0 });
+    let curve = Room::fill(220.0, 130.0).at_most_wide(330.0);
     let errors = panel("errors", 2, curve)
         .titled("Who is how wrong, over 128 tasks")
         .read("The mean square of what is wrong with the next answer, after so many examples.")
@@ -49,15 +49,26 @@ pub(super) fn page(state: &IclBayes, trace: &Trace) -> Option<Page> {
     let functions = |rank| {
         panel("functions", rank, Room::fill(230.0, 150.0))
             .titled(view.title())
-            .read("Bands are two deviations around every kind that is still likely. Drag an example.")
+            .read(if waves {
+                "Thin: what each band of frequencies would say. The area is two deviations of what is believed. Drag an example."
+            } else {
+                "Bands are two deviations around every kind that is still likely. Drag an example."
+            })
             .shows(Picture::Chart(view.functions()))
     };
     if waves {
         let spectrum = panel("spectrum", 1, curve)
-            .titled("How much of it is at every frequency")
+            .titled("Power of every frequency")
             .read("The mean square of a frequency's two weights: what is true, what Bayes has in mind, and what was believed before.")
             .shows(Picture::Chart(view.spectrum()));
-        return Some(row([functions(0).into(), column([spectrum.into(), errors.into()])]));
+        let bias = panel("bias", 2, curve)
+            .titled("Low frequencies come first")
+            .read("The share of frequencies 0 and 1 in the power of what each has in mind, over 48 tasks. Three bands: Bayes with the prior that is true. One band: with all frequencies alike.")
+            .shows(Picture::Chart(bias::chart(trace, view.n)?));
+        let aside = column([bias.into(), errors.into()]);
+        let spectra =
+            if view.now.len() > 1 { column([spectrum.into(), view.kinds().into()]) } else { spectrum.into() };
+        return Some(row([functions(0).into(), spectra, aside]));
     }
     let plane = panel("weights", 0, Room::fill(210.0, 150.0))
         .titled(view.likeliest())
@@ -85,7 +96,7 @@ impl<'a> View<'a> {
             covariance: DMatrix::from_row_slice(d, d, &numbers(&covariance[i * d * d..][..d * d])),
         });
         let now = now.collect();
-        let said = if state.has_model() { Some(read("said", GRID)?.to_vec()) } else { None };
+        let said = if state.learnt().is_some() { Some(read("said", GRID)?.to_vec()) } else { None };
         Some(Self { state, features, task: state.task(), n, before: state.believed(), now, said })
     }
 
@@ -97,6 +108,7 @@ impl<'a> View<'a> {
     fn name(&self, i: usize) -> String {
         match self.state.prior {
             Prior::Gaussian => "all".to_owned(),
+            Prior::Mixture if self.state.functions == Functions::Fourier => format!("up to {}", i + 1),
             Prior::Mixture => format!("kind {}", i + 1),
             Prior::Pool => format!("function {}", i + 1),
         }
@@ -106,6 +118,15 @@ impl<'a> View<'a> {
     fn bayes(&self) -> DVector<f64> {
         let zero = DVector::zeros(self.features.count());
         self.now.iter().fold(zero, |sum, it| sum + &it.mean * it.weight)
+    }
+
+    /// The covariance of the posterior.
+    fn covariance(&self) -> DMatrix<f64> {
+        let (mean, d) = (self.bayes(), self.features.count());
+        self.now.iter().fold(DMatrix::zeros(d, d), |sum, it| {
+            let off = &it.mean - &mean;
+            sum + (&it.covariance + &off * off.transpose()) * it.weight
+        })
     }
 
     /// The weights that fit the transformer's answers best: what it has in mind.
@@ -207,14 +228,25 @@ impl<'a> View<'a> {
             let one = |i| [place(i), f(&self.features.of(f64::from(place(i)))) as f32];
             (0..GRID).map(one).collect()
         };
-        for (i, it) in self.now.iter().enumerate().filter(|it| it.1.weight > UNLIKELY) {
+        let bayes = self.bayes();
+        let likely: Vec<_> = self.now.iter().enumerate().filter(|it| it.1.weight > UNLIKELY).collect();
+        let all = Component { weight: 1.0, mean: bayes.clone(), covariance: self.covariance() };
+        // Bands of series lie over each other: they have one together.
+        let waves = self.state.functions == Functions::Fourier;
+        let bands = if waves {
+            vec![(BAYES, &all)]
+        } else {
+            likely.iter().map(|(i, it)| (self.hue(*i), *it)).collect()
+        };
+        for (hue, it) in bands {
             let edge =
                 |side: f64| at(&|x| x.dot(&it.mean) + side * x.dot(&(&it.covariance * x)).max(0.0).sqrt());
             let back = edge(-2.0).into_iter().rev();
-            chart = chart.with("", self.hue(i), Form::Area, edge(2.0).into_iter().chain(back).collect());
+            chart = chart.with("", hue, Form::Area, edge(2.0).into_iter().chain(back).collect());
+        }
+        for (i, it) in likely {
             chart = chart.with("", self.hue(i), Form::Contour, at(&|x| x.dot(&it.mean)));
         }
-        let bayes = self.bayes();
         chart = chart.with("truth", TRUTH, Form::Dashed, at(&|x| x.dot(&self.task.w)));
         chart = chart.with("Bayes", BAYES, Form::Line, at(&|x| x.dot(&bayes)));
         if let Some(said) = &self.said {
@@ -233,6 +265,11 @@ impl<'a> View<'a> {
     /// How likely every kind is.
     fn kinds(&self) -> Panel {
         let all: f64 = self.before.iter().map(|it| it.weight).sum();
+        let (what, title) = if self.state.functions == Functions::Fourier {
+            ("band", "Likely bands; grey: before")
+        } else {
+            ("kind", "How likely every kind is; grey: before")
+        };
         let bars = self.now.iter().zip(&self.before).enumerate().map(|(i, (now, before))| Bar {
             name: self.name(i),
             value: now.weight as f32,
@@ -242,13 +279,13 @@ impl<'a> View<'a> {
         });
         let bars = Bars {
             label: "probability".to_owned(),
-            names: "kind".to_owned(),
+            names: what.to_owned(),
             bars: bars.collect(),
             ..Bars::default()
         };
         let high = 24.0 * self.now.len().max(2) as f32;
         panel("kinds", 3, Room::fill(200.0, high).at_most_high(high + 40.0))
-            .titled("How likely every kind is; grey: before")
+            .titled(title)
             .read("The probability of every kind after the examples, and before any.")
             .shows(Picture::Bars(bars))
     }
@@ -262,11 +299,17 @@ impl<'a> View<'a> {
         };
         let bayes = self.bayes();
         let ticks = (0..=HIGHEST).map(|it| (it as f32, it.to_string()));
-        let believed = power(&|i| self.before[0].covariance[(i, i)]);
-        Chart { x: Axis::new("frequency").ticks(ticks), y: Axis::new("power"), ..Chart::default() }
-            .with("believed", GAUSSIAN, Form::Dashed, believed)
-            .with("truth", TRUTH, Form::Dashed, power(&|i| self.task.w[i].powi(2)))
-            .with("Bayes", BAYES, Form::Line, power(&|i| bayes[i].powi(2)))
+        let all: f64 = self.before.iter().map(|it| it.weight).sum();
+        let believed = power(&|i| self.before.iter().map(|it| it.weight / all * it.covariance[(i, i)]).sum());
+        let chart =
+            Chart { x: Axis::new("frequency").ticks(ticks), y: Axis::new("power"), ..Chart::default() }
+                .with("believed", GAUSSIAN, Form::Contour, believed)
+                .with("truth", TRUTH, Form::Dashed, power(&|i| self.task.w[i].powi(2)))
+                .with("Bayes", BAYES, Form::Line, power(&|i| bayes[i].powi(2)));
+        match self.in_mind() {
+            Some(w) => chart.with("transformer", TRANSFORMER, Form::Dashed, power(&|i| w[i].powi(2))),
+            None => chart,
+        }
     }
 }
 

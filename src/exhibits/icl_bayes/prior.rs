@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::IclBayes;
 use crate::data::Random;
 use crate::regression::{Component, Covariates, Features, Prompt, Tasks, pool};
-use crate::train::regression::{EXAMPLES, kinds};
+use crate::train::regression::{EXAMPLES, bands, kinds};
 
 /// What functions are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,12 +19,12 @@ pub enum Functions {
     Fourier,
 }
 
-/// What is believed of two weights.
+/// What is believed of the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Prior {
-    /// One Gaussian.
+    /// One Gaussian; of Fourier series one band.
     Gaussian,
-    /// Three, as in the lines that the transformer learnt.
+    /// Three, as in what the transformer learnt.
     Mixture,
     /// Eight functions and no others.
     Pool,
@@ -32,9 +32,6 @@ pub enum Prior {
 
 /// The highest frequency of a Fourier series.
 pub(super) const HIGHEST: usize = 6;
-
-/// The highest frequency of those from which examples come.
-const TRUE_BAND: usize = 3;
 
 /// Functions of a pool.
 const POOL: usize = 8;
@@ -58,7 +55,7 @@ impl IclBayes {
     /// The prior as it is at first, from which examples come.
     pub(super) fn truth(&self) -> Vec<Component> {
         if self.functions == Functions::Fourier {
-            return vec![self.functions.features().band(0, TRUE_BAND)];
+            return bands(self.functions.features());
         }
         match self.prior {
             Prior::Gaussian => {
@@ -75,7 +72,7 @@ impl IclBayes {
     /// The prior that is believed: with centres where they were dragged, and as wide as it was said.
     pub(super) fn believed(&self) -> Vec<Component> {
         if self.functions == Functions::Fourier {
-            return vec![self.functions.features().band(0, self.band.min(HIGHEST))];
+            return if self.prior == Prior::Gaussian { vec![self.one_band()] } else { self.truth() };
         }
         let wide = (f64::from(self.spread.clamp(10, 400)) / 100.0).powi(2);
         let own = |(i, it): (usize, Component)| {
@@ -85,6 +82,11 @@ impl IclBayes {
             Component { mean, covariance: it.covariance * wide, ..it }
         };
         self.truth().into_iter().enumerate().map(own).collect()
+    }
+
+    /// One band of frequencies, all alike.
+    pub(super) fn one_band(&self) -> Component {
+        self.functions.features().band(0, self.band.min(HIGHEST))
     }
 
     /// The tasks from which examples come.

@@ -1,11 +1,11 @@
 //! How it looks: the loss surface with both paths, the examples with what both have in mind, and the layer that learns.
 
+use super::floors::STEPS;
 use super::learner::Learner;
 use super::task::Surface;
 use super::{IclDescent, LAYERS, beyond, curvature, line};
-use crate::data::Random;
 use crate::page::{Page, Picture, Room, column, panel, row};
-use crate::regression::{Prompt, floors};
+use crate::regression::Prompt;
 use crate::trace::Trace;
 use crate::train::linear_attention::MEASURED;
 use crate::ui::{Axis, Chart, Form, Range, number};
@@ -89,7 +89,12 @@ fn learns(state: &IclDescent, trace: &Trace) -> Page {
     } else {
         Room::shaped(4.0, [230.0, 76.0], [0.0, 24.0]).at_most_high(130.0).at_most_wide(340.0)
     };
-    let [title, about] = learner.about_weights();
+    let floors = state.floors();
+    let (title, about) = learner.about_weights(trace, floors.plus_plus);
+    let (goal, floor) = match learner {
+        Learner::Twice => ("2 steps of GD++", floors.plus_plus.loss as f32),
+        _ => ("1 step", floors.descent[0]),
+    };
     let mut parts: Vec<Page> = vec![
         panel("loss", 2, curve(115.0))
             .titled(heading(state))
@@ -97,7 +102,7 @@ fn learns(state: &IclDescent, trace: &Trace) -> Page {
             .shows(Picture::Chart(loss(state)))
             .into(),
         panel("measures", 3, curve(100.0))
-            .titled("How far it is from one step")
+            .titled(format!("How far it is from {goal}"))
             .read(format!("Over {MEASURED} tasks: cosine of the sensitivities, mean distances of predictions and of sensitivities."))
             .shows(Picture::Chart(measures(state)))
             .into(),
@@ -109,14 +114,21 @@ fn learns(state: &IclDescent, trace: &Trace) -> Page {
             6,
             "From learnt to built",
             "The loss of mixtures of both layers, weight by weight, over 512 tasks.",
-            beyond::between(trace),
+            beyond::between(trace, (goal, floor)),
         ),
         (
             "ranges",
             7,
             "Beyond its tasks",
-            "Inputs and weights of another range, over 512 tasks. Lines: one step of gradient descent, closed form. Dots: the layer.",
-            beyond::ranges(&learner.tasks(), trace),
+            "Inputs and weights of another range, over 512 tasks. Lines: what it is held against. Dots: what learnt.",
+            beyond::ranges(trace),
+        ),
+        (
+            "distributions",
+            9,
+            "Inputs from elsewhere",
+            "Inputs of other distributions with the mean square of those of training, over 512 tasks. Line: what it is held against.",
+            beyond::distributions(trace),
         ),
     ];
     for (name, rank, title, about, chart) in charts {
@@ -247,37 +259,17 @@ fn heading(state: &IclDescent) -> String {
     let (step, steps, now) =
         state.live(|it| (it.step_count(), it.steps(), it.curves[0].last().map(|it| it[1])));
     let now = now.map_or_else(String::new, |it| format!(", loss {}", number(it)));
-    let who = if state.learner == Learner::Tokens { "Two layers learn" } else { "A layer learns" };
+    let who = match state.learner {
+        Learner::Tokens => "Two layers learn",
+        Learner::Twice => "A layer, twice",
+        _ => "A layer learns",
+    };
     format!("{who}: step {step} of {steps}{now}")
 }
 
-/// Tasks whose spectra floors are computed from: their means are good to a hundredth.
-const DRAWN: usize = 400;
-
-/// What is left after so many steps is drawn, and of which it is written.
-const FLOORS: [(i32, bool); 9] = [
-    (1, true),
-    (2, true),
-    (3, false),
-    (5, true),
-    (7, false),
-    (10, true),
-    (20, false),
-    (30, false),
-    (50, true),
-];
-
-/// Coordinates of the tasks that floors belong to, and the floors.
-pub(super) type Floors = (usize, Vec<f32>);
-
 /// The loss while the layer learns, and the floors of gradient descent.
 fn loss(state: &IclDescent) -> Chart {
-    let (mut known, tasks) = (state.floors.borrow_mut(), state.learner.tasks());
-    if known.0 != tasks.d {
-        let steps = FLOORS.map(|it| it.0);
-        let each = floors(&tasks, &steps, DRAWN, &mut Random::stream(1, 0));
-        *known = (tasks.d, each.iter().map(|it| *it as f32).collect());
-    }
+    let known = state.floors();
     let (steps, losses) = state.live(|it| (it.steps() as f32, it.thinned()));
     let ticks = [0.0, 0.5, 1.0].map(|it| (it * steps, number(it * steps)));
     let mut chart = Chart {
@@ -287,13 +279,17 @@ fn loss(state: &IclDescent) -> Chart {
             .ticks([0.05, 0.1, 0.2, 0.4].map(|it| (it, number(it)))),
         ..Chart::default()
     };
-    for (floor, (k, named)) in known.1.iter().zip(FLOORS) {
+    for (floor, (k, named)) in known.descent.iter().zip(STEPS) {
         let (name, form) = match (k, named) {
             (1, _) => ("1 step".to_owned(), Form::Dashed),
             (_, true) => (k.to_string(), Form::Dashed),
             (_, false) => (String::new(), Form::Contour),
         };
         chart = chart.with(name, REFERENCE, form, vec![[0.0, *floor], [steps, *floor]]);
+    }
+    if state.learner == Learner::Twice {
+        let floor = known.plus_plus.loss as f32;
+        chart = chart.with("2 of GD++", BEST, Form::Dashed, vec![[0.0, floor], [steps, floor]]);
     }
     chart.with("", ATTENTION, Form::Line, losses)
 }

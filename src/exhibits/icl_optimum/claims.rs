@@ -5,110 +5,62 @@ use nalgebra::DMatrix;
 use super::IclOptimum;
 use super::measure::{distance, error, inverse, prompts, square};
 use crate::data::Random;
-use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest};
+use crate::exhibits::{Check, largest, usual};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::linear_optimum::MergedAttention;
-use crate::models::Zoo;
 use crate::nn::Params;
 use crate::regression::Shift;
+use crate::tensor::Tensor;
 use crate::train::Trainer;
 use crate::train::merged_attention::{Prompts, chance, layer};
 
 /// The claims.
 pub(super) fn checks() -> Vec<Check> {
-    let devices = Check {
-        name: "GPU equals CPU",
-        claim: "matrices and errors after five steps on the GPU and on the CPU: largest difference",
-        tolerance: 1e-2,
-        because: "AdamW divides by the root of small numbers, which enlarges what f32 rounds",
-        model: "",
-        measure: Measure::Devices(|zoo: &Zoo| IclOptimum::default().record(&Inputs::default(), zoo)),
-    };
+    let devices = Check::devices(usual::<IclOptimum>)
+        .says("matrices and errors after five steps on the GPU and on the CPU: largest difference")
+        .within(1e-2, "AdamW divides by the root of small numbers, which enlarges what f32 rounds");
     proven().into_iter().chain(elsewhere()).chain([devices]).collect()
-}
-
-fn check(
-    name: &'static str,
-    claim: &'static str,
-    tolerance: f32,
-    because: &'static str,
-    measure: fn(&Zoo) -> Option<Graph>,
-) -> Check {
-    Check { name, claim, tolerance, because, model: "", measure: Measure::Scalar(measure) }
 }
 
 /// What training comes to.
 fn proven() -> Vec<Check> {
     vec![
-        check(
-            "Γ⁻¹ of a circle",
-            "inputs from N(0, I), d = N = 10: entries of Γ⁻¹ from .476190 along the diagonal and 0 elsewhere, largest difference",
-            1e-6,
-            "f32, and six digits",
-            |_| Some(circle()),
-        ),
-        check(
-            "and its error",
-            "d = N = 10, 20,000 prompts: mean square of the error of the layer with Γ⁻¹, relative to 5.238095",
-            0.05,
-            "the mean of 20,000 squares, whose deviation is some twice their mean, is good to 2 %",
-            |_| Some(risk(1.0)),
-        ),
-        check(
-            "gradient descent ends there",
-            "the learnt matrix after all steps from Γ⁻¹, relative (Frobenius), ellipse as it opens, seed 0",
-            0.05,
-            "batches of 512 prompts at a falling rate",
-            |_| Some(trained(|layer, it| distance(layer, inverse(layer.kq.graph(), &it.examples, it.m)))),
-        ),
-        check(
-            "the error is that of the formula",
-            "the trained layer on 20,000 prompts as in training: mean square of the error, relative difference from the formula",
-            0.05,
-            "the mean of 20,000 squares, and what training leaves",
-            |_| Some(trained(|layer, it| off_formula(layer, it, it))),
-        ),
+        Check::of("Γ⁻¹ of a circle", |_| Some(circle()))
+            .says("inputs from N(0, I), d = N = 10: entries of Γ⁻¹ from .476190 along the diagonal and 0 elsewhere, largest difference")
+            .within(1e-6, "f32, and six digits"),
+        Check::of("and its error", |_| Some(risk(1.0)))
+            .says("d = N = 10, 20,000 prompts: mean square of the error of the layer with Γ⁻¹, relative to 5.238095")
+            .within(0.05, "the mean of 20,000 squares, whose deviation is some twice their mean, is good to 2 %"),
+        Check::of("no other matrix is better", |_| Some(perturbed()))
+            .says("ellipse as it opens, 20,000 prompts: the loss with Γ⁻¹ over that with it 5 % longer, shorter, or turned, the largest")
+            .within(1.0, "it is the minimum: on the same prompts every other matrix leaves more"),
+        Check::of("gradient descent ends there", |_| Some(trained(|layer, it| distance(layer, inverse(layer.kq.graph(), &it.examples, it.m)))))
+            .says("the learnt matrix after all steps from Γ⁻¹, relative (Frobenius), ellipse as it opens, seed 0")
+            .within(0.05, "batches of 512 prompts at a falling rate"),
+        Check::of("the error is that of the formula", |_| Some(trained(|layer, it| off_formula(layer, it, it))))
+            .says("the trained layer on 20,000 prompts as in training: mean square of the error, relative difference from the formula")
+            .within(0.05, "the mean of 20,000 squares, and what training leaves"),
     ]
 }
 
 /// What becomes of it on other prompts.
 fn elsewhere() -> Vec<Check> {
     vec![
-        check(
-            "tasks may change",
-            "weights three times as large, 20,000 prompts: share by which error over variance of the answers changes",
-            0.2,
-            "what training leaves of the entries that the proof has at 0; the claim allows a fifth",
-            |_| Some(trained(|layer, it| grown(layer, it, &it.scaled(1.0, 1.0, 3.0)).abs())),
-        ),
-        check(
-            "queries may change",
-            "queries three times as large, 20,000 prompts: share by which error over variance of the answers changes",
-            0.2,
-            "what training leaves of the entries that the proof has at 0; the claim allows a fifth",
-            |_| Some(trained(|layer, it| grown(layer, it, &it.scaled(1.0, 3.0, 1.0)).abs())),
-        ),
-        check(
-            "inputs may not",
-            "all inputs three times as large, 20,000 prompts: 10 over the factor by which error over variance grows",
-            1.0,
-            "tenfold at least: predictions become 27 times as large, answers 3 times",
-            |_| Some(trained(|layer, it| (grown(layer, it, &it.scaled(3.0, 1.0, 1.0)) + 1.0).recip() * 10.0)),
-        ),
-        check(
-            "and by how much is known",
-            "inputs twice as large, d = N = 10, 20,000 prompts: error of the layer with Γ⁻¹, relative difference from the closed form",
-            0.1,
-            "the mean of 20,000 squares of polynomials of degree three",
-            |_| Some(risk(2.0)),
-        ),
-        check(
-            "predictions are cubic in the inputs",
-            "inputs twice as large, random weights: predictions over 8 times the former, largest difference relative to the largest",
-            0.0,
-            "powers of two change no digit",
-            |_| Some(cubic()),
-        ),
+        Check::of("tasks may change", |_| Some(trained(|layer, it| grown(layer, it, &it.scaled(1.0, 1.0, 3.0)).abs())))
+            .says("weights three times as large, 20,000 prompts: share by which error over variance of the answers changes")
+            .within(0.2, "what training leaves of the entries that the proof has at 0; the claim allows a fifth"),
+        Check::of("queries may change", |_| Some(trained(|layer, it| grown(layer, it, &it.scaled(1.0, 3.0, 1.0)).abs())))
+            .says("queries three times as large, 20,000 prompts: share by which error over variance of the answers changes")
+            .within(0.2, "what training leaves of the entries that the proof has at 0; the claim allows a fifth"),
+        Check::of("inputs may not", |_| Some(trained(|layer, it| (grown(layer, it, &it.scaled(3.0, 1.0, 1.0)) + 1.0).recip() * 10.0)))
+            .says("all inputs three times as large, 20,000 prompts: 10 over the factor by which error over variance grows")
+            .within(1.0, "tenfold at least: predictions become 27 times as large, answers 3 times"),
+        Check::of("and by how much is known", |_| Some(risk(2.0)))
+            .says("inputs twice as large, d = N = 10, 20,000 prompts: error of the layer with Γ⁻¹, relative difference from the closed form")
+            .within(0.1, "the mean of 20,000 squares of polynomials of degree three"),
+        Check::of("predictions are cubic in the inputs", |_| Some(cubic()))
+            .says("inputs twice as large, random weights: predictions over 8 times the former, largest difference relative to the largest")
+            .within(0.0, "powers of two change no digit"),
     ]
 }
 
@@ -142,6 +94,24 @@ fn risk(scale: f64) -> Graph {
     let it = isotropic();
     let layer = MergedAttention::optimum(inverse(&g, &it.examples, it.m));
     off_formula(&layer, &it, &it.scaled(scale, 1.0, 1.0)).keep("error");
+    g
+}
+
+/// The loss of the layer with `Gamma^-1` over that with matrices near it, on the same prompts.
+fn perturbed() -> Graph {
+    let g = Graph::default();
+    let usual = IclOptimum::default().trained_on(IclOptimum::default().n);
+    let (it, best) = (drawn(&g, &usual), inverse(&g, &usual.examples, usual.m));
+    let loss = |matrix| square(MergedAttention::optimum(matrix).predict(it.x, it.y, it.query) - it.answer);
+    let norm = (best * best).sum(-1).sum(-2).sqrt(); // [1, 1]
+    let turn = g.input(&Tensor::new(&[2, 2], [0.0, 1.0, -1.0, 0.0])) * norm * 0.1;
+    let others = [best * 1.05, best * 0.95, best + turn, best - turn];
+    others
+        .map(|it| loss(best) / loss(it))
+        .into_iter()
+        .reduce(Var::max_with)
+        .unwrap_or_else(|| loss(best))
+        .keep("error");
     g
 }
 

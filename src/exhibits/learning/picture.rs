@@ -14,7 +14,7 @@ const POINTS: usize = 200;
 pub(super) fn knobs(state: &mut Learning, k: &mut Knobs<'_, '_>) {
     k.row(|k| {
         if state.live(|it| it.knobs(k)) {
-            *state.live.borrow_mut() = None;
+            state.run.start_over();
         }
     });
     k.row(|k| {

@@ -1,6 +1,8 @@
 //! A training run that goes on while it is watched.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use crate::graph::{Graph, Var};
 use crate::page::Knobs;
@@ -11,10 +13,33 @@ use crate::train::{Recipe, Snapshot, Trainer};
 /// Steps between two snapshots that one can go back to.
 const APART: u32 = 50;
 
+/// The run of an exhibit, begun when it is first asked for, and anew when it is another one.
+#[derive(Default)]
+pub(super) struct Watched(RefCell<Option<Live>>);
+
+impl Watched {
+    /// The run that belongs to this `key`: seed, rate and whatever else its recipe takes.
+    pub(super) fn of<T>(
+        &self,
+        key: &impl Debug,
+        new: impl FnOnce(String) -> Live,
+        f: impl FnOnce(&mut Live) -> T,
+    ) -> T {
+        let (mut run, key) = (self.0.borrow_mut(), format!("{key:?}"));
+        let known = run.take().filter(|it| it.key == key);
+        f(run.insert(known.unwrap_or_else(|| new(key))))
+    }
+
+    /// Goes back to before the first step.
+    pub(super) fn start_over(&self) {
+        *self.0.borrow_mut() = None;
+    }
+}
+
 /// A training run that goes on while it is watched.
 pub(super) struct Live {
-    /// What the run belongs to: seed, rate and whatever else its recipe takes.
-    pub(super) key: String,
+    /// What the run belongs to.
+    key: String,
     trainer: Trainer,
     /// The loss of every step so far.
     pub(super) losses: Vec<f32>,

@@ -2,7 +2,7 @@
 
 use super::{HEADS, RmtDecay};
 use crate::data::Image;
-use crate::exhibits::{Check, Exhibit, Inputs, Measure, largest, worst};
+use crate::exhibits::{Check, largest, usual, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
 use crate::mechanisms::field::Places;
@@ -17,97 +17,50 @@ pub(super) fn checks() -> Vec<Check> {
 
 /// What comes of queries and keys.
 fn weights() -> Vec<Check> {
-    let shown = "how far the weights of any patch in the code's form are from a sum of 1: largest difference";
-    let devices = "fields, weights and their differences on the GPU and on the CPU: largest difference";
     vec![
-        Check {
-            measure: Measure::Shown("rows.error", usual),
-            ..check("the code's rows sum to 1", shown, (1e-5, "f32 sums of 196 weights below 1"), usual)
-        },
-        check(
-            "code = paper, renormalised",
-            "weights of the code's form, and those of the paper's with every row divided by its sum: largest difference",
-            (1e-5, "f32 exponentials of sums up to 14 below the largest"),
-            renormalised,
-        ),
-        check(
-            "alike: full = decomposed",
-            "weights all at once, and by rows and then columns, where the content is 0: largest difference",
-            (1e-6, "f32 products of weights below 1"),
-            alike,
-        ),
-        check(
-            "otherwise they differ",
-            "a thousandth over the largest difference of both where the content is 4 (first collage)",
-            (1.0, "1 would be a difference of a thousandth"),
-            differ,
-        ),
-        check(
-            "one row or column: full = decomposed",
-            "outputs all at once and decomposed, of patches in a single row, and in a single column: largest difference",
-            (0.0, "bit for bit: a line of one place looks at itself"),
-            single,
-        ),
-        check(
-            "the paper's rows sum to less",
-            "the largest sum of a row of the paper's form",
-            (1.0, "weights of a softmax times factors up to 1"),
-            less,
-        ),
-        check(
-            "γ → 1 is plain attention",
-            "weights of the code's form with γ = 1 − 1e-6, and of softmax alone: largest difference",
-            (3e-5, "26 steps take 2.6e-5 off a logit"),
-            gentle,
-        ),
-        check(
-            "rows, then columns = nested weights",
-            "outputs of the decomposed form, and the weights that it comes to times the values: largest difference",
-            (1e-5, "f32 sums of 196 products below 1 in another order"),
-            nested,
-        ),
-        Check {
-            measure: Measure::Devices(usual),
-            ..check("GPU equals CPU", devices, (1e-4, "f32 exponentials below 1"), usual)
-        },
+        Check::shown("the code's rows sum to 1", "rows.error", usual::<RmtDecay>)
+            .says("how far the weights of any patch in the code's form are from a sum of 1: largest difference")
+            .within(1e-5, "f32 sums of 196 weights below 1"),
+        Check::of("code = paper, renormalised", renormalised)
+            .says("weights of the code's form, and those of the paper's with every row divided by its sum: largest difference")
+            .within(1e-5, "f32 exponentials of sums up to 14 below the largest"),
+        Check::of("alike: full = decomposed", alike)
+            .says("weights all at once, and by rows and then columns, where the content is 0: largest difference")
+            .within(1e-6, "f32 products of weights below 1"),
+        Check::of("otherwise they differ", differ)
+            .says("a thousandth over the largest difference of both where the content is 4 (first collage)")
+            .within(1.0, "1 would be a difference of a thousandth"),
+        Check::of("one row or column: full = decomposed", single)
+            .says("outputs all at once and decomposed, of patches in a single row, and in a single column: largest difference")
+            .within(0.0, "bit for bit: a line of one place looks at itself"),
+        Check::of("the paper's rows sum to less", less)
+            .says("the largest sum of a row of the paper's form")
+            .within(1.0, "weights of a softmax times factors up to 1"),
+        Check::of("γ → 1 is plain attention", gentle)
+            .says("weights of the code's form with γ = 1 − 1e-6, and of softmax alone: largest difference")
+            .within(3e-5, "26 steps take 2.6e-5 off a logit"),
+        Check::of("rows, then columns = nested weights", nested)
+            .says("outputs of the decomposed form, and the weights that it comes to times the values: largest difference")
+            .within(1e-5, "f32 sums of 196 products below 1 in another order"),
+        Check::devices(usual::<RmtDecay>)
+            .says("fields, weights and their differences on the GPU and on the CPU: largest difference")
+            .within(1e-4, "f32 exponentials below 1"),
     ]
 }
 
 /// What the decay is.
 fn fields() -> Vec<Check> {
     vec![
-        check(
-            "D = D_H ⊗ D_W",
-            "the decay of a grid of 5 by 7, and the product of that along columns and that along rows: largest difference",
-            (1e-6, "f32 exponentials of a sum, and their product"),
-            product,
-        ),
-        check(
-            "the authors' γ",
-            "of 4, 8 and 16 heads with ranges 4, 6 and 6, against 0.75, 0.875, .. 0.99493: largest difference",
-            (1e-5, "printed with five digits"),
-            published,
-        ),
-        check(
-            "D is the same mirrored and turned",
-            "against D with query and key exchanged, of the grid upside down, and turned by 90 degrees: largest difference",
-            (0.0, "bit for bit: it depends on the sum of steps"),
-            symmetric,
-        ),
+        Check::of("D = D_H ⊗ D_W", product)
+            .says("the decay of a grid of 5 by 7, and the product of that along columns and that along rows: largest difference")
+            .within(1e-6, "f32 exponentials of a sum, and their product"),
+        Check::of("the authors' γ", published)
+            .says("of 4, 8 and 16 heads with ranges 4, 6 and 6, against 0.75, 0.875, .. 0.99493: largest difference")
+            .within(1e-5, "printed with five digits"),
+        Check::of("D is the same mirrored and turned", symmetric)
+            .says("against D with query and key exchanged, of the grid upside down, and turned by 90 degrees: largest difference")
+            .within(0.0, "bit for bit: it depends on the sum of steps"),
     ]
-}
-
-fn check(
-    name: &'static str,
-    claim: &'static str,
-    (tolerance, because): (f32, &'static str),
-    measure: fn(&Zoo) -> Option<Graph>,
-) -> Check {
-    Check { name, claim, tolerance, because, model: "", measure: Measure::Scalar(measure) }
-}
-
-fn usual(zoo: &Zoo) -> Option<Graph> {
-    RmtDecay::default().record(&Inputs::default(), zoo)
 }
 
 /// Records the largest entry of what comes of queries and keys.
