@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use vitrine::app::{Compute, Open, Report, Setup};
 use vitrine::data::Inputs;
 use vitrine::engine::{Device, EngineError, cpu::Cpu};
-use vitrine::exhibits::{Check, Entry, Exhibit, Measure};
+use vitrine::exhibits::{Check, Entry, Exhibit};
 use vitrine::graph::Graph;
 use vitrine::models::Zoo;
 use vitrine::page::{Knobs, Page, Room, Scene, panel};
@@ -80,18 +80,12 @@ impl Exhibit for Stub {
     }
 
     fn checks(&self) -> Vec<Check> {
-        vec![Check {
-            name: "zero is zero",
-            claim: "zero is zero",
-            model: "minilm",
-            tolerance: 0.0,
-            because: "it is",
-            measure: Measure::Scalar(|_| {
-                let g = Graph::default();
-                (g.input(&Tensor::scalar(0.0)) * 1.0).keep("error");
-                Some(g)
-            }),
-        }]
+        let zero = Check::of("zero is zero", |_| {
+            let g = Graph::default();
+            (g.input(&Tensor::scalar(0.0)) * 1.0).keep("error");
+            Some(g)
+        });
+        vec![zero.says("zero is zero").within(0.0, "it is").on("minilm")]
     }
 
     fn state(&self) -> Value {

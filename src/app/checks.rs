@@ -51,7 +51,7 @@ impl Checks {
     pub(super) fn tick(&mut self, exhibit: &dyn Exhibit, zoo: &Zoo, compute: Compute, lab: &mut Lab) {
         for check in exhibit.checks() {
             let key = key(exhibit, &check);
-            if self.known.contains_key(&key) || !applies(&check, compute) {
+            if self.known.contains_key(&key) || check.learns || !applies(&check, compute) {
                 continue;
             }
             let tile = lab.show(key);
@@ -107,6 +107,10 @@ impl Checks {
             let (value, words) = match self.state(of, check) {
                 Some(State::Value(value)) => (Some(value), format!("\nMeasured {measured}.")),
                 Some(State::Failed(error)) => (Some(f32::NAN), format!("\nCould not be measured: {error}.")),
+                None if check.learns => {
+                    let id = of.exhibit.card().id;
+                    (None, format!("\nA model learns for it first: `vitrine check {id}` measures it."))
+                }
                 None => (None, "\nMeasured once the model is there.".to_owned()),
             };
             let measured = Measured { name: check.name, value, tolerance: check.tolerance };

@@ -226,12 +226,14 @@ pub struct Check {
     pub model: &'static str,
     /// How it is measured.
     pub measure: Measure,
+    /// Whether a model learns for it first: too long for the program to measure while somebody looks. `vitrine check` does.
+    pub learns: bool,
 }
 
 /// Claims as they are written down: a name and what is measured, then [`Check::says`], [`Check::within`], [`Check::on`].
 impl Check {
     fn new(name: &'static str, measure: Measure) -> Self {
-        Self { name, claim: "", tolerance: 0.0, because: "", model: "", measure }
+        Self { name, claim: "", tolerance: 0.0, because: "", model: "", measure, learns: false }
     }
 
     /// A claim about an input of its own: see [`Measure::Scalar`].
@@ -247,6 +249,11 @@ impl Check {
     /// That the devices agree: see [`Measure::Devices`].
     pub fn devices(record: fn(&Zoo) -> Option<Graph>) -> Self {
         Self::new("GPU equals CPU", Measure::Devices(record))
+    }
+
+    /// A claim about a model that learns for it, in the recording itself.
+    pub fn learnt(name: &'static str, record: fn(&Zoo) -> Option<Graph>) -> Self {
+        Self { learns: true, ..Self::of(name, record) }
     }
 
     /// What is measured, in words.

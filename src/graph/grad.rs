@@ -51,39 +51,43 @@ impl Graph {
 /// for constant.
 fn pull<'g>(y: Var<'g>, dy: Var<'g>, wanted: &[Var<'g>], stops: &[Var<'g>]) -> Vec<Option<Var<'g>>> {
     let graph = y.graph;
-    let depends = dependents(y, wanted, stops);
-    let mut cotangents: Vec<Option<Var<'g>>> = vec![None; y.id + 1];
-    cotangents[y.id] = Some(dy);
-    for id in (0..=y.id).rev().filter(|id| depends[*id]) {
-        let Some(dy) = cotangents[id] else { continue };
+    // What was recorded before all that is wanted, such as earlier steps of a training, does not depend on it.
+    let first = wanted.iter().map(|v| v.id).fold(y.id, usize::min);
+    let depends = dependents(y, first, wanted, stops);
+    let depends = |id: usize| id >= first && depends[id - first];
+    let mut cotangents: Vec<Option<Var<'g>>> = vec![None; y.id + 1 - first];
+    cotangents[y.id - first] = Some(dy);
+    for id in (first..=y.id).rev().filter(|id| depends(*id)) {
+        let Some(dy) = cotangents[id - first] else { continue };
         if stops.iter().any(|it| it.id == id) {
             continue;
         }
         let node = graph.inner.borrow().nodes[id].clone();
         let x: Vec<Var<'g>> = node.inputs.iter().map(|id| Var { graph, id: *id }).collect();
-        for i in (0..x.len()).filter(|i| depends[x[*i].id]) {
+        for i in (0..x.len()).filter(|i| depends(x[*i].id)) {
             let y = Var { graph, id };
             let dx = match &node.op {
                 Op::Def(def) => define::adjoint(*def, &x, y, dy, i),
                 op => rules::adjoint(op, &x, y, dy, i),
             };
-            let known = cotangents[x[i].id];
-            cotangents[x[i].id] = known.map_or(dx, |known| Some(dx.map_or(known, |dx| known + dx)));
+            let known = cotangents[x[i].id - first];
+            cotangents[x[i].id - first] = known.map_or(dx, |known| Some(dx.map_or(known, |dx| known + dx)));
         }
     }
-    wanted.iter().map(|v| cotangents.get(v.id).copied().flatten()).collect()
+    wanted.iter().map(|v| cotangents.get(v.id - first).copied().flatten()).collect()
 }
 
-/// Which nodes up to `y` depend on one of `wanted`, itself included.
-fn dependents(y: Var<'_>, wanted: &[Var<'_>], stops: &[Var<'_>]) -> Vec<bool> {
+/// Which nodes from `first` up to `y` depend on one of `wanted`, itself included; none before `first` does.
+fn dependents(y: Var<'_>, first: usize, wanted: &[Var<'_>], stops: &[Var<'_>]) -> Vec<bool> {
     let nodes = &y.graph.inner.borrow().nodes;
-    let mut depends = vec![false; y.id + 1];
+    let mut depends = vec![false; y.id + 1 - first];
     for v in wanted.iter().filter(|v| v.id <= y.id) {
-        depends[v.id] = true;
+        depends[v.id - first] = true;
     }
-    for id in 0..=y.id {
+    for id in first..=y.id {
         let stopped = stops.iter().any(|it| it.id == id);
-        depends[id] |= !stopped && nodes[id].inputs.iter().any(|it| depends[*it]);
+        let depend = |it: &usize| *it >= first && depends[*it - first];
+        depends[id - first] |= !stopped && nodes[id].inputs.iter().any(depend);
     }
     depends
 }

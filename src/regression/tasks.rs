@@ -237,6 +237,9 @@ impl Spectra {
     /// eigenvector `1 - eta l` is left to be learnt.
     fn loss(&self, eta: f64, gamma: f64, steps: usize) -> f64 {
         let left = |value: f64| {
+            if gamma == 0.0 {
+                return (1.0 - eta * value).powi(2 * steps as i32);
+            }
             let step = |(left, l): (f64, f64)| (left * (1.0 - eta * l), l * (1.0 - gamma * l).powi(2));
             (0..steps).fold((1.0, value), |it, _| step(it)).0.powi(2)
         };

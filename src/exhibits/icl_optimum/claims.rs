@@ -34,10 +34,10 @@ fn proven() -> Vec<Check> {
         Check::of("no other matrix is better", |_| Some(perturbed()))
             .says("ellipse as it opens, 20,000 prompts: the loss with Γ⁻¹ over that with it 5 % longer, shorter, or turned, the largest")
             .within(1.0, "it is the minimum: on the same prompts every other matrix leaves more"),
-        Check::of("gradient descent ends there", |_| Some(trained(|layer, it| distance(layer, inverse(layer.kq.graph(), &it.examples, it.m)))))
+        Check::learnt("gradient descent ends there", |_| Some(trained(|layer, it| distance(layer, inverse(layer.kq.graph(), &it.examples, it.m)))))
             .says("the learnt matrix after all steps from Γ⁻¹, relative (Frobenius), ellipse as it opens, seed 0")
             .within(0.05, "batches of 512 prompts at a falling rate"),
-        Check::of("the error is that of the formula", |_| Some(trained(|layer, it| off_formula(layer, it, it))))
+        Check::learnt("the error is that of the formula", |_| Some(trained(|layer, it| off_formula(layer, it, it))))
             .says("the trained layer on 20,000 prompts as in training: mean square of the error, relative difference from the formula")
             .within(0.05, "the mean of 20,000 squares, and what training leaves"),
     ]
@@ -46,13 +46,13 @@ fn proven() -> Vec<Check> {
 /// What becomes of it on other prompts.
 fn elsewhere() -> Vec<Check> {
     vec![
-        Check::of("tasks may change", |_| Some(trained(|layer, it| grown(layer, it, &it.scaled(1.0, 1.0, 3.0)).abs())))
+        Check::learnt("tasks may change", |_| Some(trained(|layer, it| grown(layer, it, &it.scaled(1.0, 1.0, 3.0)).abs())))
             .says("weights three times as large, 20,000 prompts: share by which error over variance of the answers changes")
             .within(0.2, "what training leaves of the entries that the proof has at 0; the claim allows a fifth"),
-        Check::of("queries may change", |_| Some(trained(|layer, it| grown(layer, it, &it.scaled(1.0, 3.0, 1.0)).abs())))
+        Check::learnt("queries may change", |_| Some(trained(|layer, it| grown(layer, it, &it.scaled(1.0, 3.0, 1.0)).abs())))
             .says("queries three times as large, 20,000 prompts: share by which error over variance of the answers changes")
             .within(0.2, "what training leaves of the entries that the proof has at 0; the claim allows a fifth"),
-        Check::of("inputs may not", |_| Some(trained(|layer, it| (grown(layer, it, &it.scaled(3.0, 1.0, 1.0)) + 1.0).recip() * 10.0)))
+        Check::learnt("inputs may not", |_| Some(trained(|layer, it| (grown(layer, it, &it.scaled(3.0, 1.0, 1.0)) + 1.0).recip() * 10.0)))
             .says("all inputs three times as large, 20,000 prompts: 10 over the factor by which error over variance grows")
             .within(1.0, "tenfold at least: predictions become 27 times as large, answers 3 times"),
         Check::of("and by how much is known", |_| Some(risk(2.0)))

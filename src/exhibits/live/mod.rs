@@ -13,6 +13,13 @@ use crate::train::{Recipe, Snapshot, Trainer};
 /// Steps between two snapshots that one can go back to.
 const APART: u32 = 50;
 
+/// Most steps in one run of the device: their tasks are drawn within a frame.
+const MOST: u32 = 20;
+
+/// Seconds that one run takes at least, where it may: each ends in measurements, which take longer than a step. And at most, so
+/// that what is dragged meanwhile does not wait.
+const SPAN: [f64; 2] = [0.06, 0.25];
+
 /// The run of an exhibit, begun when it is first asked for, and anew when it is another one.
 #[derive(Default)]
 pub(super) struct Watched(RefCell<Option<Live>>);
@@ -47,7 +54,7 @@ pub(super) struct Live {
     pub(super) curves: Vec<Vec<[f32; 2]>>,
     measures: &'static [&'static str],
     history: Vec<Snapshot>,
-    /// Steps in one run of the device while it plays.
+    /// Steps in one run of the device while it plays; as many as its speed allows.
     at_once: u32,
     /// How many steps the next recording takes.
     next: u32,
@@ -123,6 +130,11 @@ impl Live {
         self.history.retain(|it| it.step <= before as u32);
         if self.history.last().is_none_or(|it| step >= it.step + APART) || self.trainer.is_done() {
             self.history.push(self.trainer.snapshot());
+        }
+        if trace.stats.seconds < SPAN[0] {
+            self.at_once = (2 * self.at_once).min(MOST);
+        } else if trace.stats.seconds > SPAN[1] {
+            self.at_once = (self.at_once / 2).max(1);
         }
         self.want(if self.plays() { self.at_once } else { 0 });
         true

@@ -1,7 +1,7 @@
 //! The claims of retention as measurements.
 
 use super::{HEADS, RetnetDecay, directions, states, trained};
-use crate::exhibits::{Check, Exhibit, Inputs, Measure, worst};
+use crate::exhibits::{Check, Exhibit, Inputs, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::attention::{Attention, untapped};
 use crate::mechanisms::field::{Places, causal};
@@ -17,16 +17,6 @@ pub(super) fn checks() -> Vec<Check> {
     [forms(), decays(), trained::checks()].into_iter().flatten().collect()
 }
 
-fn check(
-    name: &'static str,
-    claim: &'static str,
-    tolerance: f32,
-    because: &'static str,
-    measure: Measure,
-) -> Check {
-    Check { name, claim, tolerance, because, model: "", measure }
-}
-
 fn opened(zoo: &Zoo) -> Option<Graph> {
     RetnetDecay::default().record(&Inputs::default(), zoo)
 }
@@ -35,90 +25,24 @@ fn opened(zoo: &Zoo) -> Option<Graph> {
 fn forms() -> Vec<Check> {
     let sums = "f32 sums of up to 96 products of unit vectors, in another order";
     vec![
-        check(
-            "token by token = all at once",
-            "what comes out of the recurrent and of the parallel form: largest difference (of a trained model, over the largest value)",
-            1e-5,
-            sums,
-            Measure::Shown("apart.recurrent", opened),
-        ),
-        check(
-            "in chunks = all at once",
-            "what comes out of the chunkwise and of the parallel form: largest difference (of a trained model, over the largest value)",
-            1e-5,
-            sums,
-            Measure::Shown("apart.chunkwise", opened),
-        ),
-        check(
-            "γ = 1 is linear attention",
-            "retention that forgets nothing against causal attention without softmax: largest difference",
-            1e-5,
-            sums,
-            Measure::Scalar(linear),
-        ),
-        check(
-            "nothing looks ahead",
-            "outputs before the last token, with another last token, in all three forms: largest difference",
-            0.0,
-            "bit for bit: no later number enters",
-            Measure::Scalar(ahead),
-        ),
-        check(
-            "states = recurrence",
-            "the state after the last token as one sum, and as it comes out of the recurrent form: largest difference",
-            1e-5,
-            sums,
-            Measure::Scalar(carried),
-        ),
-        check(
-            "GPU equals CPU",
-            "D, scores, their product and the state of the sentence that one sees first, on the GPU and on the CPU: largest \
-             difference",
-            1e-5,
-            "f32 sums of 60 products of unit vectors, and powers by exp and log",
-            Measure::Devices(opened),
-        ),
+        Check::shown("token by token = all at once", "apart.recurrent", opened).says("what comes out of the recurrent and of the parallel form: largest difference (of a trained model, over the largest value)").within(1e-5, sums),
+        Check::shown("in chunks = all at once", "apart.chunkwise", opened).says("what comes out of the chunkwise and of the parallel form: largest difference (of a trained model, over the largest value)").within(1e-5, sums),
+        Check::of("γ = 1 is linear attention", linear).says("retention that forgets nothing against causal attention without softmax: largest difference").within(1e-5, sums),
+        Check::of("nothing looks ahead", ahead).says("outputs before the last token, with another last token, in all three forms: largest difference").within(0.0, "bit for bit: no later number enters"),
+        Check::of("states = recurrence", carried).says("the state after the last token as one sum, and as it comes out of the recurrent form: largest difference").within(1e-5, sums),
+        Check::devices(opened).says("D, scores, their product and the state of the sentence that one sees first, on the GPU and on the CPU: largest \
+             difference").within(1e-5, "f32 sums of 60 products of unit vectors, and powers by exp and log"),
     ]
 }
 
 /// What D is, and what does not change what comes out.
 fn decays() -> Vec<Check> {
     vec![
-        check(
-            "rows of D sum as a geometric series",
-            "against (1 − γ^(n+1)) / (1 − γ), of the paper's γ: largest difference",
-            1e-3,
-            "f32: 1 − γ of 2^−8 keeps five digits, of sums up to 61",
-            Measure::Scalar(rows),
-        ),
-        check(
-            "a step back is γ",
-            "D_nn less 1, and D_nm less γ D_n,m+1, of the paper's γ: largest difference",
-            1e-6,
-            "f32 exponentials of sums of logarithms, and their products",
-            Measure::Scalar(steps),
-        ),
-        check(
-            "the paper's γ",
-            "of four heads, against 0.96875, 0.984375, 0.9921875, 0.99609375: largest difference",
-            0.0,
-            "bit for bit: powers of two",
-            Measure::Scalar(published),
-        ),
-        check(
-            "turned: only the distance counts",
-            "outputs with queries and keys turned by their position, counted from 0 and from 1000: largest difference",
-            1e-4,
-            "angles of 1000 rounded to f32, in sums of up to 61 products",
-            Measure::Scalar(turned),
-        ),
-        check(
-            "a norm forgets how D is scaled",
-            "every output after a norm of its head, with every row of D times another number: largest difference",
-            1e-5,
-            "f32: a sum of 8 squares and its root",
-            Measure::Scalar(normed),
-        ),
+        Check::of("rows of D sum as a geometric series", rows).says("against (1 − γ^(n+1)) / (1 − γ), of the paper's γ: largest difference").within(1e-3, "f32: 1 − γ of 2^−8 keeps five digits, of sums up to 61"),
+        Check::of("a step back is γ", steps).says("D_nn less 1, and D_nm less γ D_n,m+1, of the paper's γ: largest difference").within(1e-6, "f32 exponentials of sums of logarithms, and their products"),
+        Check::of("the paper's γ", published).says("of four heads, against 0.96875, 0.984375, 0.9921875, 0.99609375: largest difference").within(0.0, "bit for bit: powers of two"),
+        Check::of("turned: only the distance counts", turned).says("outputs with queries and keys turned by their position, counted from 0 and from 1000: largest difference").within(1e-4, "angles of 1000 rounded to f32, in sums of up to 61 products"),
+        Check::of("a norm forgets how D is scaled", normed).says("every output after a norm of its head, with every row of D times another number: largest difference").within(1e-5, "f32: a sum of 8 squares and its root"),
     ]
 }
 

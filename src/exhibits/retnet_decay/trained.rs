@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::picture::page;
 use super::gamma;
 use crate::data::Inputs;
-use crate::exhibits::{Check, Measure, worst};
+use crate::exhibits::{Check, worst};
 use crate::graph::{Graph, Var};
 use crate::mechanisms::field::{Places, effective_radius};
 use crate::mechanisms::retention::{Form, Retention, half_life};
@@ -154,15 +154,12 @@ pub(super) fn gammas<'g>(g: &'g Graph, config: &Config) -> Var<'g> {
 
 /// What is measured on the trained RetNet.
 pub(super) fn checks() -> Vec<Check> {
-    vec![Check {
-        name: "trained: nothing looks ahead",
-        claim: "what the trained RetNet expects after each character of the first half, when the second is another: largest \
-                difference",
-        tolerance: 0.0,
-        because: "bit for bit: what comes later is multiplied by 0",
-        model: MODELS[0],
-        measure: Measure::Scalar(trained_ahead),
-    }]
+    vec![
+        Check::of("trained: nothing looks ahead", trained_ahead)
+            .says("what the trained RetNet expects after each character of the first half, when the second is another: largest difference")
+            .within(0.0, "bit for bit: what comes later is multiplied by 0")
+            .on(MODELS[0]),
+    ]
 }
 
 /// A line that the models never saw (Twelfth Night, act 3, scene 2).

@@ -22,19 +22,19 @@ pub(super) fn checks() -> Vec<Check> {
 )]
 fn linear() -> Vec<Check> {
     vec![
-        Check::of("it learns the direction", |_| trained(Learner::Linear, |it| it.against_its_goal()[1] * -1.0 + 1.0))
+        Check::learnt("it learns the direction", |_| trained(Learner::Linear, |it| it.against_its_goal()[1] * -1.0 + 1.0))
             .says("1 less the mean cosine of its sensitivities with those of the step after 400 steps, 512 tasks, seed 0")
             .within(1e-2, "the cosine is at least .99"),
-        Check::of("it predicts what the step predicts", |_| trained(Learner::Linear, |it| it.against_its_goal()[2]))
+        Check::learnt("it predicts what the step predicts", |_| trained(Learner::Linear, |it| it.against_its_goal()[2]))
             .says("mean difference of its predictions from those of the step after 400 steps, 512 tasks, seed 0")
             .within(0.05, "an answer has a deviation of .9"),
-        Check::of("and so does the model in mind", |_| trained(Learner::Linear, |it| it.against_its_goal()[3]))
+        Check::learnt("and so does the model in mind", |_| trained(Learner::Linear, |it| it.against_its_goal()[3]))
             .says("mean distance of its sensitivities from those of the step after 400 steps, 512 tasks, seed 0")
             .within(0.2, "weights have a length of 3.2"),
-        Check::of("mixtures are as good", |_| trained(Learner::Linear, |it| it.worst_mixture()))
+        Check::learnt("mixtures are as good", |_| trained(Learner::Linear, |it| it.worst_mixture()))
             .says("the loss of the worst mixture of the learnt and the built layer over that of the built one, 512 tasks, seed 0")
             .within(1.05, "1 is as good; what is learnt has noise left"),
-        Check::of("and fails where the step fails", |_| trained(Learner::Linear, |it| it.far()))
+        Check::learnt("and fails where the step fails", |_| trained(Learner::Linear, |it| it.far()))
             .says("inputs five times as large, normal, Laplace and exponential: its loss over the step's, or that over its, 512 tasks, seed 0")
             .within(1.5, "1 is alike; of large inputs both are 100 times as wrong as zeros"),
     ]
@@ -47,24 +47,24 @@ fn linear() -> Vec<Check> {
 )]
 fn others() -> Vec<Check> {
     vec![
-        Check::of("twice, it is better than two steps", |_| trained(Learner::Twice, |it| it.beats_descent()))
+        Check::learnt("twice, it is better than two steps", |_| trained(Learner::Twice, |it| it.beats_descent()))
             .says("the loss of a layer gone through twice over what two steps of gradient descent leave, 512 tasks, seed 0")
             .within(0.9, "GD++ leaves .7 of it; 1 would be gradient descent"),
-        Check::of("and nearer to GD++ than to two steps", |_| trained(Learner::Twice, |it| it.nearer()))
+        Check::learnt("and nearer to GD++ than to two steps", |_| trained(Learner::Twice, |it| it.nearer()))
             .says("1 less the cosine with two steps of the best GD++, over 1 less that with two of gradient descent, 512 tasks, seed 0")
             .within(1.0, "1 would be as near to both"),
-        Check::of("it bends inputs", |_| trained(Learner::Twice, |it| it.bends()))
+        Check::learnt("it bends inputs", |_| trained(Learner::Twice, |it| it.bends()))
             .says("how far the learnt γ is from that of the best GD++, as a share of it, seed 0")
             .within(0.5, "1 would be plain gradient descent, which begins there; it is still on its way"),
-        Check::of("with a softmax two heads come close", |_| trained(Learner::Heads, |it| it.above_step()))
+        Check::learnt("with a softmax two heads come close", |_| trained(Learner::Heads, |it| it.above_step()))
             .says("the loss of two heads with a softmax after 600 steps over what one step leaves, 512 tasks, seed 0")
             .within(1.06, "the difference of two softmaxes is linear for small scores only"),
-        Check::of("and one does not", |_| {
+        Check::learnt("and one does not", |_| {
             trained(Learner::Softmax, |it| (it.above_step() - 1.0).max_with(it.g.constant(1e-6)).recip() * 0.2)
         })
         .says("0.2 over how much more one head with a softmax leaves than one step, as a share, 512 tasks, seed 0")
         .within(1.0, "1 is a fifth more"),
-        Check::of("the first layer copies", |_| trained(Learner::Tokens, |it| it.not_copied()))
+        Check::learnt("the first layer copies", |_| trained(Learner::Tokens, |it| it.not_copied()))
             .says("inputs and answers as tokens of their own: even attention over that of inputs to their answers, first layer, seed 20")
             .within(0.25, "four times as much as even attention would give; the rest goes to several"),
     ]
