@@ -106,7 +106,7 @@ function table(head, rows) {
 }
 
 const files = readdirSync("dist").filter((name) => /\.(js|wasm|html)$/.test(name))
-  .map((name) => ({ name: name.replace(/-[0-9a-f]{16}/, ""), bytes: readFileSync(`dist/${name}`) }))
+  .map((name) => ({ name: name.replace(/-[0-9a-f]{8,16}/, ""), bytes: readFileSync(`dist/${name}`) }))
   .map((it) => ({ ...it, first: !it.name.startsWith("tokens"), brotli: packed(it.bytes) }));
 const sum = (list) => list.reduce((a, b) => a + b, 0);
 table(["file", "bytes", "brotli"], [

@@ -12,6 +12,9 @@ use crate::tensor::Tensor;
 /// Seed of the collages: none that is offered for looking at.
 const SEED: u64 = 2;
 
+/// Collages in one batch: what is kept of all layers for one of 64 would take 700 MB.
+const AT_ONCE: usize = 8;
+
 /// The first `n` collages that are pointed at.
 pub fn collages(n: usize) -> Vec<Collage> {
     let clothes = image::clothes();
@@ -26,20 +29,27 @@ pub fn shares<'g>(
     methods: &[Method],
     n: usize,
 ) -> Option<Vec<Vec<Var<'g>>>> {
-    let collages = collages(n);
-    let (images, _) = collage::batch(&collages, CLASSES.len());
-    let fits =
-        model.side() == images.shape[1] && model.channels() == 1 && model.classes().len() == CLASSES.len();
-    if !fits {
+    let (all, p) = (collages(n), Params::new(g, model.weights()));
+    let side = collage::batch(all.get(..1)?, CLASSES.len()).0.shape[1];
+    if model.side() != side || model.channels() != 1 || model.classes().len() != CLASSES.len() {
         return None;
     }
-    let wanted = Wanted::Each(collages.iter().map(|it| usize::from(it.label())).collect());
-    let asked: Vec<usize> = collages.iter().map(|it| it.asked).collect();
-    let p = Params::new(g, model.weights());
-    let probe = g.scope("pointing", || probe(model, g.input(&images), &p, |logits| wanted.one_hot(logits)));
-    let share = |method: Method, x, dx| quarters(method.at(x, dx), &asked).mean(0);
-    let of = |method: &Method| probe.layers.iter().map(|(_, x, dx)| share(*method, *x, *dx)).collect();
-    Some(methods.iter().map(of).collect())
+    let hits = |part: &[Collage]| -> Vec<Vec<Var<'g>>> {
+        let (images, _) = collage::batch(part, CLASSES.len());
+        let wanted = Wanted::Each(part.iter().map(|it| usize::from(it.label())).collect());
+        let asked: Vec<usize> = part.iter().map(|it| it.asked).collect();
+        let probe =
+            g.scope("pointing", || probe(model, g.input(&images), &p, |logits| wanted.one_hot(logits)));
+        let hits = |method: Method, x, dx| quarters(method.at(x, dx), &asked).sum(0);
+        let of = |method: &Method| probe.layers.iter().map(|(_, x, dx)| hits(*method, *x, *dx)).collect();
+        methods.iter().map(of).collect()
+    };
+    let sum = |a: Vec<Vec<Var<'g>>>, b: Vec<Vec<Var<'g>>>| {
+        let both = |(a, b): (Vec<Var<'g>>, Vec<Var<'g>>)| a.into_iter().zip(b).map(|(a, b)| a + b).collect();
+        a.into_iter().zip(b).map(both).collect()
+    };
+    let all = all.chunks(AT_ONCE).map(hits).reduce(sum)?;
+    Some(all.into_iter().map(|layers| layers.into_iter().map(|it| it / n as f32).collect()).collect())
 }
 
 /// For maps `[n, row, col]` of collages of four pictures, and the quarters `[n]` that were asked for: 1 where the largest
