@@ -69,11 +69,11 @@ pub(super) fn page(state: &Attention, scene: &Scene<'_>) -> Option<Page> {
         let all = heads_panel(state, scene, heads, scope)?;
         Some([map_panel(state, scene, map, scope)?.into(), all.into()])
     };
-    let first = pair(["head map", "all heads"], "")?;
+    let [map, heads] = pair(["head map", "all heads"], "")?;
     Some(match pair(["second map", "second heads"], SECOND) {
-        // Sentences stand beside each other, so that both maps are as large.
-        Some(second) => row([column(first), column(second)]),
-        None => row(first),
+        // Both maps are as large, and beside each other; so that heads are not too small, they are not.
+        Some([other, others]) => row([row([map, other]), column([heads, others])]),
+        None => row([map, heads]),
     })
 }
 
