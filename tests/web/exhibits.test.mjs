@@ -78,6 +78,16 @@ test("learning goes on by itself and can be stopped", bounded, async (t) => {
   await shows(page, "learning");
 });
 
+test("the gallery's pictures come without anybody moving the pointer", bounded, async (t) => {
+  const page = await session(t, "#v1;gallery=true");
+  const come = () => performance.getEntriesByType("resource").some((it) => it.name.includes("traces/normgrad"));
+  await page.waitForFunction(come, null, { timeout: 60_000 });
+  await page.waitForTimeout(2000);
+  // The second card of four in the first row.
+  const there = { min: { x: 335, y: 195 }, max: { x: 625, y: 380 } };
+  assert.ok(await hues(page, await picture(page, "gallery"), there) > 20, "NormGrad's map is there");
+});
+
 test("a layer of attention learns to be a step of gradient descent", bounded, async (t) => {
   const page = await session(t, "#v1;tiles=(exhibit:icl-descent)");
   await until(page, (it) => it.live && it.runs > 5 && it.error === null, "some steps", 120);
