@@ -125,5 +125,12 @@ async function tidy(files) {
   const store = await caches.open(STORE);
   const current = new Set(Object.values(files).map((it) => it.hash));
   await drop(store, (it) => !current.has(it));
-  for (const [path, { hash }] of Object.entries(files)) stored.set(path, (await begun(store, hash)).size);
+  const names = (await store.keys()).map((it) => new URL(it.url).pathname);
+  for (const [path, { hash }] of Object.entries(files)) {
+    // Parts are named by where they begin: only the last one is read.
+    const starts = names.map((it) => it.split("/")).filter((it) => it[2] === hash).map((it) => Number(it[3]));
+    if (!starts.length) continue;
+    const last = Math.max(...starts);
+    stored.set(path, last + (await (await store.match(partName(hash, last))).blob()).size);
+  }
 }

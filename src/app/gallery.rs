@@ -44,11 +44,7 @@ impl Gallery {
     pub(super) fn show(&mut self, ui: &mut Ui, hall: &Hall<'_>, actions: &mut Vec<Action>) {
         let (style, entries) = (hall.style, hall.entries);
         self.cards.resize_with(entries.len(), || None);
-        let room = ui.available_rect_before_wrap();
-        let margin = style.grid(if room.left() < style.grid(1.0) { 1.0 } else { 0.0 });
-        let inside = UiBuilder::new().max_rect(room.shrink2(vec2(margin, 0.0)));
-        let mut ui = ui.new_child(inside);
-        egui::ScrollArea::vertical().auto_shrink(false).show(&mut ui, |ui| {
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.add_space(style.grid(1.0));
             ui.label(RichText::new("Exhibits").font(style.semibold(style.page)).color(style.text));
             let words = "Each shows one idea at work in a real model. Open several and compare them under one cursor.";

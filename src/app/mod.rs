@@ -42,11 +42,11 @@ pub use self::stage::TileReport;
 use self::stage::{Pane, Stage};
 use crate::data::{Inputs, Photo};
 use crate::engine::{Device, EngineError};
-use crate::exhibits::{Entry, recorded};
+use crate::exhibits::Entry;
 use crate::focus::Focus;
 use crate::lab::{self, Lab};
 use crate::link::{self, State, Theme};
-use crate::models::{Status, Zoo};
+use crate::models::{Status, Zoo, awaited};
 use crate::platform;
 use crate::ui::{Style, install_fonts};
 
@@ -235,8 +235,7 @@ impl App {
             self.written = (self.snapshot(), platform::hash());
         }
         self.take_news(ctx);
-        // A recorded picture that arrives moves no pointer: the frame that shows it has to be asked for.
-        if self.zoo.poll() | recorded::awaited() {
+        if self.zoo.poll() | awaited() {
             ctx.request_repaint_after(Duration::from_millis(100));
         }
         let shown = self.shown(ctx);
@@ -295,11 +294,13 @@ impl App {
 
     fn central(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let phone = phone(ui, &self.style);
-        let margin = if phone { 0.0 } else { self.style.grid(1.0) };
+        let gallery = self.filling == Filling::Gallery || self.tree.is_empty();
+        // On a phone a tile has all of the screen.
+        let margin = if phone && !gallery { 0.0 } else { self.style.grid(1.0) };
         let frame = egui::Frame::new().fill(self.style.background).inner_margin(margin);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
             self.screen = ui.available_size() / self.style.scale;
-            if self.filling == Filling::Gallery || self.tree.is_empty() {
+            if gallery {
                 let (style, entries, zoo) = (&self.style, &self.entries, &self.zoo);
                 let hall = Hall { style, entries, zoo, checks: &self.checks, compute: self.compute };
                 self.gallery.show(ui, &hall, actions);

@@ -13,7 +13,7 @@ mod looking;
 pub mod method_wall;
 pub mod next_character;
 pub mod normgrad;
-pub(crate) mod recorded;
+mod recorded;
 pub mod retnet_decay;
 pub mod rmt_decay;
 #[cfg(test)]

@@ -1,10 +1,19 @@
 //! Small files that the program has in it, and that a page fetches from beside itself when it is asked for them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::fetch::{Progress, fetch};
 use crate::platform;
+
+/// How many files are on their way.
+static COMING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether files are on their way, so that the frame that shows one has to be asked for.
+pub fn awaited() -> bool {
+    COMING.load(Ordering::Relaxed) > 0
+}
 
 /// The files of a folder, as `T`.
 pub struct Beside<T> {
@@ -47,8 +56,8 @@ impl<T: Send + Sync + 'static> Beside<T> {
         Self { folder, ending, read, known: Mutex::new(BTreeMap::new()) }
     }
 
-    /// What is known of file `id`. Who asks first sets it on its way; `arrived` is called when it, or that there is none, is known.
-    pub fn get(&'static self, id: &'static str, arrived: impl FnOnce() + Send + 'static) -> Found<T> {
+    /// What is known of file `id`. Who asks first sets it on its way.
+    pub fn get(&'static self, id: &'static str) -> Found<T> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(it) = known.get(id) {
             return it.clone();
@@ -57,22 +66,17 @@ impl<T: Send + Sync + 'static> Beside<T> {
         let found = if let Some(bytes) = platform::embedded(&file) {
             self.found(bytes)
         } else {
+            COMING.fetch_add(1, Ordering::Relaxed);
             platform::spawn(async move {
                 let file = fetch(&file, &Progress::default()).await;
                 let found = file.map_or(Found::Missing, |it| self.found(&it));
                 self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(id, found);
-                arrived();
+                COMING.fetch_sub(1, Ordering::Relaxed);
             });
             Found::Coming
         };
         known.insert(id, found.clone());
         found
-    }
-
-    /// Whether files are on their way.
-    pub fn awaited(&self) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.values().any(|it| matches!(it, Found::Coming))
     }
 
     fn found(&self, bytes: &[u8]) -> Found<T> {

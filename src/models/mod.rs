@@ -22,7 +22,7 @@ pub mod zoo;
 
 pub use any::{AnyModel, Kind, Language, Loaded, Sizes};
 pub use bert::Bert;
-pub use beside::{Beside, Found};
+pub use beside::{Beside, Found, awaited};
 pub use checkpoint::LoadError;
 pub use cnn::Cnn;
 pub use efficientnet::EfficientNet;

@@ -90,17 +90,8 @@ impl Frame<'_> {
 
     /// The extent along an axis that a part can use, of `across` the other way.
     fn want(&self, part: &Page, along: Along, across: f32) -> f32 {
-        let scale = self.style.scale;
         match part {
-            Page::Panel(panel) => {
-                let [inside, other] = [panel.room.around[along], panel.room.around[1 - along]];
-                let above = heading(panel, self.style);
-                let (own, theirs) = if along == 1 { (above, 0.0) } else { (0.0, above) };
-                let most = panel.room.most[along] * scale + own;
-                let Some(aspect) = panel.room.aspect else { return most };
-                let ratio = if along == 0 { aspect } else { 1.0 / aspect };
-                most.min((across - theirs - other * scale).max(0.0) * ratio + inside * scale + own)
-            }
+            Page::Panel(panel) => self.panel_wants(panel, along, across),
             Page::Row(parts) | Page::Column(parts) => {
                 let beside = matches!(part, Page::Row(_)) == (along == 0);
                 let share = if beside { across } else { across / parts.len() as f32 };
@@ -110,11 +101,22 @@ impl Frame<'_> {
         }
     }
 
+    fn panel_wants(&self, panel: &Panel, along: Along, across: f32) -> f32 {
+        let scale = self.style.scale;
+        let [inside, other] = [panel.room.around[along], panel.room.around[1 - along]];
+        let above = heading(panel, self.style);
+        let (own, theirs) = if along == 1 { (above, 0.0) } else { (0.0, above) };
+        let most = panel.room.most[along] * scale + own;
+        let Some(aspect) = panel.room.aspect else { return most };
+        let ratio = if along == 0 { aspect } else { 1.0 / aspect };
+        most.min((across - theirs - other * scale).max(0.0) * ratio + inside * scale + own)
+    }
+
     /// How much of where they are placed the essential panels can use.
     fn essential(&self, placed: &[(Panel, Rect)]) -> f32 {
         let used = |(panel, rect): &(Panel, Rect)| {
-            let page = Page::from(panel.clone());
-            let extent = |along| rect.size()[along].min(self.want(&page, along, rect.size()[1 - along]));
+            let size = rect.size();
+            let extent = |along| size[along].min(self.panel_wants(panel, along, size[1 - along]));
             extent(0) * extent(1)
         };
         placed.iter().filter(|it| it.0.rank == 0).map(used).sum()

@@ -22,9 +22,8 @@ const EM: f32 = 96.0;
 
 /// The formula in the colour of text; `tex` is what a screen reader hears, and what is shown if there is no picture.
 pub fn formula(ui: &mut egui::Ui, style: &Style, id: &'static str, tex: &str) -> Response {
-    let context = ui.ctx().clone();
     let room = room(ui, style, id);
-    let file = room.map_or(Found::Missing, |_| FILES.get(id, move || context.request_repaint()));
+    let file = room.map_or(Found::Missing, |_| FILES.get(id));
     let coming = room.filter(|_| matches!(file, Found::Coming));
     let texture = file.here().and_then(|it| texture(ui, style, id, &it));
     let response = if let Some(room) = coming {
@@ -127,7 +126,7 @@ mod tests {
     #[test]
     fn every_picture_decodes_to_its_size() {
         for &(id, size) in SIZES {
-            let file = FILES.get(id, || ()).here().expect("the program has it");
+            let file = FILES.get(id).here().expect("the program has it");
             assert!(Ink::decode(size, &file).is_some_and(|it| it.ink.contains(&255)), "{id}");
         }
     }

@@ -64,7 +64,7 @@ impl Cpu {
         Self::default()
     }
 
-    /// The same with steps of more work than `most` multiplications and additions done in pieces, as a page does.
+    /// The same with steps of more than `most` floating-point operations done in pieces, as a page does.
     #[must_use]
     pub fn in_pieces(self, most: usize) -> Self {
         Self { piece: Some(most), ..self }

@@ -1,35 +1,18 @@
 //! Long steps in pieces, between which a page can draw: a product of 512 tokens would hold a frame for 60 ms.
 
-use vitrine_loops::tape::Instruction;
-
 use crate::engine::Operand;
 use crate::engine::plan::{Kernel, Step};
-use crate::tensor::size;
 
-/// Work of a piece in a page, in multiplications and additions: some 4 ms.
-pub(super) const PIECE: usize = 20 << 20;
+/// Work of a piece in a page, in floating-point operations: 2 ms of a product, and no more than 10 of a softmax.
+pub(super) const PIECE: usize = 16 << 20;
 
 /// Every step of more work than `most` as several that write one part each of what it writes.
 pub(super) fn cut(steps: Vec<Step>, most: usize) -> Vec<Step> {
     let pieces = |step: Step| {
-        let count = work(&step).div_ceil(most);
+        let count = step.flops().div_ceil(most);
         if count < 2 { vec![step] } else { parts(&step, count).unwrap_or_else(|| vec![step]) }
     };
     steps.into_iter().flat_map(pieces).collect()
-}
-
-/// How long a step takes, in multiplications and additions of a product; an exponential takes as long as some twenty.
-fn work(step: &Step) -> usize {
-    let each = match &step.kernel {
-        Kernel::Matmul { gelu, .. } => step.inputs[0].shape[3] + if *gelu { 20 } else { 0 },
-        Kernel::Softmax | Kernel::SoftmaxGrad => 24,
-        Kernel::LayerNorm { .. } | Kernel::LayerNormGrad { .. } => 10,
-        Kernel::Pointwise { tape, .. } => {
-            4 * tape.iter().filter(|it| !matches!(it, Instruction::Load { .. })).count().max(1)
-        }
-        Kernel::Reduce(_) | Kernel::Gather | Kernel::ScatterAdd | Kernel::Fold { .. } => 0,
-    };
-    size(&step.output.shape) * each
 }
 
 /// A step as some `count` steps along the first axis of its output that has more than one place; `None` where rows depend on each

@@ -10,10 +10,5 @@ static TRACES: Beside<Trace> = Beside::new("traces", "safetensors", |it| Trace::
 
 /// The recorded trace of exhibit `id`, if it is here.
 pub(super) fn recorded(id: &'static str) -> Option<Arc<Trace>> {
-    TRACES.get(id, || ()).here()
-}
-
-/// Whether traces are on their way.
-pub(crate) fn awaited() -> bool {
-    TRACES.awaited()
+    TRACES.get(id).here()
 }
