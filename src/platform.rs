@@ -20,6 +20,12 @@ pub fn cpu_name() -> String {
     return "CPU: wasm SIMD".to_owned();
 }
 
+/// Whether there could be this many numbers in memory, as far as anybody says so: a system by refusing them, a page by what it can
+/// address, 4 GB with all else.
+pub fn holds(elements: usize) -> bool {
+    if PAGE { elements <= 400 << 20 } else { Vec::<f32>::new().try_reserve_exact(elements).is_ok() }
+}
+
 /// Lets the browser draw a frame and handle input before the run goes on. Natively runs have a thread of their own.
 #[cfg_attr(
     not(target_arch = "wasm32"),

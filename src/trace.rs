@@ -86,6 +86,14 @@ pub enum EngineError {
     /// The device went away.
     #[error("the GPU was lost: {0}")]
     Lost(String),
+    /// A run takes more memory than there is.
+    #[error(
+        "this takes {needed} MB of memory, more than there is here: a shorter text or a smaller picture takes less"
+    )]
+    Memory {
+        /// Megabytes needed, weights excluded.
+        needed: usize,
+    },
     /// A tensor does not fit.
     #[error("{what} needs {needed} MB in one buffer; this GPU allows {allowed} MB")]
     TooLarge {

@@ -188,6 +188,42 @@ fn run_gives_the_same_on_every_device_and_from_every_precision() {
 }
 
 #[test]
+fn run_gives_only_what_is_wanted_and_says_what_it_takes() {
+    let folder = folder("run-only");
+    let [input, output] = ["in", "out"].map(|it| folder.join(it).to_str().unwrap().to_owned());
+    let run = |tokens: usize, more: &[&str]| {
+        let number = |i: usize| (i * 7919 % 101) as f32 / 50.0 - 1.0;
+        let bytes = |seed| (0..4 * tokens * 2).flat_map(move |i| number(i + seed).to_le_bytes()).collect();
+        let shape = &[4, tokens, 2][..];
+        tensors(
+            Path::new(&input),
+            Dtype::F32,
+            &[("q", shape, bytes(1)), ("k", shape, bytes(2)), ("v", shape, bytes(3))],
+        );
+        vitrine(&[&["run", "attention", "--in", &input, "--out", &output], more].concat())
+    };
+    let z = || {
+        let bytes = std::fs::read(&output).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        (file.names().len(), bytemuck::pod_collect_to_vec::<u8, f32>(file.tensor("z").unwrap().data()))
+    };
+    for device in ["cpu", "gpu"] {
+        assert_eq!(out(&run(300, &["--device", device])), "");
+        let (names, whole) = z();
+        assert_eq!((out(&run(300, &["--device", device, "--only", "z"])), names), (String::new(), 2));
+        let (names, alone) = z();
+        assert_eq!(names, 1);
+        // f32 sums of 300 weights that add up to 1, in another order.
+        assert!(whole.iter().zip(&alone).all(|(a, b)| (a - b).abs() < 1e-6), "on the {device}");
+    }
+    // All scores of 4096 tokens would be 268 MB for each tensor of them.
+    assert_eq!(out(&run(4096, &["--only", "z", "--device", "cpu"])), "");
+    assert_eq!(z().1.len(), 4 * 4096 * 2);
+    assert!(out(&run(4096, &["--device", "cpu"])).starts_with("attention of these shapes takes 5"));
+    assert!(err(&run(3, &["--only", "zz"])).contains("--only zz: it gives pattern, z"));
+}
+
+#[test]
 fn run_lists_what_there_is() {
     let whole = out(&vitrine(&["run", "--list"]));
     for it in vitrine::registry::all() {

@@ -5,7 +5,7 @@
 mod reference;
 
 use proptest::prelude::*;
-use vitrine::engine::{Cancel, cpu::Cpu, plan::Plan};
+use vitrine::engine::{Cancel, cpu::Cpu, plan::Kernel, plan::Plan};
 use vitrine::graph::{Edit, Graph, How, Recording, Var};
 use vitrine::platform::block_on;
 use vitrine::tensor::{Tensor, size};
@@ -51,6 +51,45 @@ fn random(shape: &[usize], seed: u64) -> Tensor {
 /// Lengths that are not multiples of any tile: one, primes, and their like.
 fn odd() -> impl Strategy<Value = usize> {
     prop_oneof![Just(1), Just(2), Just(3), Just(7), Just(8), Just(13), Just(17), Just(33)]
+}
+
+#[test]
+fn what_does_not_fit_into_memory_is_refused_before_it_is_taken() {
+    let g = Graph::default();
+    let (n, m) = (1 << 21, 1 << 20);
+    (g.input(&random(&[1, m], 1)).broadcast(&[n, m]) + 1.0).keep("y");
+    let refused = block_on(Cpu::new().run(&g.finish(), &Cancel::default())).err().unwrap();
+    assert!(refused.to_string().starts_with("this takes 8388612 MB of memory"), "{refused}");
+}
+
+/// Records something of scores and values.
+type Record = dyn for<'g> Fn(Var<'g>, Var<'g>);
+
+#[test]
+fn attention_is_one_step_unless_somebody_looks() {
+    let kernels = |record: &Record| {
+        let g = Graph::default();
+        let x = g.input(&random(&[2, 5, 3], 1));
+        record(x.matmul(x.t()) * 0.5, x);
+        let plan = Plan::compile(&g.finish());
+        plan.steps.into_iter().map(|it| it.kernel).collect::<Vec<_>>()
+    };
+    let one = [Kernel::Attention { alpha: 0.5 }];
+    assert_eq!(kernels(&|scores, v| _ = scores.softmax().matmul(v).keep("z")), one);
+    assert_eq!(kernels(&|scores, v| _ = (scores + v.sum(-1)).softmax().matmul(v).keep("z"))[1..], one);
+    for looks in [
+        (&|scores: Var<'_>, v: Var<'_>| _ = scores.softmax().keep("pattern").matmul(v).keep("z")) as &Record,
+        &|scores, v| _ = scores.keep("scores").softmax().matmul(v).keep("z"),
+        &|scores, v| _ = (scores.softmax().matmul(v) + scores.sum(-1)).keep("z"),
+        &|scores, v| _ = scores.softmax().t().matmul(v).keep("z"),
+    ] {
+        assert!(kernels(looks).contains(&Kernel::Softmax));
+    }
+}
+
+/// `q k^T / sqrt d` of the first two.
+fn scores<'g>(x: &[Var<'g>]) -> Var<'g> {
+    x[0].matmul(x[1].t()) / (x[0].dim(-1) as f32).sqrt()
 }
 
 /// A few units in the last place of an f32.
@@ -119,6 +158,17 @@ proptest! {
         });
         op(&[&[b, m, k], &[k, n]], seed, SUM, |x| x[0].matmul(x[1]).permute(&[1, 0, 2]).reshape(&[m, b * n]));
         op(&[&[2, 1, m, k], &[b, k, n]], seed, SUM, |x| x[0].matmul(x[1]));
+    }
+
+    #[test]
+    fn attention(h in odd(), m in odd(), n in odd(), d in odd(), e in odd(), seed: u64) {
+        let shapes: &[&[usize]] = &[&[h, m, d], &[h, n, d], &[h, n, e], &[m, n]];
+        // Scores up to 4 sqrt d: their f32 sums move a weight by as much.
+        op(shapes, seed, SUM, |x| scores(x).softmax().matmul(x[2]));
+        op(shapes, seed, SUM, |x| (scores(x) + x[3]).softmax().matmul(x[2]));
+        op(shapes, seed, SUM, |x| (x[3] + scores(x)).softmax().matmul(x[2]).permute(&[1, 0, 2]).reshape(&[m, h * e]));
+        op(shapes, seed, SUM, |x| (scores(x) + (x[3].less(x[3] * 0.5) - 1.0) * 1e30).softmax().matmul(x[2]));
+        op(shapes, seed, SUM, |x| scores(x).softmax().keep("pattern").matmul(x[2]));
     }
 
     #[test]

@@ -292,6 +292,20 @@ fn attention_as_models_write_it() {
 }
 
 #[test]
+fn attention_without_a_pattern() {
+    let Some(pair) = Pair::new() else { return };
+    let lengths = (1..4_usize, length(), length(), 1..40_usize, 1..70_usize);
+    check_all(&pair, SUM, (lengths, [seen(), seen(), seen(), seen()], any::<bool>()), |g, case| {
+        let ((heads, m, n, d, e), how, fielded) = case;
+        let x = |i: usize, shape: [usize; 3]| operand(g, &shape, how[i], 1 + i as u32, 1.0);
+        let [q, k, v] = [x(0, [*heads, *m, *d]), x(1, [*heads, *n, *d]), x(2, [*heads, *n, *e])];
+        let scores = q.matmul(k.t()) / (*d as f32).sqrt();
+        let logits = if *fielded { scores + x(3, [*heads, *m, *n]) * 3.0 } else { scores };
+        logits.softmax().matmul(v).keep("z");
+    });
+}
+
+#[test]
 fn gather_clamps_ids() {
     let Some(pair) = Pair::new() else { return };
     let ids = prop::collection::vec(-3..12_i32, 1..9);

@@ -211,12 +211,17 @@ fn product<'g>(x: Bounded<'g>, y: Bounded<'g>) -> Bounded<'g> {
 
 fn definition<'g>(x: Bounded<'g>, y: Bounded<'g>, how: usize) -> Bounded<'g> {
     let n = x.x.dim(-1);
-    match how % 4 {
+    match how % 5 {
         0 => bounded(x.x.softmax(), 1.0),
         1 => bounded(x.x.gelu(), x.bound),
         2 => {
             let a = matrix(x.x);
             bounded((a.matmul(a.t()) * (1.0 / n as f32)).softmax(), 1.0)
+        }
+        3 => {
+            let a = matrix(x.x);
+            let logits = a.matmul(a.t()) * (1.0 / n as f32) + a.mean(-1);
+            bounded(logits.softmax().matmul(a), x.bound)
         }
         _ => {
             let flat = y.x.flat();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use vitrine::engine::Cancel;
 use vitrine::engine::plan::Plan;
 use vitrine::graph::{Graph, Recording};
-use vitrine::mechanisms::{Mechanism, fits};
+use vitrine::mechanisms::Mechanism;
 use vitrine::platform::block_on;
 use vitrine::registry;
 use vitrine::tensor::Tensor;
@@ -14,6 +14,9 @@ use vitrine::weights::Weights;
 
 use super::trace::to_safetensors;
 use super::{Choice, device, say, write};
+
+/// Megabytes of a run above which it says how many it takes.
+const TOLD: usize = 256;
 
 /// What is asked for.
 #[derive(clap::Args)]
@@ -30,6 +33,9 @@ pub(super) struct Options {
     /// What differs from the defaults
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// What of that it gives is wanted, instead of all: what nobody wants takes no memory
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
     /// What computes
     #[arg(long, value_enum, default_value_t)]
     device: Choice,
@@ -53,8 +59,12 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
     let tensors = read(input)?;
     let g = Graph::default();
     mechanism.call(&g, &tensors, &settings).map_err(|it| it.to_string())?;
-    let recording = g.finish();
-    expect_memory(mechanism, &recording)?;
+    let mut recording = g.finish();
+    select(&mut recording, &options.only)?;
+    let megabytes = Plan::compile(&recording).elements() >> 18;
+    if megabytes > TOLD {
+        say(format!("{} of these shapes takes {megabytes} MB of memory", mechanism.id));
+    }
 
     let mut device = device(options.device)?;
     let trace = block_on(device.run(&recording, &Cancel::default())).map_err(|it| it.to_string())?;
@@ -99,17 +109,14 @@ fn read(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
     Ok(file.names().filter_map(|name| Some((name.to_owned(), file.read(name)?))).collect())
 }
 
-/// What is too large for the memory ends in words, not in the middle of a run.
-fn expect_memory(mechanism: &Mechanism, recording: &Recording) -> Result<(), String> {
-    let elements = Plan::compile(recording).slots.iter().map(|it| it.len).sum();
-    if fits(elements) {
-        return Ok(());
+/// Keeps only these.
+fn select(recording: &mut Recording, only: &[String]) -> Result<(), String> {
+    let known: Vec<&str> = recording.keeps.iter().map(|(name, _)| name.as_str()).collect();
+    if let Some(unknown) = only.iter().find(|it| !known.contains(&it.as_str())) {
+        return Err(format!("--only {unknown}: it gives {}", known.join(", ")));
     }
-    let gigabytes = elements as f64 * 4e-9;
-    Err(format!(
-        "{} of these shapes needs {gigabytes:.0} GB of memory, more than this machine has",
-        mechanism.id
-    ))
+    recording.keeps.retain(|(name, _)| only.is_empty() || only.contains(name));
+    Ok(())
 }
 
 /// How the results came about.

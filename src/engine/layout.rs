@@ -117,22 +117,22 @@ impl Operand {
         Some(Self { shape: shape.to_vec(), strides, ..self.clone() })
     }
 
-    /// Two batches of matrices with their leading axes, equal in both, merged into two; `None` where that takes more.
-    pub(super) fn matrices(pair: &[Self; 2]) -> Option<[Self; 2]> {
-        let matrix = pair[0].shape.len() - 2;
-        let mut batch = pair.clone();
+    /// Batches of matrices with their leading axes, equal in all, merged into two; `None` where that takes more.
+    pub(super) fn matrices(factors: &[Self]) -> Option<Vec<Self>> {
+        let matrix = factors[0].shape.len() - 2;
+        let mut batch = factors.to_vec();
         for it in &mut batch {
             it.shape.truncate(matrix);
             it.strides.truncate(matrix);
         }
         collapse(batch.iter_mut());
         let missing = 2_usize.checked_sub(batch[0].shape.len())?;
-        let merged = |i: usize| Self {
-            shape: [&vec![1; missing][..], &batch[i].shape, &pair[i].shape[matrix..]].concat(),
-            strides: [&vec![0; missing][..], &batch[i].strides, &pair[i].strides[matrix..]].concat(),
-            ..pair[i].clone()
-        };
-        Some([merged(0), merged(1)])
+        let merged = factors.iter().zip(&batch).map(|(it, batch)| Self {
+            shape: [&vec![1; missing][..], &batch.shape, &it.shape[matrix..]].concat(),
+            strides: [&vec![0; missing][..], &batch.strides, &it.strides[matrix..]].concat(),
+            ..it.clone()
+        });
+        Some(merged.collect())
     }
 
     /// Length and stride of the fewest axes that describe the same order; axes of length 1 vanish.

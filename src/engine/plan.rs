@@ -4,87 +4,25 @@
 //! a copy made. Nodes that nothing kept depends on are left out. Where nobody looks at the tensors in between, a
 //! product takes its scale, bias and GELU along, a layer norm its residual sum, and elementwise operations become one step.
 
+mod attention;
 mod fuse;
 mod pack;
 mod pointwise;
 mod scratch;
+mod step;
 mod turned;
 
 use std::collections::BTreeMap;
 
-use vitrine_loops::tape::Instruction;
-
+use self::attention::Attention;
 use self::fuse::{Factor, Product};
 pub use self::pointwise::Bound;
+pub use self::step::{Kernel, Step};
+use super::EngineError;
 use super::layout::{Operand, collapse};
-use crate::graph::{Def, Node, Op, Recording, Reduce, View};
+use crate::graph::{Def, Node, Op, Recording, View};
+use crate::platform;
 use crate::tensor::size;
-
-/// One kernel run: reads `inputs`, writes `output` (rows, but for products, which write rows anywhere).
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// What runs.
-    pub kernel: Kernel,
-    /// What it reads.
-    pub inputs: Vec<Operand>,
-    /// What it writes.
-    pub output: Operand,
-}
-
-/// The kernels that a device has. Each input is strided; *rows* means contiguous, from a place where a GPU can begin to bind a
-/// buffer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Kernel {
-    /// Elementwise operations, padding among them, on inputs of the result's shape.
-    Pointwise {
-        /// What is computed.
-        tape: Vec<Instruction>,
-        /// What is inside of padded tensors.
-        bounds: Vec<Bound>,
-    },
-    /// Reduces the last axis.
-    Reduce(Reduce),
-    /// `y[b] = act(alpha * a[b] x b[b] + bias)`: inputs `[b, m, k]`, `[b, k, n]` and, if there is one, bias `[n]` rows.
-    /// The batch `b` is two axes, of whatever strides, also in the result.
-    Matmul {
-        /// Factor of the product.
-        alpha: f32,
-        /// Whether GELU follows.
-        gelu: bool,
-    },
-    /// Inputs: table `[v, d]` and ids `[n]` rows.
-    Gather,
-    /// Inputs: rows `[n, d]` and ids `[n]` rows; a table `[v, d]` of sums.
-    ScatterAdd,
-    /// Windows `[.., windows, .., size]` added up where they overlap.
-    Fold {
-        /// Which axis counts the windows.
-        axis: usize,
-        /// Distance between windows.
-        stride: usize,
-    },
-    /// Softmax of rows.
-    Softmax,
-    /// Layer norm of rows: `x`, `gamma`, `beta` and, if there is a fourth, a residual that is added to `x` first.
-    LayerNorm {
-        /// Added to the variance.
-        eps: f32,
-    },
-    /// `dx` of softmax from rows `y` and `dy`.
-    SoftmaxGrad,
-    /// `dx` of layer norm from rows `x`, `gamma` and rows `dy`.
-    LayerNormGrad {
-        /// Added to the variance.
-        eps: f32,
-    },
-}
-
-impl Kernel {
-    /// `y = x`
-    pub fn copy() -> Self {
-        Self::Pointwise { tape: vec![Instruction::Load { operand: 0, within: vec![] }], bounds: vec![] }
-    }
-}
 
 /// What a slot holds when a run starts.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,44 +80,22 @@ impl Plan {
         compiler.plan(recording)
     }
 
+    /// An error if a run takes more memory than this machine has.
+    pub(super) fn fits(&self) -> Result<(), EngineError> {
+        let needed = self.elements();
+        let fault = EngineError::Memory { needed: needed.div_ceil(1 << 18) };
+        if platform::holds(needed) { Ok(()) } else { Err(fault) }
+    }
+
+    /// Numbers that a run holds beside the weights, which all plans share.
+    pub fn elements(&self) -> usize {
+        let own = self.slots.iter().filter(|it| !matches!(it.fill, Fill::Weight { .. }));
+        own.map(|it| it.len).fold(0, usize::saturating_add)
+    }
+
     /// The same with a step for every elementwise operation: what fused ones are held against.
     pub fn unfused(recording: &Recording) -> Self {
         Compiler::new(recording).plan(recording)
-    }
-}
-
-impl Step {
-    /// Where a product writes: the strides of its two axes of matrices and of rows.
-    pub(super) fn product_strides(&self) -> [usize; 3] {
-        let (a, n) = (&self.inputs[0].shape, self.inputs[1].shape[3]);
-        match self.output.strides[..] {
-            [outer, inner, row, _] if !self.output.is_rows() => [outer, inner, row],
-            _ => [a[1] * a[2] * n, a[2] * n, n],
-        }
-    }
-
-    /// Floating-point operations, roughly: what long runs are sliced by.
-    pub fn flops(&self) -> usize {
-        let len = size(&self.output.shape);
-        match self.kernel {
-            Kernel::Matmul { .. } => 2 * len * self.inputs[0].shape[3],
-            Kernel::Reduce(_) | Kernel::Fold { .. } => size(&self.inputs[0].shape),
-            Kernel::ScatterAdd => len * self.inputs[1].shape[0],
-            Kernel::Softmax | Kernel::LayerNorm { .. } => 8 * len,
-            Kernel::SoftmaxGrad | Kernel::LayerNormGrad { .. } => 12 * len,
-            Kernel::Pointwise { ref tape, .. } => tape.iter().map(cost).sum::<usize>() * len,
-            Kernel::Gather => len,
-        }
-    }
-}
-
-/// Floating-point operations of an instruction, roughly.
-fn cost(instruction: &Instruction) -> usize {
-    match instruction {
-        Instruction::Number(_) | Instruction::Load { .. } | Instruction::Pad { .. } => 0,
-        Instruction::Unary(..) | Instruction::Binary(..) => 1,
-        Instruction::Gelu(_) => 8,
-        Instruction::GeluGrad(..) => 12,
     }
 }
 
@@ -191,6 +107,8 @@ struct Compiler<'r> {
     reader: Vec<Option<usize>>,
     /// Products that end at a node, and layer norms that swallow a sum.
     products: BTreeMap<usize, Product>,
+    /// Those of them that compute the pattern on their left on the way.
+    attentions: BTreeMap<usize, Attention>,
     absorbed: Vec<bool>,
     /// Which nodes are computed within the step of another.
     seated: Vec<bool>,
@@ -228,6 +146,7 @@ impl<'r> Compiler<'r> {
             uses,
             reader,
             products: BTreeMap::new(),
+            attentions: BTreeMap::new(),
             absorbed: vec![false; n],
             seated: vec![false; n],
             homes: vec![None; n],
@@ -257,6 +176,9 @@ impl<'r> Compiler<'r> {
     fn node(&mut self, id: usize) {
         if self.absorbed[id] || self.seated[id] {
             return;
+        }
+        if let Some(attention) = self.attentions.get(&id).copied() {
+            return self.attend(id, attention);
         }
         if let Some(product) = self.products.get(&id).copied() {
             return self.product(id, product);
@@ -302,7 +224,7 @@ impl<'r> Compiler<'r> {
     }
 
     fn product(&mut self, id: usize, Product { factors, alpha, bias, gelu }: Product) {
-        let mut inputs = self.matrices(factors).to_vec();
+        let mut inputs = self.matrices(&factors);
         inputs.extend(bias.map(|bias| self.rows(bias)));
         let kernel = Kernel::Matmul { alpha, gelu };
         let turned = if gelu { None } else { self.turned(id, &mut inputs) };
@@ -366,16 +288,17 @@ impl<'r> Compiler<'r> {
     }
 
     /// The results of `factors` with their leading axes merged into two, by a copy only where that takes one.
-    fn matrices(&mut self, factors: [Factor; 2]) -> [Operand; 2] {
-        let pair = factors.map(|Factor { id, swapped }| {
-            let x = self.operand(id);
+    fn matrices(&mut self, factors: &[Factor]) -> Vec<Operand> {
+        let seen = factors.iter().map(|Factor { id, swapped }| {
+            let x = self.operand(*id);
             let rank = x.shape.len();
-            if swapped { x.last(rank - 2) } else { x }
+            if *swapped { x.last(rank - 2) } else { x }
         });
-        let merged = Operand::matrices(&pair);
-        merged.unwrap_or_else(|| {
-            let rows = pair.map(|it| if it.is_rows() { it } else { self.copy(it) });
-            Operand::matrices(&rows).unwrap_or_else(|| unreachable!("contiguous rows take any shape"))
+        let seen: Vec<Operand> = seen.collect();
+        Operand::matrices(&seen).unwrap_or_else(|| {
+            let rows = seen.into_iter().map(|it| if it.is_rows() { it } else { self.copy(it) });
+            Operand::matrices(&rows.collect::<Vec<_>>())
+                .unwrap_or_else(|| unreachable!("contiguous rows take any shape"))
         })
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::covariance;
 use super::signature::{Domain, Mechanism, Parameter, Port, Presence, Unset, Within};
 use crate::graph::{Graph, Var};
+use crate::platform;
 use crate::tensor::{Tensor, size};
 
 /// Whole numbers up to here are exact in f32.
@@ -51,11 +52,6 @@ pub enum CallError {
 
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "is none".to_owned() } else { format!("are {}", names.join(", ")) }
-}
-
-/// Whether there could be `elements` numbers in the memory of this machine, as far as it says so.
-pub fn fits(elements: usize) -> bool {
-    Vec::<f32>::new().try_reserve_exact(elements).is_ok()
 }
 
 /// What a mechanism was given, checked: to be read while it is recorded.
@@ -289,7 +285,7 @@ impl Mechanism {
             let before = port.leads().then(|| length(".."));
             let found: Vec<usize> = before.into_iter().chain(port.names().map(length)).collect();
             let elements = found.iter().try_fold(1_usize, |product, n| product.checked_mul(*n));
-            if !elements.is_some_and(fits) {
+            if !elements.is_some_and(platform::holds) {
                 return Err(CallError::TooLarge { mechanism: self.id, port: port.to_string(), found });
             }
         }

@@ -27,6 +27,6 @@ pub mod rmt;
 mod signature;
 pub mod solve;
 
-pub use call::{CallError, Given, fits};
+pub use call::{CallError, Given};
 pub use real::Real;
 pub use signature::{Domain, Mechanism, Parameter, Port, Presence, Unset, Within};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vitrine_loops::tape::{self, Place, Reel};
-use vitrine_loops::{Strided, matmul, panels, places, pointwise, rows, spread};
+use vitrine_loops::{Strided, attention, matmul, panels, places, pointwise, rows, spread};
 use web_time::{Duration, Instant};
 
 use self::weights::Shared;
@@ -88,13 +88,15 @@ impl Cpu {
 
     /// Runs `recording`.
     pub async fn run(&mut self, recording: &Recording, cancel: &Cancel) -> Result<Trace, EngineError> {
+        // What the frame that asked for it has drawn is shown first.
+        platform::breathe().await;
         let start = Instant::now();
         let name = self.name();
         let mut states = vec![];
         for state in &recording.states {
             states.push(state.on_host().await?);
         }
-        self.plan(recording);
+        self.plan(recording)?;
         let (weights, files) = (&mut self.weights, &recording.weights);
         let Some((_, compiled)) = self.plans.last_mut() else { unreachable!("there is a plan") };
         for (slot, buffer) in compiled.plan.slots.iter().zip(compiled.buffers.iter_mut()) {
@@ -123,19 +125,21 @@ impl Cpu {
     }
 
     /// Puts the plan of this structure behind the others, compiled if it is new.
-    fn plan(&mut self, recording: &Recording) {
+    fn plan(&mut self, recording: &Recording) -> Result<(), EngineError> {
         let key = recording.structure();
         let compiled = if let Some(i) = self.plans.iter().position(|(known, _)| *known == key) {
             self.plans.remove(i).1
         } else {
-            self.compiles += 1;
             let plan = if self.unfused { Plan::unfused(recording) } else { Plan::compile(recording) };
+            plan.fits()?;
+            self.compiles += 1;
             Compiled::new(plan, &recording.weights, self.piece)
         };
         if self.plans.len() == PLANS {
             self.plans.remove(0);
         }
         self.plans.push((key, compiled));
+        Ok(())
     }
 
     /// Plans of texts that were typed a while ago wait without their scratch: of 512 tokens it has some 100 MB.
@@ -269,6 +273,10 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
             if *gelu {
                 pointwise::gelu_in_place(out);
             }
+        }
+        Kernel::Attention { alpha } => {
+            let field = (step.inputs.len() == 4).then(|| input(3));
+            attention::attend(out, step.product_strides(), [0, 1, 2].map(input), field, *alpha);
         }
         Kernel::SoftmaxGrad => rows::softmax_grad(out, input(0), input(1)),
         Kernel::LayerNormGrad { eps } => {

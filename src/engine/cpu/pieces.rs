@@ -8,11 +8,16 @@ pub(super) const PIECE: usize = 16 << 20;
 
 /// Every step of more work than `most` as several that write one part each of what it writes.
 pub(super) fn cut(steps: Vec<Step>, most: usize) -> Vec<Step> {
-    let pieces = |step: Step| {
-        let count = step.flops().div_ceil(most);
-        if count < 2 { vec![step] } else { parts(&step, count).unwrap_or_else(|| vec![step]) }
-    };
-    steps.into_iter().flat_map(pieces).collect()
+    steps.into_iter().flat_map(|step| pieces(step, most)).collect()
+}
+
+/// One matrix of a batch can be too much for a piece: it is cut again.
+fn pieces(step: Step, most: usize) -> Vec<Step> {
+    let count = step.flops().div_ceil(most);
+    match if count < 2 { None } else { parts(&step, count) } {
+        Some(parts) if parts.len() > 1 => cut(parts, most),
+        _ => vec![step],
+    }
 }
 
 /// A step as some `count` steps along the first axis of its output that has more than one place; `None` where rows depend on each
@@ -20,8 +25,9 @@ pub(super) fn cut(steps: Vec<Step>, most: usize) -> Vec<Step> {
 fn parts(step: &Step, count: usize) -> Option<Vec<Step>> {
     let output = match step.kernel {
         // The axes of its inputs: how the product is seen later is another matter.
-        Kernel::Matmul { .. } => {
-            step.output.reshape(&[&step.inputs[0].shape[..3], &step.inputs[1].shape[3..]].concat())?
+        Kernel::Matmul { .. } | Kernel::Attention { .. } => {
+            let columns = step.columns();
+            step.output.reshape(&[&step.inputs[0].shape[..3], &[columns]].concat())?
         }
         _ => step.output.clone(),
     };
@@ -31,6 +37,7 @@ fn parts(step: &Step, count: usize) -> Option<Vec<Step>> {
     let along = match &step.kernel {
         Kernel::Pointwise { bounds, .. } if bounds.is_empty() => step.inputs.iter().map(|_| true).collect(),
         Kernel::Matmul { .. } => vec![true, axis < 2, false],
+        Kernel::Attention { .. } => vec![true, axis < 2, axis < 2, true],
         Kernel::Softmax => vec![true],
         Kernel::SoftmaxGrad => vec![true, true],
         Kernel::LayerNorm { .. } => vec![true, false, false, true],

@@ -4,8 +4,8 @@ use vitrine_loops::tape::Instruction;
 
 use super::generate::Generated;
 use super::pipelines::{
-    FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, REDUCE, SCATTER_ADD, SOFTMAX, SOFTMAX_GRAD, Source,
-    Variant,
+    ATTENTION, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, REDUCE, SCATTER_ADD, SOFTMAX, SOFTMAX_GRAD,
+    Source, Variant,
 };
 use crate::engine::layout::collapse;
 use crate::engine::plan::{Bound, Kernel, Step};
@@ -59,6 +59,7 @@ impl Launch {
             Kernel::Pointwise { tape, bounds } => Some(pointwise(step, tape, bounds)),
             Kernel::Reduce(f) => reduce(step, *f as u32, software),
             Kernel::Matmul { alpha, gelu } => matmul(step, *alpha, *gelu, software),
+            Kernel::Attention { alpha } => attention(step, *alpha),
             Kernel::Gather => Some(gather(step)),
             Kernel::Softmax => Some(softmax(step, SOFTMAX, software)),
             Kernel::SoftmaxGrad => Some(softmax(step, SOFTMAX_GRAD, software)),
@@ -254,6 +255,24 @@ fn matmul(step: &Step, alpha: f32, gelu: bool, software: bool) -> Option<Launch>
     let grid = [n.div_ceil(if wide { 64 } else { 32 }) as u32, m.div_ceil(32) as u32, batch as u32];
     let inputs = vec![Part::whole(a), Part::whole(w), bias.first().map_or(Part::whole(a), Part::rows)];
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, MATMUL, &constants, params, grid) })
+}
+
+fn attention(step: &Step, alpha: f32) -> Option<Launch> {
+    /// Columns that a thread adds up.
+    const COLUMNS: usize = 32;
+    let [q, k, v, field @ ..] = &step.inputs[..] else { unreachable!("{step:?} has three inputs") };
+    let &[outer, inner, m, d] = &q.shape[..] else { unreachable!("{step:?} has four axes") };
+    let (batch, n, e) = (outer * inner, k.shape[3], v.shape[3]);
+    let threads = e.div_ceil(COLUMNS);
+    let params = Params::default().words(&[m, n, d, e]).float(alpha).words(&[inner, threads, field.len()]);
+    let seen = [q, k, v, field.first().unwrap_or(q)];
+    let params = seen.iter().fold(params, |params, it| params.words(&[it.offset]).words(&it.strides[1..]));
+    let params = params.words(&seen.map(|it| it.strides[0]));
+    let [outer_y, inner_y, row_y] = step.product_strides();
+    let params = params.words(&[inner_y, outer_y, row_y, 0]);
+    let grid = [(m * threads).div_ceil(GROUP) as u32, 1, batch as u32];
+    let inputs = seen.map(Part::whole).to_vec();
+    (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, ATTENTION, &[], params, grid) })
 }
 
 /// Whether every four neighbours along `axis` are an aligned vec4 of their buffer.

@@ -37,6 +37,7 @@ impl Compiler<'_> {
                     is_sum && self.reader[sum] == Some(root) && !self.products.contains_key(&sum);
             }
         }
+        self.find_attention();
     }
 
     fn fuse_product(&mut self, root: usize) {

@@ -7,7 +7,7 @@ use crate::tensor::size;
 
 impl Compiler<'_> {
     /// Where a batch of products is written whose only reader exchanges its axes and then sees them as rows: such that these are
-    /// rows. `None` where that is not so. The two axes of matrices that `inputs` have become those of the result.
+    /// rows. `None` where that is not so. The two axes of matrices that `inputs` have, all but a bias, become those of the result.
     pub(super) fn turned(&mut self, id: usize, inputs: &mut [Operand]) -> Option<Operand> {
         let turn = self.reader[id].filter(|_| self.homes[id].is_none())?;
         let Op::View(View::Permute(order)) = &self.nodes[turn].op else { return None };
@@ -27,14 +27,16 @@ impl Compiler<'_> {
             return None;
         }
         let with = |it: &Operand| [&matrices[..], &it.shape[2..]].concat();
-        let [a, w] = [0, 1].map(|i| inputs[i].reshape(&with(&inputs[i])));
+        let batches = inputs.iter().filter(|it| it.shape.len() == 4).count();
+        let merged: Vec<Operand> =
+            inputs[..batches].iter().map(|it| it.reshape(&with(it))).collect::<Option<_>>()?;
         let read: Vec<usize> = order.iter().map(|axis| shape[*axis]).collect();
         let mut seen = Operand::rows(0, shape);
         for (axis, stride) in order.iter().zip(Operand::rows(0, &read).strides) {
             seen.strides[*axis] = stride;
         }
         let written = seen.reshape(&[&matrices[..], &shape[shape.len() - 2..]].concat())?;
-        (inputs[0], inputs[1]) = (a?, w?);
+        inputs[..batches].clone_from_slice(&merged);
         let slot = self.slot(size(shape), Fill::Scratch);
         self.operands[id] = Some(Operand { slot, ..seen });
         Some(Operand { slot, ..written })

@@ -32,13 +32,10 @@ pub fn matmul<'a>(
         .sum::<usize>();
     let holds = outer * inner * m * n == 0 || out.len() >= last + n;
     assert!(holds, "the output holds all rows");
-    let all = Shared(out.as_mut_ptr());
+    let all = Shared::new(out);
     let product = |i: usize, parts| {
         let (i, j) = (i / inner, i % inner);
-        let matrix = |x: Strided<'a>| Matrix {
-            data: &x.data[i * x.strides[0] + j * x.strides[1]..],
-            strides: [x.strides[2], x.strides[3]],
-        };
+        let matrix = |x| Matrix::of(x, [i, j], 0);
         let (first, row) = (i * places[0] + j * places[1], places[2]);
         Product { shape: [m, k, n], lhs: matrix(a), rhs: matrix(b), bias, alpha, first, row }
             .run(&all, parts);
@@ -53,12 +50,18 @@ pub fn matmul<'a>(
 }
 
 #[derive(Clone, Copy)]
-struct Matrix<'a> {
-    data: &'a [f32],
-    strides: [usize; 2],
+pub(crate) struct Matrix<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) strides: [usize; 2],
 }
 
-impl Matrix<'_> {
+impl<'a> Matrix<'a> {
+    /// Matrix `[i, j]` of a batch, from row `first` on.
+    pub(crate) fn of(x: Strided<'a>, [i, j]: [usize; 2], first: usize) -> Self {
+        let at = i * x.strides[0] + j * x.strides[1] + first * x.strides[2];
+        Self { data: &x.data[at.min(x.data.len())..], strides: [x.strides[2], x.strides[3]] }
+    }
+
     /// Whether every element of a `rows x columns` matrix lies within the data.
     fn holds(&self, rows: usize, columns: usize) -> bool {
         let [row, column] = self.strides;
@@ -67,28 +70,35 @@ impl Matrix<'_> {
 }
 
 /// Writable matrices that several cores share; each writes blocks of its own.
-struct Shared(*mut f32);
+pub(crate) struct Shared(*mut f32);
 
 #[expect(unsafe_code, reason = "the blocks of one product do not overlap")]
-// SAFETY: see `matmul` and `Product::run`, which hand every block to one core.
+// SAFETY: see `matmul`, `attend` and `Product::run`, which hand every block to one core.
 unsafe impl Sync for Shared {}
 
+impl Shared {
+    /// All of a slice, which outlives every product that writes to it.
+    pub(crate) fn new(out: &mut [f32]) -> Self {
+        Self(out.as_mut_ptr())
+    }
+}
+
 /// `alpha * lhs x rhs + bias`, shapes `[m, k] x [k, n]`.
-struct Product<'a> {
-    shape: [usize; 3],
-    lhs: Matrix<'a>,
-    rhs: Matrix<'a>,
-    bias: Option<&'a [f32]>,
-    alpha: f32,
+pub(crate) struct Product<'a> {
+    pub(crate) shape: [usize; 3],
+    pub(crate) lhs: Matrix<'a>,
+    pub(crate) rhs: Matrix<'a>,
+    pub(crate) bias: Option<&'a [f32]>,
+    pub(crate) alpha: f32,
     /// Where the result begins, and from row to row.
-    first: usize,
-    row: usize,
+    pub(crate) first: usize,
+    pub(crate) row: usize,
 }
 
 impl Product<'_> {
     /// Writes the product to its place in `all` in blocks of whole rows or whole columns, one a core. Splitting the longer
     /// side by hand keeps packing parallel too, which the crate's own threads leave to one.
-    fn run(&self, all: &Shared, parts: usize) {
+    pub(crate) fn run(&self, all: &Shared, parts: usize) {
         let [m, k, n] = self.shape;
         assert!(self.lhs.holds(m, k), "the left matrix lies within its slot");
         assert!(self.rhs.holds(k, n), "the right matrix lies within its slot");

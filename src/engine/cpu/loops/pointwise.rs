@@ -136,6 +136,22 @@ pub fn gelu_in_place(out: &mut [f32]) {
     });
 }
 
+/// `out += x`, rows, on one core.
+pub(crate) fn add_in_place(out: &mut [f32], x: Strided<'_>) {
+    let (n, step) = (x.shape[1], x.strides[1]);
+    for (i, out) in out.chunks_exact_mut(n.max(1)).enumerate() {
+        let x = &x.data[i * x.strides[0]..];
+        vectorised(
+            #[inline(always)]
+            || match step {
+                0 => out.iter_mut().for_each(|y| *y += x[0]),
+                1 => out.iter_mut().zip(x).for_each(|(y, x)| *y += x),
+                _ => out.iter_mut().zip(x.iter().step_by(step)).for_each(|(y, x)| *y += x),
+            },
+        );
+    }
+}
+
 /// `out = f(x)`
 fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync) {
     let step = step(x);

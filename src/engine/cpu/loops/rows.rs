@@ -95,6 +95,25 @@ pub fn softmax(out: &mut [f32], x: Strided<'_>) {
     );
 }
 
+/// Softmax of every row of `n`, on one core.
+pub(crate) fn softmax_in_place(rows: &mut [f32], n: usize) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for row in rows.chunks_exact_mut(n.max(1)) {
+                let max = lanes(row, f32::NEG_INFINITY, f32::max);
+                for x in row.iter_mut() {
+                    *x = exp(*x - max);
+                }
+                let scale = 1.0 / sum(row);
+                for x in row.iter_mut() {
+                    *x *= scale;
+                }
+            }
+        },
+    );
+}
+
 /// `y (dy - sum y dy)` of every row.
 pub fn softmax_grad(out: &mut [f32], y: Strided<'_>, dy: Strided<'_>) {
     let n = y.shape[y.shape.len() - 1];
