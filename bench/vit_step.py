@@ -84,12 +84,11 @@ def in_jax():
     report(f"jax {jax.__version__}", step)
 
 
-def in_torch():
+def torch_step(device="cpu"):
+    """A step of training in PyTorch, eager, as a function."""
     import torch
     from torch import nn
     from torch.nn import functional as F
-
-    torch.set_num_threads(THREADS)
 
     class Block(nn.Module):
         def __init__(self):
@@ -115,9 +114,9 @@ def in_torch():
             x = self.blocks(F.pad(self.embed(images), (0, 0, 1, 0)) + self.pos)
             return self.head(self.ln(x[:, 0]))
 
-    model = Vit()
+    model = Vit().to(device)
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.05)
-    images, labels = torch.rand(B, T - 1, PIXELS), torch.randint(0, 10, (B,))
+    images, labels = torch.rand(B, T - 1, PIXELS, device=device), torch.randint(0, 10, (B,), device=device)
 
     def step():
         optimiser.zero_grad()
@@ -126,11 +125,19 @@ def in_torch():
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
 
-    report(f"torch {torch.__version__}", step)
+    return step
 
 
-for run in (in_jax, in_torch):
-    try:
-        run()
-    except ImportError as missing:
-        print(json.dumps({"runtime": run.__name__, "missing": str(missing)}), file=sys.stderr)
+def in_torch():
+    import torch
+
+    torch.set_num_threads(THREADS)
+    report(f"torch {torch.__version__}", torch_step())
+
+
+if __name__ == "__main__":
+    for run in (in_jax, in_torch):
+        try:
+            run()
+        except ImportError as missing:
+            print(json.dumps({"runtime": run.__name__, "missing": str(missing)}), file=sys.stderr)

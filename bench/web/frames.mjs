@@ -1,5 +1,5 @@
-// How smooth the page is while the CPU computes: the longest gap between two frames, the longest task of the first load, and the
-// memory of the renderer with three exhibits open. Prints JSON; needs dist/.
+// How smooth the page is while the CPU computes: the longest gap between two frames after a letter and while a layer learns, the
+// longest task of the first load, and the memory of the renderer with three exhibits open. Prints JSON; needs dist/.
 //
 //     node bench/web/frames.mjs
 
@@ -63,6 +63,20 @@ async function typing() {
   return { load, letter };
 }
 
+/// Opens the exhibit in which a layer of attention learns, and waits until it has found a step of gradient descent; how long that
+/// takes from opening the page on, and the gaps and tasks from its first picture on.
+async function learning() {
+  const { browser, page } = await session("/?compute=cpu#v1;tiles=(exhibit:icl-descent)");
+  await until(page, (it) => it.ready, "the first picture", 120);
+  const from = await now(page);
+  const cosine = () => page.evaluate(() => window.vitrine.read("cosine").then((it) => it.data[0], () => 0));
+  while (await cosine() < 0.99) await page.waitForTimeout(100);
+  const seconds = Math.round(await now(page) / 100) / 10;
+  const found = await longest(page, from);
+  await browser.close();
+  return { seconds, ...found };
+}
+
 /// Private memory of the renderer, in MB, with three exhibits on the wall, all computed.
 async function memory() {
   const tiles = ["attention", "normgrad", "learning"].map((it) => `(exhibit:${it})`).join(",");
@@ -80,5 +94,5 @@ async function memory() {
   return renderers.reduce((a, b) => (a.resident > b.resident ? a : b));
 }
 
-console.log(JSON.stringify({ ...(await typing()), memory: await memory() }, null, 1));
+console.log(JSON.stringify({ ...(await typing()), learning: await learning(), memory: await memory() }, null, 1));
 process.exit(); // whatever a browser may have left behind
