@@ -6,6 +6,7 @@
 
 mod act;
 mod action;
+mod ask;
 mod bar;
 mod checks;
 mod first;
@@ -126,6 +127,8 @@ pub struct App {
     calm: bool,
     /// Room for all tiles together, as of the last frame.
     screen: egui::Vec2,
+    /// Whether a tile is still to ask for what it shows.
+    asks: bool,
     frames: u64,
 }
 
@@ -202,6 +205,7 @@ impl App {
             news: mpsc::channel(),
             calm: platform::reduced_motion(),
             screen: egui::vec2(1280.0, 720.0),
+            asks: true,
             frames: 0,
             gpu: setup.gpu,
         };
@@ -242,17 +246,7 @@ impl App {
         self.load_models(&shown);
         self.lab.poll();
         self.heed_fault();
-        for id in &shown {
-            let Some(egui_tiles::Tile::Pane(pane)) = self.tree.tiles.get_mut(TileId::from_u64(*id)) else {
-                continue;
-            };
-            pane.ask(*id, &self.inputs, &self.zoo, &mut self.lab);
-        }
-        if !self.lab.computing() {
-            for pane in shown.iter().filter_map(|id| self.tree.tiles.get_pane(&TileId::from_u64(*id))) {
-                self.checks.tick(pane.exhibit.as_ref(), &self.zoo, self.compute, &mut self.lab);
-            }
-        }
+        self.ask(ctx, &shown);
         self.follow_address();
     }
 
@@ -417,7 +411,7 @@ impl App {
 
     /// Whether nothing is on its way: what is shown is what there is to show.
     pub fn idle(&self) -> bool {
-        self.frames > 2 && !self.lab.computing() && !self.loading()
+        self.frames > 2 && !self.asks && !self.lab.computing() && !self.loading()
     }
 }
 

@@ -122,8 +122,8 @@ impl Pane {
         Tile { exhibit, state: self.state(), focus, minus, id }
     }
 
-    /// Asks the lab for what the tile shows.
-    pub(super) fn ask(&mut self, id: u64, inputs: &Inputs, zoo: &Zoo, lab: &mut Lab) {
+    /// Asks the lab for what the tile shows, if it `may` record it in this frame; whether nothing is left to be asked.
+    pub(super) fn ask(&mut self, id: u64, inputs: &Inputs, zoo: &Zoo, lab: &mut Lab, may: bool) -> bool {
         let models = self.exhibit.models(inputs).into_iter().filter(|id| !id.is_empty());
         let weights: Option<Vec<u64>> = models.map(|id| Some(zoo.ready(id)?.weights().id())).collect();
         let ready = weights.is_some();
@@ -133,7 +133,10 @@ impl Pane {
             self.recorded = self.exhibit.recorded(inputs);
         }
         if self.asked.as_ref() == Some(&question) {
-            return;
+            return true;
+        }
+        if !may {
+            return false;
         }
         let graph = self.exhibit.record(inputs, zoo);
         self.refused = (graph.is_none() && ready).then(|| self.exhibit.refusal(inputs));
@@ -144,6 +147,7 @@ impl Pane {
             self.recorded = Some(trace);
         }
         self.asked = Some(question);
+        true
     }
 
     /// Lets the next frame ask again.

@@ -258,7 +258,8 @@ fn matmul(step: &Step, alpha: f32, gelu: bool, software: bool) -> Option<Launch>
 }
 
 fn attention(step: &Step, alpha: f32) -> Option<Launch> {
-    /// Columns that a thread adds up.
+    /// Queries of a thread, and columns of the values that it adds up.
+    const ROWS: usize = 4;
     const COLUMNS: usize = 32;
     let [q, k, v, field @ ..] = &step.inputs[..] else { unreachable!("{step:?} has three inputs") };
     let &[outer, inner, m, d] = &q.shape[..] else { unreachable!("{step:?} has four axes") };
@@ -270,7 +271,7 @@ fn attention(step: &Step, alpha: f32) -> Option<Launch> {
     let params = params.words(&seen.map(|it| it.strides[0]));
     let [outer_y, inner_y, row_y] = step.product_strides();
     let params = params.words(&[inner_y, outer_y, row_y, 0]);
-    let grid = [(m * threads).div_ceil(GROUP) as u32, 1, batch as u32];
+    let grid = [(m.div_ceil(ROWS) * threads).div_ceil(GROUP) as u32, 1, batch as u32];
     let inputs = seen.map(Part::whole).to_vec();
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, ATTENTION, &[], params, grid) })
 }
