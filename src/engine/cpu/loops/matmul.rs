@@ -1,12 +1,9 @@
 //! Batched matrix products through the crate `gemm`.
 
 use crate::Strided;
-use crate::spread::{cores, for_each_part};
+use crate::spread::{SMALL, cores, for_each_part};
 
-/// Multiplications below which a product stays on one core: waking another would cost more.
-const SMALL: usize = 1 << 18;
-
-/// The same for many products together.
+/// Multiplications below which many products together stay on one core.
 const TINY: usize = 1 << 14;
 
 /// Columns of a part are a multiple of this many, a cache line of f32.
