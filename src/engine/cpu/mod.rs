@@ -1,5 +1,6 @@
 //! The CPU device: the judge of every GPU number, and what computes where there is no GPU.
 
+mod attention;
 mod pieces;
 mod spare;
 mod weights;
@@ -53,6 +54,8 @@ struct Compiled {
     turned: Vec<Option<Operand>>,
     /// Which weights are tables of which only rows are looked up.
     tables: Vec<bool>,
+    /// At which steps three begin that are done together.
+    attention: Vec<bool>,
 }
 
 impl Default for Cpu {
@@ -110,14 +113,22 @@ impl Cpu {
             }
         }
         let mut slice = Instant::now();
-        for i in 0..compiled.plan.steps.len() {
+        let mut i = 0;
+        while i < compiled.plan.steps.len() {
             if slice.elapsed() > SLICE {
                 platform::breathe().await;
                 slice = Instant::now();
             }
             cancel.check()?;
             compiled.bring(i, files, weights);
-            compiled.run(i, files, spare);
+            if !platform::PAGE && compiled.attention[i] {
+                compiled.bring(i + 2, files, weights);
+                compiled.attend(i, spare);
+                i += 3;
+            } else {
+                compiled.run(i, files, spare);
+                i += 1;
+            }
         }
         let tensors = compiled.keeps(files, weights, spare);
         weights.tidy();
@@ -168,7 +179,10 @@ impl Compiled {
         let fill =
             |slot: &Slot| if let Fill::Const(value) = slot.fill { [value].into() } else { Arc::default() };
         let buffers = plan.slots.iter().map(fill).collect();
-        Self { plan, dispatches, buffers, turned, tables }
+        let packed = |it: &Step| it.inputs.get(1).is_some_and(|it| turned[it.slot].is_some());
+        // In a page the pieces of long steps are done one by one.
+        let attention = if platform::PAGE { vec![] } else { attention::find(&plan, packed) };
+        Self { plan, dispatches, buffers, turned, tables, attention }
     }
 
     /// Brings the weights that step `i` reads. Each comes when it is first needed: to arrange all of a model takes longer than a
@@ -241,10 +255,7 @@ impl Compiled {
 
 /// Runs one step; `packed` is a product with panels on its right.
 fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
-    let input = |i: usize| {
-        let Operand { slot, offset, shape, strides } = &step.inputs[i];
-        Strided { data: &buffers[*slot][*offset..], shape, strides }
-    };
+    let input = |i: usize| strided(&step.inputs[i], buffers);
     match &step.kernel {
         Kernel::Pointwise { tape, bounds } => {
             tape::play(
@@ -286,6 +297,10 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),
     }
+}
+
+fn strided<'a>(x: &'a Operand, buffers: &'a [Arc<[f32]>]) -> Strided<'a> {
+    Strided { data: &buffers[x.slot][x.offset..], shape: &x.shape, strides: &x.strides }
 }
 
 fn place(x: &Operand) -> Place<'_> {

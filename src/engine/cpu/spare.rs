@@ -13,6 +13,9 @@ pub(super) struct Spare(Vec<Arc<[f32]>>);
 impl Spare {
     /// Remembers what a trace was given.
     pub(super) fn give(&mut self, buffer: Arc<[f32]>) {
+        if buffer.is_empty() {
+            return;
+        }
         self.0.push(buffer);
         let mut held: usize = self.0.iter().map(|it| it.len()).sum();
         let mut oldest = 0;

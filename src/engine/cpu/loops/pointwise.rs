@@ -112,11 +112,23 @@ impl Binary {
             Self::Sub => it.run(|[a, b]| a - b),
             Self::Mul => it.run(|[a, b]| a * b),
             Self::Div => it.run(|[a, b]| a / b),
-            Self::Max | Self::OrLarger => it.run(|[a, b]| a.max(b)),
-            Self::Min => it.run(|[a, b]| a.min(b)),
+            Self::Max | Self::OrLarger => it.run(max),
+            Self::Min => it.run(min),
             Self::Less => it.run(|[a, b]| f32::from(u8::from(a < b))),
         }
     }
+}
+
+/// The larger of two, or the one that is a number, as `f32::max` would say: that is a call in wasm.
+#[inline(always)]
+fn max([a, b]: [f32; 2]) -> f32 {
+    if (a > b) | b.is_nan() { a } else { b }
+}
+
+/// The smaller of two, or the one that is a number.
+#[inline(always)]
+fn min([a, b]: [f32; 2]) -> f32 {
+    if (a < b) | b.is_nan() { a } else { b }
 }
 
 /// Elements that a task takes: enough to be worth handing out, and few enough to stay in the fastest cache.
@@ -325,4 +337,24 @@ pub(crate) fn exp(x: f32) -> f32 {
     // The low bits of `shifted` are n.
     let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     if small { 0.0 } else { (p * r * r + r + 1.0) * power }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_loses() {
+        let numbers = [f32::NEG_INFINITY, -1.0, 0.0, 2.5, f32::INFINITY];
+        for (a, b) in numbers.iter().flat_map(|a| numbers.map(|b| (*a, b))) {
+            assert_eq!((max([a, b]), min([a, b])), (a.max(b), a.min(b)));
+        }
+        for x in numbers {
+            assert_eq!(
+                [max([x, f32::NAN]), max([f32::NAN, x]), min([x, f32::NAN]), min([f32::NAN, x])],
+                [x; 4]
+            );
+        }
+        assert!(max([f32::NAN; 2]).is_nan() && min([f32::NAN; 2]).is_nan());
+    }
 }

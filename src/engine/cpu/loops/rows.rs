@@ -91,12 +91,34 @@ pub fn softmax(out: &mut [f32], x: Strided<'_>) {
             for (y, x) in out.iter_mut().zip(x) {
                 *y = exp(x - max);
             }
-            let scale = 1.0 / sum(out);
-            for y in out {
-                *y *= scale;
+            normalise(out);
+        },
+    );
+}
+
+/// Softmax of every row of `n` in its place, on the core that calls.
+pub(crate) fn softmax_in_place(rows: &mut [f32], n: usize) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for row in rows.chunks_mut(n) {
+                let max = lanes(row, f32::NEG_INFINITY, larger);
+                for y in row.iter_mut() {
+                    *y = exp(*y - max);
+                }
+                normalise(row);
             }
         },
     );
+}
+
+/// Divides a row by its sum.
+#[inline(always)]
+fn normalise(row: &mut [f32]) {
+    let scale = 1.0 / sum(row);
+    for y in row {
+        *y *= scale;
+    }
 }
 
 /// `y (dy - sum y dy)` of every row.
