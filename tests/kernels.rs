@@ -342,6 +342,7 @@ fn empty_tensors_are_no_work() {
         let some = g.input(&numbers(&[4, 3], 1, 1.0));
         none.matmul(some).keep("no rows");
         none.t().matmul(none).keep("a sum of nothing");
+        some.matmul(none.slice(1, 0, 3).t()).softmax().matmul(none).keep("attention to nothing");
         none.sum(0).keep("another");
         none.pad(0, 1, 1, 5.0).keep("padding only");
     });

@@ -185,7 +185,14 @@ fn what_is_outside_of_the_crate_has_its_place() {
     only(&["ui", "page.rs", "page", "exhibits", "app", "entry", "platform", "cli/bench/fields.rs"], "egui");
     only(&["engine/gpu", "ui/heatmap", "entry", "platform.rs"], "wgpu");
     only(
-        &["platform.rs", "entry.rs", "main.rs", "data/tokens/lib.rs", "engine/cpu/loops/spread.rs"],
+        &[
+            "platform.rs",
+            "entry.rs",
+            "main.rs",
+            "data/tokens/lib.rs",
+            "engine/cpu/loops/spread.rs",
+            "engine/cpu/loops/panels.rs",
+        ],
         "target_arch",
     );
     only(&["platform.rs"], "PollType::Wait");

@@ -1,15 +1,20 @@
 //! The CPU device: the judge of every GPU number, and what computes where there is no GPU.
 
+mod attention;
 mod pieces;
+mod spare;
 mod weights;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use vitrine_loops::attention::Attention;
+use vitrine_loops::panels::{self, Then};
 use vitrine_loops::tape::{self, Place, Reel};
-use vitrine_loops::{Strided, attention, matmul, panels, places, pointwise, rows, spread};
+use vitrine_loops::{Strided, matmul, places, pointwise, rows};
 use web_time::{Duration, Instant};
 
+use self::spare::Spare;
 use self::weights::Shared;
 use super::plan::{Fill, Kernel, Plan, Slot, Step};
 use super::{Cancel, EngineError, Operand};
@@ -32,6 +37,7 @@ const SLICE: Duration = Duration::from_millis(8);
 pub struct Cpu {
     plans: Vec<(u64, Compiled)>,
     weights: Shared,
+    spare: Spare,
     compiles: usize,
     unfused: bool,
     /// Most work of a step; more is done in pieces.
@@ -49,12 +55,15 @@ struct Compiled {
     turned: Vec<Option<Operand>>,
     /// Which weights are tables of which only rows are looked up.
     tables: Vec<bool>,
+    /// At which steps three begin that are done together.
+    attention: Vec<bool>,
 }
 
 impl Default for Cpu {
     fn default() -> Self {
         let piece = platform::PAGE.then_some(pieces::PIECE);
-        Self { plans: vec![], weights: Shared::default(), compiles: 0, unfused: false, piece }
+        let (weights, spare) = Default::default();
+        Self { plans: vec![], weights, spare, compiles: 0, unfused: false, piece }
     }
 }
 
@@ -97,7 +106,7 @@ impl Cpu {
             states.push(state.on_host().await?);
         }
         self.plan(recording)?;
-        let (weights, files) = (&mut self.weights, &recording.weights);
+        let (weights, spare, files) = (&mut self.weights, &mut self.spare, &recording.weights);
         let Some((_, compiled)) = self.plans.last_mut() else { unreachable!("there is a plan") };
         for (slot, buffer) in compiled.plan.slots.iter().zip(compiled.buffers.iter_mut()) {
             match slot.fill {
@@ -107,16 +116,24 @@ impl Cpu {
             }
         }
         let mut slice = Instant::now();
-        for i in 0..compiled.plan.steps.len() {
+        let mut i = 0;
+        while i < compiled.plan.steps.len() {
             if slice.elapsed() > SLICE {
                 platform::breathe().await;
                 slice = Instant::now();
             }
             cancel.check()?;
             compiled.bring(i, files, weights);
-            compiled.run(i, files);
+            if !platform::PAGE && compiled.attention[i] {
+                compiled.bring(i + 2, files, weights);
+                compiled.attend(i, spare);
+                i += 3;
+            } else {
+                compiled.run(i, files, spare);
+                i += 1;
+            }
         }
-        let tensors = compiled.keeps(files, weights);
+        let tensors = compiled.keeps(files, weights, spare);
         weights.tidy();
         let dispatches = compiled.dispatches;
         self.let_go();
@@ -167,7 +184,10 @@ impl Compiled {
         let fill =
             |slot: &Slot| if let Fill::Const(value) = slot.fill { [value].into() } else { Arc::default() };
         let buffers = plan.slots.iter().map(fill).collect();
-        Self { plan, dispatches, buffers, turned, tables }
+        let packed = |it: &Step| it.inputs.get(1).is_some_and(|it| turned[it.slot].is_some());
+        // In a page the pieces of long steps are done one by one.
+        let attention = if platform::PAGE { vec![] } else { attention::find(&plan, packed) };
+        Self { plan, dispatches, buffers, turned, tables, attention }
     }
 
     /// Brings the weights that step `i` reads. Each comes when it is first needed: to arrange all of a model takes longer than a
@@ -188,7 +208,12 @@ impl Compiled {
     }
 
     /// What the trace is given, and so is not written again.
-    fn keeps(&mut self, files: &[Arc<Weights>], weights: &mut Shared) -> BTreeMap<String, Kept> {
+    fn keeps(
+        &mut self,
+        files: &[Arc<Weights>],
+        weights: &mut Shared,
+        spare: &mut Spare,
+    ) -> BTreeMap<String, Kept> {
         for at in 0..self.plan.keeps.len() {
             self.bring_slot(self.plan.keeps[at].1.slot, files, weights);
         }
@@ -199,10 +224,11 @@ impl Compiled {
             (name.clone(), Kept::new(&operand.shape, Storage::Host(data)))
         };
         let kept = self.plan.keeps.iter().map(keep).collect();
-        // What came from outside goes when its owner lets it go, and so does what the trace was given.
+        // What came from outside goes when its owner lets it go.
         for (slot, buffer) in self.plan.slots.iter().zip(self.buffers.iter_mut()) {
-            let given = slot.fill.written() && Arc::strong_count(buffer) > 1;
-            if given || matches!(slot.fill, Fill::Input(_) | Fill::State(_)) {
+            if slot.fill.written() && Arc::strong_count(buffer) > 1 {
+                spare.give(std::mem::take(buffer));
+            } else if matches!(slot.fill, Fill::Input(_) | Fill::State(_)) {
                 *buffer = Arc::default();
             }
         }
@@ -210,12 +236,12 @@ impl Compiled {
     }
 
     /// Runs step `i`, whose inputs do not share the slot of its output.
-    fn run(&mut self, i: usize, files: &[Arc<Weights>]) {
+    fn run(&mut self, i: usize, files: &[Arc<Weights>], spare: &mut Spare) {
         let step = &self.plan.steps[i];
-        let len = self.plan.slots[step.output.slot].len;
+        let Slot { len, fill } = &self.plan.slots[step.output.slot];
         let mut storage = std::mem::take(&mut self.buffers[step.output.slot]);
-        if storage.len() != len || Arc::get_mut(&mut storage).is_none() {
-            storage = zeros(len);
+        if storage.len() != *len || Arc::get_mut(&mut storage).is_none() {
+            storage = if *fill == Fill::Zeros { spare::zeros(*len) } else { spare.take(*len) };
         }
         let Some(whole) = Arc::get_mut(&mut storage) else { unreachable!("new memory has one owner") };
         let out = &mut whole[step.output.offset..][..step.output.span()];
@@ -226,22 +252,15 @@ impl Compiled {
             files[*set].look_up(name, &self.buffers[ids.slot][ids.offset..][..size(&ids.shape)], out);
         } else {
             let packed = step.inputs.get(1).is_some_and(|it| self.turned[it.slot].is_some());
-            run(step, out, &self.buffers, packed && spread::NARROW_VECTORS);
+            run(step, out, &self.buffers, packed);
         }
         self.buffers[step.output.slot] = storage;
     }
 }
 
-fn zeros(len: usize) -> Arc<[f32]> {
-    std::iter::repeat_n(0.0, len).collect()
-}
-
 /// Runs one step; `packed` is a product with panels on its right.
 fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
-    let input = |i: usize| {
-        let Operand { slot, offset, shape, strides } = &step.inputs[i];
-        Strided { data: &buffers[*slot][*offset..], shape, strides }
-    };
+    let input = |i: usize| strided(&step.inputs[i], buffers);
     match &step.kernel {
         Kernel::Pointwise { tape, bounds } => {
             tape::play(
@@ -266,17 +285,18 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
                 let (a, b) = (input(0), input(1));
                 let copy = if step.inputs[0].is_rows() { vec![] } else { a.to_rows() };
                 let rows = if copy.is_empty() { a.rows() } else { &copy };
-                panels::multiply(out, rows, b.data, [b.shape[2], b.shape[3]], bias, *alpha);
+                let then = Then { alpha: *alpha, bias, gelu: *gelu };
+                panels::multiply(out, rows, b.data, [b.shape[2], b.shape[3]], then);
             } else {
                 matmul::matmul(out, step.product_strides(), input(0), input(1), bias, *alpha);
-            }
-            if *gelu {
-                pointwise::gelu_in_place(out);
+                if *gelu {
+                    pointwise::gelu_in_place(out);
+                }
             }
         }
         Kernel::Attention { alpha } => {
-            let field = (step.inputs.len() == 4).then(|| input(3));
-            attention::attend(out, step.product_strides(), [0, 1, 2].map(input), field, *alpha);
+            let (of, field) = ([0, 1, 2].map(input), (step.inputs.len() == 4).then(|| input(3)));
+            Attention { of, field, alpha: *alpha, beta: 1.0, places: step.product_strides() }.attend(out);
         }
         Kernel::SoftmaxGrad => rows::softmax_grad(out, input(0), input(1)),
         Kernel::LayerNormGrad { eps } => {
@@ -286,6 +306,10 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),
     }
+}
+
+fn strided<'a>(x: &'a Operand, buffers: &'a [Arc<[f32]>]) -> Strided<'a> {
+    Strided { data: &buffers[x.slot][x.offset..], shape: &x.shape, strides: &x.strides }
 }
 
 fn place(x: &Operand) -> Place<'_> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use vitrine_loops::{Strided, panels, spread};
+use vitrine_loops::{Strided, panels};
 
 use crate::engine::Operand;
 use crate::engine::plan::{Fill, Kernel, Plan, Slot, Step};
@@ -36,11 +36,10 @@ impl Shared {
 }
 
 fn arranged(data: &[f32], Operand { shape, strides, .. }: &Operand) -> Arc<[f32]> {
-    let seen = Strided { data, shape, strides };
-    if spread::NARROW_VECTORS { panels::pack(seen).into() } else { seen.to_rows().into() }
+    panels::pack(Strided { data, shape, strides }).into()
 }
 
-/// Turns weights that are only ever the right side of products, as in `x W^T`: otherwise every run would do it. The plan
+/// Finds weights that are only ever the right side of products, as in `x W^T`: these are cut into panels, once for all runs. The plan
 /// reads them as rows from now on; returns how each was seen, by slot.
 pub(super) fn turn(plan: &mut Plan) -> Vec<Option<Operand>> {
     let mut readers = vec![vec![]; plan.slots.len()];

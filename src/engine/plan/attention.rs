@@ -34,7 +34,8 @@ impl Compiler<'_> {
         let [pattern, v] = mix.factors;
         let softmax = &self.nodes[pattern.id];
         let alone = |id: usize| self.uses[id] == 1 && !self.absorbed[id];
-        if softmax.op != Op::Def(Def::Softmax) || pattern.swapped || !alone(pattern.id) {
+        let keys = softmax.shape.last() != Some(&0);
+        if softmax.op != Op::Def(Def::Softmax) || pattern.swapped || !alone(pattern.id) || !keys {
             return None;
         }
         let logits = softmax.inputs[0];

@@ -1,12 +1,9 @@
 //! Batched matrix products through the crate `gemm`.
 
 use crate::Strided;
-use crate::spread::{cores, for_each_part};
+use crate::spread::{SMALL, cores, for_each_part};
 
-/// Multiplications below which a product stays on one core: waking another would cost more.
-const SMALL: usize = 1 << 18;
-
-/// The same for many products together.
+/// Multiplications below which many products together stay on one core.
 const TINY: usize = 1 << 14;
 
 /// Columns of a part are a multiple of this many, a cache line of f32.
@@ -14,31 +11,32 @@ const LINE: usize = 16;
 
 /// `out[i, j] = alpha * a[i, j] x b[i, j] + bias`, shapes `[.., m, k] x [.., k, n] -> [.., m, n]`, any strides; those of the
 /// result's two axes of matrices and of rows are `places`, and no two of its rows overlap.
-pub fn matmul<'a>(
+pub fn matmul(
     out: &mut [f32],
     places: [usize; 3],
-    a: Strided<'a>,
-    b: Strided<'a>,
+    a: Strided<'_>,
+    b: Strided<'_>,
     bias: Option<&[f32]>,
     alpha: f32,
 ) {
     let (&[outer, inner, m, k], &[_, _, _, n]) = (a.shape, b.shape) else {
         unreachable!("products have four axes")
     };
-    let last = [outer, inner, m]
-        .iter()
-        .zip(places)
-        .map(|(len, stride)| len.saturating_sub(1) * stride)
-        .sum::<usize>();
-    let holds = outer * inner * m * n == 0 || out.len() >= last + n;
-    assert!(holds, "the output holds all rows");
+    assert!(holds(out, [outer, inner, m, n], places), "the output holds all rows");
     let all = Shared::new(out);
     let product = |i: usize, parts| {
         let (i, j) = (i / inner, i % inner);
-        let matrix = |x| Matrix::of(x, [i, j], 0);
         let (first, row) = (i * places[0] + j * places[1], places[2]);
-        Product { shape: [m, k, n], lhs: matrix(a), rhs: matrix(b), bias, alpha, first, row }
-            .run(&all, parts);
+        Product {
+            shape: [m, k, n],
+            lhs: Matrix::of(a, [i, j], 0),
+            rhs: Matrix::of(b, [i, j], 0),
+            bias,
+            alpha,
+            first,
+            row,
+        }
+        .run(&all, parts);
     };
     if outer * inner == 1 {
         product(0, if m * k * n < SMALL { 1 } else { cores() });
@@ -47,6 +45,13 @@ pub fn matmul<'a>(
     } else {
         for_each_part(outer * inner, |i| product(i, 1));
     }
+}
+
+/// Whether all rows of a result lie within `out`.
+pub(crate) fn holds(out: &[f32], [outer, inner, m, n]: [usize; 4], places: [usize; 3]) -> bool {
+    let axes = [outer, inner, m].into_iter().zip(places);
+    let last: usize = axes.map(|(len, stride)| len.saturating_sub(1) * stride).sum();
+    outer * inner * m * n == 0 || out.len() >= last + n
 }
 
 #[derive(Clone, Copy)]
@@ -99,10 +104,8 @@ impl Product<'_> {
     /// Writes the product to its place in `all` in blocks of whole rows or whole columns, one a core. Splitting the longer
     /// side by hand keeps packing parallel too, which the crate's own threads leave to one.
     pub(crate) fn run(&self, all: &Shared, parts: usize) {
-        let [m, k, n] = self.shape;
-        assert!(self.lhs.holds(m, k), "the left matrix lies within its slot");
-        assert!(self.rhs.holds(k, n), "the right matrix lies within its slot");
-        assert!(self.bias.is_none_or(|bias| bias.len() >= n), "the bias has a number a column");
+        let [m, _, n] = self.shape;
+        self.check();
         if m > n {
             let rows = m.div_ceil(parts).max(1);
             for_each_part(m.div_ceil(rows), |i| {
@@ -116,12 +119,20 @@ impl Product<'_> {
         }
     }
 
+    /// Whether everything that is read is there.
+    fn check(&self) {
+        let [m, k, n] = self.shape;
+        assert!(self.lhs.holds(m, k), "the left matrix lies within its slot");
+        assert!(self.rhs.holds(k, n), "the right matrix lies within its slot");
+        assert!(self.bias.is_none_or(|bias| bias.len() >= n), "the bias has a number a column");
+    }
+
     /// One block: rows and columns from the first up to the second.
     fn block(&self, out: &Shared, rows: [usize; 2], columns: [usize; 2]) {
         let (k, row) = (self.shape[1], self.row);
         let (m, width) = (rows[1] - rows[0], columns[1] - columns[0]);
-        #[expect(unsafe_code, reason = "gemm takes pointers; `run` asserts its conditions")]
-        // SAFETY: every element that is read or written lies inside the slices, by the asserts of `matmul` and `run`, and no other
+        #[expect(unsafe_code, reason = "gemm takes pointers; `check` asserts its conditions")]
+        // SAFETY: every element that is read or written lies inside the slices, by `holds` and `check`, and no other
         // block has these rows and columns.
         unsafe {
             let first = out.0.add(self.first + rows[0] * row + columns[0]);

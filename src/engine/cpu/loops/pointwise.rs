@@ -59,13 +59,24 @@ struct Lines<'o, 'x, const N: usize> {
 
 impl Loop<1> for Lines<'_, '_, 1> {
     fn run(self, f: impl Fn([f32; 1]) -> f32 + Sync) {
-        map(self.out, self.of[0], |x| f([x]));
+        map(
+            self.out,
+            self.of[0],
+            #[inline(always)]
+            |x| f([x]),
+        );
     }
 }
 
 impl Loop<2> for Lines<'_, '_, 2> {
     fn run(self, f: impl Fn([f32; 2]) -> f32 + Sync) {
-        zip(self.out, self.of[0], self.of[1], |a, b| f([a, b]));
+        zip(
+            self.out,
+            self.of[0],
+            self.of[1],
+            #[inline(always)]
+            |a, b| f([a, b]),
+        );
     }
 }
 
@@ -101,11 +112,23 @@ impl Binary {
             Self::Sub => it.run(|[a, b]| a - b),
             Self::Mul => it.run(|[a, b]| a * b),
             Self::Div => it.run(|[a, b]| a / b),
-            Self::Max | Self::OrLarger => it.run(|[a, b]| a.max(b)),
-            Self::Min => it.run(|[a, b]| a.min(b)),
+            Self::Max | Self::OrLarger => it.run(max),
+            Self::Min => it.run(min),
             Self::Less => it.run(|[a, b]| f32::from(u8::from(a < b))),
         }
     }
+}
+
+/// The larger of two, or the one that is a number, as `f32::max` would say: that is a call in wasm.
+#[inline(always)]
+fn max([a, b]: [f32; 2]) -> f32 {
+    if (a > b) | b.is_nan() { a } else { b }
+}
+
+/// The smaller of two, or the one that is a number.
+#[inline(always)]
+fn min([a, b]: [f32; 2]) -> f32 {
+    if (a < b) | b.is_nan() { a } else { b }
 }
 
 /// Elements that a task takes: enough to be worth handing out, and few enough to stay in the fastest cache.
@@ -118,12 +141,23 @@ pub fn copy(out: &mut [f32], x: Strided<'_>) {
 
 /// `out = gelu(x)`
 pub fn gelu(out: &mut [f32], x: Strided<'_>) {
-    map(out, x, |x| gelu_of([x]));
+    map(
+        out,
+        x,
+        #[inline(always)]
+        |x| gelu_of([x]),
+    );
 }
 
 /// `out = dy` times the derivative of GELU at `x`.
 pub fn gelu_grad(out: &mut [f32], x: Strided<'_>, dy: Strided<'_>) {
-    zip(out, x, dy, |x, dy| gelu_slope([x, dy]));
+    zip(
+        out,
+        x,
+        dy,
+        #[inline(always)]
+        |x, dy| gelu_slope([x, dy]),
+    );
 }
 
 /// `x = gelu(x)`
@@ -131,7 +165,11 @@ pub fn gelu_in_place(out: &mut [f32]) {
     for_each_chunk(out, TASK, COST, |_, out| {
         vectorised(
             #[inline(always)]
-            || out.iter_mut().for_each(|y| *y = gelu_of([*y])),
+            || {
+                for y in &mut *out {
+                    *y = gelu_of([*y]);
+                }
+            },
         );
     });
 }
@@ -163,8 +201,12 @@ fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync) {
             let x = &x.data[at..];
             match step {
                 0 => out.fill(f(x[0])),
-                1 => out.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x)),
-                _ => out.iter_mut().zip(x.iter().step_by(step)).for_each(|(y, x)| *y = f(*x)),
+                1 => each(out, [x], |[x]| f(x)),
+                _ => {
+                    for (y, x) in out.iter_mut().zip(x.iter().step_by(step)) {
+                        *y = f(*x);
+                    }
+                }
             }
         },
     );
@@ -180,13 +222,27 @@ fn zip(out: &mut [f32], a: Strided<'_>, b: Strided<'_>, f: impl Fn(f32, f32) -> 
         |out, at| {
             let (a, b) = (&a.data[at[0]..], &b.data[at[1]..]);
             match (step_a, step_b) {
-                (1, 1) => out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = f(*a, *b)),
-                (1, 0) => out.iter_mut().zip(a).for_each(|(y, a)| *y = f(*a, b[0])),
-                (0, 1) => out.iter_mut().zip(b).for_each(|(y, b)| *y = f(a[0], *b)),
-                _ => out.iter_mut().enumerate().for_each(|(j, y)| *y = f(a[j * step_a], b[j * step_b])),
+                (1, 1) => each(out, [a, b], |[a, b]| f(a, b)),
+                (1, 0) => each(out, [a], |[a]| f(a, b[0])),
+                (0, 1) => each(out, [b], |[b]| f(a[0], b)),
+                _ => {
+                    for (j, y) in out.iter_mut().enumerate() {
+                        *y = f(a[j * step_a], b[j * step_b]);
+                    }
+                }
             }
         },
     );
+}
+
+/// `out[i] = f(of[0][i], ..)`. A loop, as what `for_each` makes of an iterator is a function of its own, which is compiled for
+/// the least vectors that a processor can have.
+#[inline(always)]
+pub(crate) fn each<const N: usize>(out: &mut [f32], of: [&[f32]; N], f: impl Fn([f32; N]) -> f32) {
+    let of = of.map(|x| &x[..out.len()]);
+    for (i, y) in out.iter_mut().enumerate() {
+        *y = f(of.map(|x| x[i]));
+    }
 }
 
 /// Operations that an element takes, roughly.
@@ -297,4 +353,24 @@ pub(crate) fn exp(x: f32) -> f32 {
     // The low bits of `shifted` are n.
     let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     if small { 0.0 } else { (p * r * r + r + 1.0) * power }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_loses() {
+        let numbers = [f32::NEG_INFINITY, -1.0, 0.0, 2.5, f32::INFINITY];
+        for (a, b) in numbers.iter().flat_map(|a| numbers.map(|b| (*a, b))) {
+            assert_eq!((max([a, b]), min([a, b])), (a.max(b), a.min(b)));
+        }
+        for x in numbers {
+            assert_eq!(
+                [max([x, f32::NAN]), max([f32::NAN, x]), min([x, f32::NAN]), min([f32::NAN, x])],
+                [x; 4]
+            );
+        }
+        assert!(max([f32::NAN; 2]).is_nan() && min([f32::NAN; 2]).is_nan());
+    }
 }

@@ -17,8 +17,8 @@ const TASK: usize = 4096;
 /// Reduces the last axis of `x`.
 pub fn reduce(f: Reduce, out: &mut [f32], x: Strided<'_>) {
     match f {
-        Reduce::Sum => by(out, x, 0.0, |a, b| a + b),
-        Reduce::Max => by(out, x, f32::NEG_INFINITY, f32::max),
+        Reduce::Sum => by(out, x, 0.0, add),
+        Reduce::Max => by(out, x, f32::NEG_INFINITY, larger),
     }
 }
 
@@ -53,7 +53,9 @@ fn by(out: &mut [f32], x: Strided<'_>, start: f32, f: impl Fn(f32, f32) -> f32 +
                 out.fill(start);
                 for j in 0..rows {
                     let row = &x.data[at + j * stride..][..out.len()];
-                    out.iter_mut().zip(row).for_each(|(y, x)| *y = f(*y, *x));
+                    for (y, x) in out.iter_mut().zip(row) {
+                        *y = f(*y, *x);
+                    }
                 }
             },
         );
@@ -85,33 +87,38 @@ pub fn softmax(out: &mut [f32], x: Strided<'_>) {
         #[inline(always)]
         |i, out| {
             let x = &x[i * n..][..n];
-            let max = lanes(x, f32::NEG_INFINITY, f32::max);
-            out.iter_mut().zip(x).for_each(|(y, x)| *y = exp(x - max));
-            let scale = 1.0 / sum(out);
-            for y in out {
-                *y *= scale;
+            let max = lanes(x, f32::NEG_INFINITY, larger);
+            for (y, x) in out.iter_mut().zip(x) {
+                *y = exp(x - max);
+            }
+            normalise(out);
+        },
+    );
+}
+
+/// Softmax of every row of `n` in its place, on the core that calls.
+pub(crate) fn softmax_in_place(rows: &mut [f32], n: usize) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for row in rows.chunks_mut(n.max(1)) {
+                let max = lanes(row, f32::NEG_INFINITY, larger);
+                for y in row.iter_mut() {
+                    *y = exp(*y - max);
+                }
+                normalise(row);
             }
         },
     );
 }
 
-/// Softmax of every row of `n`, on one core.
-pub(crate) fn softmax_in_place(rows: &mut [f32], n: usize) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for row in rows.chunks_exact_mut(n.max(1)) {
-                let max = lanes(row, f32::NEG_INFINITY, f32::max);
-                for x in row.iter_mut() {
-                    *x = exp(*x - max);
-                }
-                let scale = 1.0 / sum(row);
-                for x in row.iter_mut() {
-                    *x *= scale;
-                }
-            }
-        },
-    );
+/// Divides a row by its sum.
+#[inline(always)]
+fn normalise(row: &mut [f32]) {
+    let scale = 1.0 / sum(row);
+    for y in row {
+        *y *= scale;
+    }
 }
 
 /// `y (dy - sum y dy)` of every row.
@@ -125,9 +132,13 @@ pub fn softmax_grad(out: &mut [f32], y: Strided<'_>, dy: Strided<'_>) {
         #[inline(always)]
         |i, out| {
             let (y, dy) = (&y[i * n..][..n], &dy[i * n..][..n]);
-            out.iter_mut().zip(y.iter().zip(dy)).for_each(|(dx, (y, dy))| *dx = y * dy);
+            for ((dx, y), dy) in out.iter_mut().zip(y).zip(dy) {
+                *dx = y * dy;
+            }
             let dot = sum(out);
-            out.iter_mut().zip(y).for_each(|(dx, y)| *dx -= y * dot);
+            for (dx, y) in out.iter_mut().zip(y) {
+                *dx -= y * dot;
+            }
         },
     );
 }
@@ -151,12 +162,14 @@ pub fn layer_norm(
         |i, out| {
             out.copy_from_slice(&x[i * n..][..n]);
             if let Some(residual) = residual {
-                out.iter_mut().zip(&residual[i * n..][..n]).for_each(|(y, r)| *y += r);
+                for (y, r) in out.iter_mut().zip(&residual[i * n..][..n]) {
+                    *y += r;
+                }
             }
             let scale = centre(out, eps);
-            out.iter_mut()
-                .zip(gamma.iter().zip(beta))
-                .for_each(|(y, (gamma, beta))| *y = *y * scale * gamma + beta);
+            for ((y, gamma), beta) in out.iter_mut().zip(gamma).zip(beta) {
+                *y = *y * scale * gamma + beta;
+            }
         },
     );
 }
@@ -177,8 +190,9 @@ pub fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy: Strid
             let mean = total([dy, gamma], |[dy, gamma]| dy * gamma) / n as f32;
             let along =
                 total([dy, gamma, out], |[dy, gamma, centred]| dy * gamma * centred) * r * r / n as f32;
-            let d = dy.iter().zip(gamma).map(|(dy, gamma)| dy * gamma);
-            out.iter_mut().zip(d).for_each(|(it, d)| *it = r * (d - mean - *it * along));
+            for ((it, dy), gamma) in out.iter_mut().zip(dy).zip(gamma) {
+                *it = r * (dy * gamma - mean - *it * along);
+            }
         },
     );
 }
@@ -200,7 +214,11 @@ fn each_row(out: &mut [f32], len: usize, cost: usize, f: impl Fn(usize, &mut [f3
     for_each_chunk(out, rows * len, cost.div_ceil(len), |task, out| {
         vectorised(
             #[inline(always)]
-            || out.chunks_mut(len).enumerate().for_each(|(i, out)| f(task * rows + i, out)),
+            || {
+                for (i, out) in out.chunks_mut(len).enumerate() {
+                    f(task * rows + i, out);
+                }
+            },
         );
     });
 }
@@ -208,7 +226,18 @@ fn each_row(out: &mut [f32], len: usize, cost: usize, f: impl Fn(usize, &mut [f3
 /// Sum in sixteen lanes: vectorised, and as exact as a tree.
 #[inline(always)]
 fn sum(x: &[f32]) -> f32 {
-    lanes(x, 0.0, |a, b| a + b)
+    lanes(x, 0.0, add)
+}
+
+#[inline(always)]
+fn add(a: f32, b: f32) -> f32 {
+    a + b
+}
+
+/// The larger of two, and the first beside what is no number: one instruction, where `f32::max` takes three, or a call in wasm.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
 }
 
 /// `f` over all elements, in sixteen lanes.
@@ -217,10 +246,21 @@ fn lanes(x: &[f32], start: f32, f: impl Fn(f32, f32) -> f32 + Copy) -> f32 {
     let mut lanes = [start; 16];
     let (chunks, rest) = x.as_chunks::<16>();
     for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(y, x)| *y = f(*y, *x));
+        for (y, x) in lanes.iter_mut().zip(chunk) {
+            *y = f(*y, *x);
+        }
     }
-    let [a, b] = [0, 8].map(|i| lanes[i..i + 8].iter().fold(start, |y, x| f(y, *x)));
-    rest.iter().fold(f(a, b), |y, x| f(y, *x))
+    let mut halves = [start; 2];
+    for (y, half) in halves.iter_mut().zip(lanes.as_chunks::<8>().0) {
+        for x in half {
+            *y = f(*y, *x);
+        }
+    }
+    let mut y = f(halves[0], halves[1]);
+    for x in rest {
+        y = f(y, *x);
+    }
+    y
 }
 
 /// Sum over `i` of `f` of the `i`-th elements of `xs`, of equal length, in lanes.

@@ -28,8 +28,8 @@ pub fn cores() -> usize {
     return 1;
 }
 
-/// Whether vectors hold four numbers and multiply and add apart, as in a browser.
-pub const NARROW_VECTORS: bool = cfg!(target_arch = "wasm32");
+/// Multiplications below which a product stays on one core: waking another would cost more.
+pub(crate) const SMALL: usize = 1 << 18;
 
 /// Calls `f` with every number below `parts`: on all cores natively, in order in a browser.
 pub fn for_each_part(parts: usize, f: impl Fn(usize) + Send + Sync) {
@@ -39,6 +39,13 @@ pub fn for_each_part(parts: usize, f: impl Fn(usize) + Send + Sync) {
         return (0..parts).into_par_iter().for_each(f);
     }
     (0..parts).for_each(f);
+}
+
+/// Calls `f` with everything in `parts`, on all cores.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn for_each_of<T: Send>(parts: Vec<T>, f: impl Fn(T) + Send + Sync) {
+    use rayon::prelude::*;
+    if parts.len() > 1 { parts.into_par_iter().for_each(f) } else { parts.into_iter().for_each(f) }
 }
 
 /// Runs `f` compiled for the widest vectors of this processor: AVX2 or AVX-512 where there is one. A browser has one width,

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::Strided;
-use crate::pointwise::{self, Binary, Loop, Unary, gelu_of, gelu_slope};
+use crate::pointwise::{self, Binary, Loop, Unary, each, gelu_of, gelu_slope};
 use crate::spread::{for_each_chunk, vectorised};
 
 /// What is computed next. Results are known by the position of their instruction; the last one is the tape's.
@@ -178,7 +178,7 @@ impl Loop<1> for Piece<'_, '_, 1> {
     fn run(self, f: impl Fn([f32; 1]) -> f32 + Sync) {
         match self.of {
             [Ok(x)] => self.out.fill(f([x])),
-            [Err(x)] => self.out.iter_mut().zip(x).for_each(|(y, x)| *y = f([*x])),
+            [Err(x)] => each(self.out, [x], f),
         }
     }
 }
@@ -188,11 +188,9 @@ impl Loop<2> for Piece<'_, '_, 2> {
     fn run(self, f: impl Fn([f32; 2]) -> f32 + Sync) {
         match self.of {
             [Ok(a), Ok(b)] => self.out.fill(f([a, b])),
-            [Ok(a), Err(b)] => self.out.iter_mut().zip(b).for_each(|(y, b)| *y = f([a, *b])),
-            [Err(a), Ok(b)] => self.out.iter_mut().zip(a).for_each(|(y, a)| *y = f([*a, b])),
-            [Err(a), Err(b)] => {
-                self.out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = f([*a, *b]));
-            }
+            [Ok(a), Err(b)] => each(self.out, [b], |[b]| f([a, b])),
+            [Err(a), Ok(b)] => each(self.out, [a], |[a]| f([a, b])),
+            [Err(a), Err(b)] => each(self.out, [a, b], f),
         }
     }
 }
@@ -318,7 +316,11 @@ impl<'a> Player<'a> {
                 _ if out.is_empty() => {}
                 1 => out.copy_from_slice(&data[first..][..out.len()]),
                 0 => out.fill(data[first]),
-                _ => out.iter_mut().zip(data[first..].iter().step_by(step)).for_each(|(y, x)| *y = *x),
+                _ => {
+                    for (y, x) in out.iter_mut().zip(data[first..].iter().step_by(step)) {
+                        *y = *x;
+                    }
+                }
             }
         });
         None

@@ -1,0 +1,155 @@
+//! Tiles in vectors as wide as the processor has, spread over its cores.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::Then;
+use crate::pointwise::gelu_of;
+use crate::spread::{SMALL, cores, for_each_of};
+
+/// Vectors of a panel.
+const VECTORS: usize = 3;
+
+/// Rows of a tile: with 32 registers their sums leave room for a column and a number. With 16 it takes half of them at once.
+const ROWS: usize = 8;
+
+/// Numbers of the left side that stay in a core's cache while all panels pass.
+const NEAR: usize = 1 << 17;
+
+/// Columns of a panel.
+pub(super) fn width() -> usize {
+    struct Width;
+    impl WithSimd for Width {
+        type Output = usize;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            VECTORS * S::F32_LANES
+        }
+    }
+    Arch::new().dispatch(Width)
+}
+
+/// See [`super::multiply`].
+pub(super) fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+    if out.is_empty() {
+        return;
+    }
+    let (m, width) = (out.len() / n, width());
+    let parts = if m * k * n < SMALL { 1 } else { cores() };
+    // The longer side is split, so that cores read little of what others read; columns only between panels.
+    let columns = if m > n { n } else { n.div_ceil(parts).next_multiple_of(width) };
+    let near = (NEAR / k.max(1)).max(1);
+    let rows = m.div_ceil(parts / n.div_ceil(columns)).min(near).next_multiple_of(ROWS);
+    let mut blocks = vec![];
+    for (i, out) in out.chunks_mut(rows * n).enumerate() {
+        let first = blocks.len();
+        blocks.extend((0..n).step_by(columns).map(|column| Block {
+            a: &a[i * rows * k..],
+            panels: &b[column * k..],
+            k,
+            out: vec![],
+            then: Then { bias: then.bias.map(|it| &it[column..]), ..then },
+        }));
+        for row in out.chunks_mut(n) {
+            for (block, piece) in blocks[first..].iter_mut().zip(row.chunks_mut(columns)) {
+                block.out.push(piece);
+            }
+        }
+    }
+    for_each_of(blocks, |block| Arch::new().dispatch(block));
+}
+
+/// A part of the result: some rows of some panels.
+struct Block<'a> {
+    /// The left side from its first row on.
+    a: &'a [f32],
+    k: usize,
+    /// The right side from its first panel on.
+    panels: &'a [f32],
+    /// What is written of each row.
+    out: Vec<&'a mut [f32]>,
+    then: Then<'a>,
+}
+
+impl WithSimd for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let width = VECTORS * S::F32_LANES;
+        for column in (0..self.out[0].len()).step_by(width) {
+            let panel = S::as_simd_f32s(&self.panels[column * self.k..][..width * self.k]).0;
+            let mut row = 0;
+            while row < self.out.len() {
+                row += match self.out.len() - row {
+                    8.. if S::REGISTER_COUNT > 16 => self.tile::<S, 8>(simd, panel, row, column),
+                    4.. => self.tile::<S, 4>(simd, panel, row, column),
+                    2.. => self.tile::<S, 2>(simd, panel, row, column),
+                    _ => self.tile::<S, 1>(simd, panel, row, column),
+                };
+            }
+        }
+        if self.then.gelu {
+            for row in self.out {
+                for y in row {
+                    *y = gelu_of([*y]);
+                }
+            }
+        }
+    }
+}
+
+impl Block<'_> {
+    /// Writes some rows of a panel; returns how many.
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize>(
+        &mut self,
+        simd: S,
+        panel: &[S::f32s],
+        row: usize,
+        column: usize,
+    ) -> usize {
+        let rows = std::array::from_fn(|i| &self.a[(row + i) * self.k..][..self.k]);
+        let sums = sums::<S, R>(simd, rows, panel);
+        for (out, sums) in self.out[row..row + R].iter_mut().zip(sums) {
+            self.then.write(simd, out, sums, column);
+        }
+        R
+    }
+}
+
+impl Then<'_> {
+    /// Writes what is made of the products `sums` to columns of a row, as many as there are.
+    #[inline(always)]
+    fn write<S: Simd>(&self, simd: S, out: &mut [f32], sums: [S::f32s; VECTORS], column: usize) {
+        let columns = column..out.len().min(column + VECTORS * S::F32_LANES);
+        for ((i, out), sum) in out[columns].chunks_mut(S::F32_LANES).enumerate().zip(sums) {
+            let mut y = simd.mul_f32s(simd.splat_f32s(self.alpha), sum);
+            if let Some(bias) = self.bias {
+                let bias = &bias[column + i * S::F32_LANES..];
+                y = simd.add_f32s(y, simd.partial_load_f32s(&bias[..out.len()]));
+            }
+            match S::as_mut_simd_f32s(out) {
+                ([whole], _) => *whole = y,
+                (_, part) => simd.partial_store_f32s(part, y),
+            }
+        }
+    }
+}
+
+/// The products of some rows with a panel.
+#[inline(always)]
+fn sums<S: Simd, const R: usize>(simd: S, rows: [&[f32]; R], panel: &[S::f32s]) -> [[S::f32s; VECTORS]; R] {
+    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; R];
+    let (columns, _) = panel.as_chunks::<VECTORS>();
+    let rows = rows.map(|it| &it[..columns.len()]);
+    for (p, y) in columns.iter().enumerate() {
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            let x = simd.splat_f32s(row[p]);
+            for (sum, y) in sums.iter_mut().zip(y) {
+                *sum = simd.mul_add_e_f32s(x, *y, *sum);
+            }
+        }
+    }
+    sums
+}
