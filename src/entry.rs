@@ -8,4 +8,4 @@ mod page;
 #[cfg(not(target_arch = "wasm32"))]
 pub use self::desktop::{frame_times, run_native, shot};
 #[cfg(target_arch = "wasm32")]
-pub use self::page::{bench, read, start, state};
+pub use self::page::{bench, fuse, read, start, state};

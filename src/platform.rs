@@ -17,7 +17,7 @@ pub fn cpu_name() -> String {
     #[cfg(not(target_arch = "wasm32"))]
     return format!("CPU: {} threads", vitrine_loops::spread::cores());
     #[cfg(target_arch = "wasm32")]
-    return "CPU: wasm SIMD".to_owned();
+    return format!("CPU: wasm {}SIMD", if vitrine_loops::panels::fused() { "relaxed " } else { "" });
 }
 
 /// Whether there could be this many numbers in memory, as far as anybody says so: a system by refusing them, a page by what it can

@@ -42,7 +42,17 @@ async function start() {
   const [app, response] = await Promise.all([import(glue), fetch(wasm), import("./weights.js")]);
   if (!response.ok) throw new Error(`${wasm}: ${response.status}`);
   window.vitrine = app;
-  await app.default({ module_or_path: new Response(response.body.pipeThrough(counted()), response) });
+  const { memory } = await app.default({ module_or_path: new Response(response.body.pipeThrough(counted()), response) });
+  addEventListener("vitrine-first-frame", () => fuse(memory).catch(() => {})); // It computes without, too.
+}
+
+/// Has products fuse multiplication and addition where the browser can: by a module of its own, as one with an instruction that a
+/// browser does not know is refused whole.
+async function fuse(memory) {
+  const response = await fetch(`product.wasm?${wasm.match(/[0-9a-f]{8,}/)}`); // Its name is always the same.
+  const { instance } = await WebAssembly.instantiate(await response.arrayBuffer(), { env: { memory } });
+  window.product = instance.exports;
+  window.vitrine.fuse();
 }
 
 let tokensComing;

@@ -16,7 +16,7 @@ use crate::engine::{Device, EngineError, cpu::Cpu};
 use crate::exhibits;
 use crate::link::Theme;
 use crate::models::Zoo;
-use crate::platform::{announce, hash, query, spawn};
+use crate::platform::{self, announce, hash, query, spawn};
 use crate::ui::install_heatmaps;
 
 thread_local! {
@@ -175,6 +175,12 @@ pub async fn read(name: String) -> Result<JsValue, JsValue> {
     js_sys::Reflect::set(&result, &"shape".into(), &shape)?;
     js_sys::Reflect::set(&result, &"data".into(), &js_sys::Float32Array::from(&tensor.data[..]))?;
     Ok(result.into())
+}
+
+/// Told by the page when the module of products is there.
+#[wasm_bindgen]
+pub fn fuse() {
+    platform::fuse();
 }
 
 /// Times a sentence of so many tokens on a device of its own, as JSON, see `vitrine::bench`.

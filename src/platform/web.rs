@@ -3,6 +3,7 @@
 use std::future::{Future, ready};
 
 use egui::DroppedFileHandle;
+use vitrine_loops::panels::{self, Then};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -67,6 +68,27 @@ extern "C" {
     fn kept_bytes(address: &str) -> Result<f64, JsValue>;
     #[wasm_bindgen(catch, js_name = forgetWeights)]
     fn forget_weights(address: &str) -> Result<js_sys::Promise, JsValue>;
+    // web/loader.js, once `fuse` is called
+    #[wasm_bindgen(js_namespace = ["window", "product"], js_name = multiply)]
+    fn multiply(
+        out: *mut f32,
+        a: *const f32,
+        b: *const f32,
+        bias: *const f32,
+        m: usize,
+        k: usize,
+        n: usize,
+        alpha: f32,
+    );
+}
+
+/// Has the module of products, which the page loaded, multiply from now on.
+pub fn fuse() {
+    panels::fuse(|out, a, b, [k, n], Then { alpha, bias, .. }| {
+        let (m, bias) = (out.len() / n, bias.map_or(std::ptr::null(), |it| it[..n].as_ptr()));
+        assert!(a.len() >= m * k && b.len() >= n / 8 * 8 * k, "the module looks at no lengths");
+        multiply(out.as_mut_ptr(), a.as_ptr(), b.as_ptr(), bias, m, k, n, alpha);
+    });
 }
 
 /// Bytes of the file at an address beside the page that the browser keeps.

@@ -6,6 +6,9 @@ use crate::engine::plan::{Kernel, Step};
 /// Work of a piece in a page, in floating-point operations: 2 ms of a product, and no more than 10 of a softmax.
 pub(super) const PIECE: usize = 16 << 20;
 
+/// Rows of a tile of a product: what is left over below the last costs as much as a whole one.
+const TILE: usize = 4;
+
 /// Every step of more work than `most` as several that write one part each of what it writes.
 pub(super) fn cut(steps: Vec<Step>, most: usize) -> Vec<Step> {
     steps.into_iter().flat_map(|step| pieces(step, most)).collect()
@@ -44,6 +47,8 @@ fn parts(step: &Step, count: usize) -> Option<Vec<Step>> {
         _ => return None,
     };
     let each = shape[axis].div_ceil(count);
+    let rows = matches!(step.kernel, Kernel::Matmul { .. }) && axis == 2;
+    let each = if rows { each.next_multiple_of(TILE) } else { each };
     let part = |first: usize| {
         let narrow = |it: &Operand| it.slice(axis, first, each.min(shape[axis] - first), 1);
         let inputs = step.inputs.iter().zip(&along).map(|(it, along)| {

@@ -23,6 +23,21 @@ pub struct Then<'a> {
     pub gelu: bool,
 }
 
+/// What multiplies by the whole panels of a right side, with what comes then but for GELU; arguments as [`multiply`]'s.
+pub type Product = fn(&mut [f32], &[f32], &[f32], [usize; 2], Then<'_>);
+
+/// Has whole panels multiplied by `product` from now on.
+#[cfg(target_arch = "wasm32")]
+pub fn fuse(product: Product) {
+    let _ = narrow::FUSED.set(product); // The first one stays.
+}
+
+/// Whether [`fuse`] was called.
+#[cfg(target_arch = "wasm32")]
+pub fn fused() -> bool {
+    narrow::FUSED.get().is_some()
+}
+
 /// `[1, 1, k, n]` as panels of some columns, `[n / width, k, width]`; what is missing in the last is 0.
 pub fn pack(b: Strided<'_>) -> Vec<f32> {
     packed(b, tile::width())
@@ -53,10 +68,8 @@ mod tests {
 
     use super::*;
 
-    type Multiply = fn(&mut [f32], &[f32], &[f32], [usize; 2], Then<'_>);
-
     /// Both kinds of panels, with what cuts them and what multiplies by them.
-    fn kinds() -> [(usize, Multiply); 2] {
+    fn kinds() -> [(usize, Product); 2] {
         [(narrow::width(), narrow::multiply), (wide::width(), wide::multiply)]
     }
 
