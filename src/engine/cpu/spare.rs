@@ -58,7 +58,9 @@ mod tests {
         let mut spare = Spare::default();
         let quarter = MOST / 4;
         let given: Vec<_> = (0..6).map(|_| zeros(quarter)).collect();
-        given.iter().for_each(|it| spare.give(Arc::clone(it)));
+        for it in &given {
+            spare.give(Arc::clone(it));
+        }
         assert_eq!(given.iter().map(Arc::strong_count).collect::<Vec<_>>(), [1, 1, 2, 2, 2, 2]);
         spare.give(zeros(MOST + 1));
         assert!(spare.0.is_empty(), "too large to be held at all");
