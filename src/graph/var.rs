@@ -302,13 +302,18 @@ impl<'g> Var<'g> {
         if aligned == shape { x } else { x.view(View::Broadcast, shape.to_vec()) }
     }
 
-    /// Windows of `size` elements of `axis`, `stride` apart, on a new last axis.
+    /// Windows of `size` elements of `axis`, `stride` apart, on a new last axis. Those of one element do not overlap: their
+    /// derivative adds nothing up.
     pub fn window(self, axis: isize, size: usize, stride: usize) -> Self {
         let mut shape = self.shape();
         let axis = resolve(axis, shape.len());
         assert!(size >= 1 && stride >= 1 && size <= shape[axis], "window {size} of axis {axis} of {shape:?}");
         shape[axis] = (shape[axis] - size) / stride + 1;
+        let places = shape[axis];
         shape.push(size);
+        if size == 1 {
+            return self.strided(axis as isize, 0, places, stride).reshape(&shape);
+        }
         self.view(View::Window { axis, size, stride }, shape)
     }
 
