@@ -2,7 +2,7 @@
 //!
 //! Views cost nothing: an [`Operand`] is a slot seen through strides, and only where a kernel needs contiguous rows is
 //! a copy made. Nodes that nothing kept depends on are left out. Where nobody looks at the tensors in between, a
-//! product takes its scale, bias and GELU along, a layer norm its residual sum, and elementwise operations become one step.
+//! product takes its scale, bias and activation along, a layer norm its residual sum, and elementwise operations become one step.
 
 mod fuse;
 mod pack;
@@ -12,12 +12,13 @@ mod turned;
 
 use std::collections::BTreeMap;
 
+use vitrine_loops::depthwise::Taps;
 use vitrine_loops::tape::Instruction;
 
 use self::fuse::{Factor, Product};
 pub use self::pointwise::Bound;
 use super::layout::{Operand, collapse};
-use crate::graph::{Def, Node, Op, Recording, Reduce, View};
+use crate::graph::{Def, Node, Op, Recording, Reduce, Slide, View};
 use crate::tensor::size;
 
 /// One kernel run: reads `inputs`, writes `output` (rows, but for products, which write rows anywhere).
@@ -49,8 +50,16 @@ pub enum Kernel {
     Matmul {
         /// Factor of the product.
         alpha: f32,
-        /// Whether GELU follows.
-        gelu: bool,
+        /// What follows.
+        act: Option<Act>,
+    },
+    /// `y = act(x * w + bias)`, each channel on its own: rows `x` `[.., h, w, c]`, `w` `[kh, kw, c]` and, if there is one, bias
+    /// `[c]`; gives `[.., rows, columns, c]`.
+    Depthwise {
+        /// Which places meet which parts of the kernel.
+        taps: Taps,
+        /// What follows; no GELU.
+        act: Option<Act>,
     },
     /// Inputs: table `[v, d]` and ids `[n]` rows.
     Gather,
@@ -77,6 +86,15 @@ pub enum Kernel {
         /// Added to the variance.
         eps: f32,
     },
+}
+
+/// What follows a product before it is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Act {
+    /// GELU.
+    Gelu,
+    /// The least and the most.
+    Clamp(f32, f32),
 }
 
 impl Kernel {
@@ -163,6 +181,7 @@ impl Step {
         let len = size(&self.output.shape);
         match self.kernel {
             Kernel::Matmul { .. } => 2 * len * self.inputs[0].shape[3],
+            Kernel::Depthwise { .. } => 2 * len * size(&self.inputs[1].shape[..2]),
             Kernel::Reduce(_) | Kernel::Fold { .. } => size(&self.inputs[0].shape),
             Kernel::ScatterAdd => len * self.inputs[1].shape[0],
             Kernel::Softmax | Kernel::LayerNorm { .. } => 8 * len,
@@ -271,7 +290,7 @@ impl<'r> Compiler<'r> {
             Op::Unary(_)
             | Op::Binary(_)
             | Op::View(View::Pad { .. })
-            | Op::Def(Def::Gelu | Def::GeluGrad) => {
+            | Op::Def(Def::Gelu | Def::GeluGrad | Def::Clamp { .. }) => {
                 self.pointwise(id);
             }
             Op::View(view) => self.view(id, view, inputs[0], shape),
@@ -297,19 +316,41 @@ impl<'r> Compiler<'r> {
             Op::Def(Def::SoftmaxGrad) => self.by_rows(id, Kernel::SoftmaxGrad),
             Op::Def(Def::LayerNormGrad { eps }) => self.by_rows(id, Kernel::LayerNormGrad { eps: eps.get() }),
             Op::Pack => self.pack(id),
-            Op::Matmul => unreachable!("every product is in `products`"),
+            Op::Matmul | Op::Def(Def::Depthwise(_) | Def::DepthwiseGrad { .. }) => {
+                unreachable!("every product is in `products`")
+            }
         }
     }
 
-    fn product(&mut self, id: usize, Product { factors, alpha, bias, gelu }: Product) {
+    fn product(&mut self, id: usize, Product { root, factors, alpha, bias, act }: Product) {
+        let nodes = self.nodes;
+        if let Op::Def(Def::Depthwise(slide) | Def::DepthwiseGrad { slide, .. }) = nodes[root].op {
+            return self.depthwise(id, root, slide, bias, act);
+        }
         let mut inputs = self.matrices(factors).to_vec();
         inputs.extend(bias.map(|bias| self.rows(bias)));
-        let kernel = Kernel::Matmul { alpha, gelu };
-        let turned = if gelu { None } else { self.turned(id, &mut inputs) };
+        let kernel = Kernel::Matmul { alpha, act };
+        let turned = if act.is_some() { None } else { self.turned(id, &mut inputs) };
         match turned {
             Some(output) => self.step(kernel, inputs, output),
             None => self.emit(id, kernel, inputs),
         }
+    }
+
+    fn depthwise(&mut self, id: usize, root: usize, slide: Slide, bias: Option<usize>, act: Option<Act>) {
+        let nodes = self.nodes;
+        let [x, kernel] = [0, 1].map(|i| self.rows(nodes[root].inputs[i]));
+        let (before, stride) = (slide.around.map(|it| it[0] as isize), slide.stride);
+        let taps = if let Op::Def(Def::Depthwise(_)) = nodes[root].op {
+            Taps { before, stride, dilation: 1, turned: false }
+        } else {
+            // The image of `dy` with zeros between its places, the kernel turned.
+            let before = [0, 1].map(|i| kernel.shape[i] as isize - 1 - before[i]);
+            Taps { before, stride: 1, dilation: stride, turned: true }
+        };
+        let mut inputs = vec![x, kernel];
+        inputs.extend(bias.map(|it| self.rows(it)));
+        self.emit(id, Kernel::Depthwise { taps, act }, inputs);
     }
 
     fn layer_norm(&mut self, id: usize, eps: f32) {

@@ -7,7 +7,7 @@ use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 use super::{F32, Graph, Op, Recording, Var};
 
-/// A named operation on a tensor (and the parameters it takes), of the same shape as the tensor.
+/// A named operation on a tensor (and the parameters it takes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Def {
     /// `softmax(x)_j = exp(x_j - max x) / sum_k exp(x_k - max x)` over the last axis.
@@ -30,9 +30,70 @@ pub enum Def {
     /// `dx = dy (Phi(x) + x phi(x))`, of `x` and `dy`, where `Phi(x) = (1 + erf(x / sqrt 2)) / 2` and `phi` is its
     /// derivative: the derivative of GELU.
     GeluGrad,
+    /// `min(high, max(low, x))`.
+    Clamp {
+        /// The least.
+        low: F32,
+        /// The most.
+        high: F32,
+    },
+    /// `y[.., i, j, c] = sum_{u, v} x[.., s i + u - p, s j + v - q, c] w[u, v, c]`, of images `[.., h, w, c]` with zeros around them
+    /// and kernels `[kh, kw, c]`: each channel on its own (Howard et al. 2017, arXiv 1704.04861, eq. 3).
+    Depthwise(Slide),
+    /// `dx[.., m, n, c] = sum dy[.., i, j, c] w[u, v, c]` over all `i`, `u` with `s i + u - p = m` and `j`, `v` with `s j + v - q = n`, of
+    /// `dy` and `w`: the derivative of a depthwise convolution of images of `places`.
+    DepthwiseGrad {
+        /// How its kernel slides.
+        slide: Slide,
+        /// Rows and columns of the image.
+        places: [usize; 2],
+    },
+}
+
+/// How a kernel slides over an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Slide {
+    /// Places from one window to the next: `s`.
+    pub stride: usize,
+    /// Zeros above the image and below it, then those left and right: `p` and `q` are the first of each pair.
+    pub around: [[usize; 2]; 2],
+}
+
+impl Slide {
+    /// Over all windows that lie within the image.
+    pub fn within(stride: usize) -> Self {
+        Self { stride, around: [[0; 2]; 2] }
+    }
+
+    /// Rows and columns of windows of `kernel` over an image of `places`.
+    fn windows(self, places: [usize; 2], kernel: [usize; 2]) -> [usize; 2] {
+        [0, 1].map(|i| {
+            let (n, k, [before, after]) = (places[i], kernel[i], self.around[i]);
+            let fits = k >= 1 && n + before + after >= k && before < k && self.stride >= 1;
+            assert!(fits, "windows of {k} over {n} places with {:?} around", self.around[i]);
+            (n + before + after - k) / self.stride + 1
+        })
+    }
 }
 
 impl Def {
+    /// The shape of what it gives, from that of its tensor and those of the others.
+    pub(super) fn shape(self, x: Vec<usize>, others: &[Vec<usize>]) -> Vec<usize> {
+        let (Self::Depthwise(slide) | Self::DepthwiseGrad { slide, .. }) = self else { return x };
+        let ([lead @ .., h, w, c], [kh, kw, channels]) = (&x[..], &others[0][..]) else {
+            panic!("a depthwise convolution of {x:?} with {:?}", others[0])
+        };
+        assert_eq!(c, channels, "a depthwise convolution of {c} channels with {:?}", others[0]);
+        let seen = match self {
+            Self::DepthwiseGrad { places, .. } => {
+                assert_eq!(slide.windows(places, [*kh, *kw]), [*h, *w], "windows over {places:?}");
+                places
+            }
+            _ => slide.windows([*h, *w], [*kh, *kw]),
+        };
+        [lead, &seen, &[*c]].concat()
+    }
+
     /// The definition itself, on `x` and the remaining inputs.
     pub fn expand<'g>(self, x: Var<'g>, others: &[Var<'g>]) -> Var<'g> {
         match self {
@@ -61,6 +122,33 @@ impl Def {
                 let [dy] = others else { panic!("gelu_grad takes dy") };
                 let phi = (x * x * -0.5).exp() * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
                 *dy * (((x * FRAC_1_SQRT_2).erf() + 1.0) * 0.5 + x * phi)
+            }
+            Self::Clamp { low, high } => {
+                let [low, high] = [low, high].map(|it| x.graph.constant(it.get()));
+                x.max_with(low).min_with(high)
+            }
+            Self::Depthwise(slide) => {
+                let [kernel] = others else { panic!("a depthwise convolution takes a kernel") };
+                let rank = x.shape().len();
+                let [row, col] = [rank - 3, rank - 2].map(|it| it as isize);
+                let ([above, below], [left, right]) = slide.around.into();
+                let x = x.pad(row, above, below, 0.0).pad(col, left, right, 0.0);
+                let [h, w] = [kernel.dim(0), kernel.dim(1)];
+                let windows = x.window(row, h, slide.stride).window(col, w, slide.stride); // [.., i, j, c, u, v]
+                let sums = (windows * kernel.permute(&[2, 0, 1])).sum(-1).sum(-2);
+                sums.reshape(&sums.shape()[..rank])
+            }
+            Self::DepthwiseGrad { slide, places } => {
+                let [kernel] = others else { panic!("its derivative takes a kernel") };
+                let shape = x.shape();
+                let rank = shape.len();
+                let terms = x.reshape(&[&shape[..], &[1, 1]].concat()) * kernel.permute(&[2, 0, 1]);
+                // Columns, whose elements are the last axis, then rows.
+                [1, 0].into_iter().fold(terms, |terms, i| {
+                    let (axis, [before, after]) = ((rank - 3 + i) as isize, slide.around[i]);
+                    let whole = terms.fold(axis, slide.stride, before + places[i] + after);
+                    whole.slice(axis, before, places[i])
+                })
             }
         }
     }
@@ -103,6 +191,16 @@ impl Var<'_> {
     /// Layer normalisation over the last axis, with `gamma` and `beta` of its length.
     pub fn layer_norm(self, gamma: Self, beta: Self, eps: f32) -> Self {
         self.define(Def::LayerNorm { eps: F32::from(eps) }, &[gamma, beta])
+    }
+
+    /// What is less than `low` or more than `high` becomes these.
+    pub fn clamp(self, low: f32, high: f32) -> Self {
+        self.define(Def::Clamp { low: low.into(), high: high.into() }, &[])
+    }
+
+    /// The depthwise convolution of images `[.., row, col, channel]` with a kernel `[kh, kw, channel]`.
+    pub fn depthwise(self, kernel: Self, slide: Slide) -> Self {
+        self.define(Def::Depthwise(slide), &[kernel])
     }
 
     /// The exact (erf) Gaussian error linear unit.

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-pub use define::Def;
+pub use define::{Def, Slide};
 pub use edit::{Edit, How};
 pub use op::{ALIGN, Binary, F32, Node, Op, Reduce, Unary, View};
 pub use var::Var;

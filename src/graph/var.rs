@@ -318,7 +318,8 @@ impl<'g> Var<'g> {
     }
 
     pub(super) fn define(self, def: Def, others: &[Self]) -> Self {
-        self.push(Op::Def(def), others, self.shape())
+        let shapes: Vec<Vec<usize>> = others.iter().map(|it| it.shape()).collect();
+        self.push(Op::Def(def), others, def.shape(self.shape(), &shapes))
     }
 }
 

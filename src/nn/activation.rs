@@ -51,5 +51,5 @@ pub fn relu(x: Var<'_>) -> Var<'_> {
 
 /// `min(6, max(0, x))` (Howard et al. 2017, arXiv 1704.04861)
 pub fn relu6(x: Var<'_>) -> Var<'_> {
-    relu(x).min_with(x.graph().constant(6.0))
+    x.clamp(0.0, 6.0)
 }

@@ -6,7 +6,7 @@
 //! `[kh, kw, in, out]`, the order of the product (as in JAX and TensorFlow).
 
 use super::Params;
-use crate::graph::Var;
+use crate::graph::{Slide, Var};
 
 /// `y[i, j] = sum_{u, v} x[s i + u, s j + v] W[u, v] + b` (Dumoulin & Visin 2016, arXiv 1603.07285, section 2.3, without
 /// padding): `[.., h, w, in] -> [.., (h - kh) / s + 1, (w - kw) / s + 1, out]`.
@@ -25,10 +25,7 @@ pub fn conv2d<'g>(x: Var<'g>, weight: Var<'g>, bias: Var<'g>, stride: usize) -> 
 
 /// The same for each channel on its own (Howard et al. 2017, arXiv 1704.04861, eq. 3), with a kernel `[kh, kw, channel]`.
 pub fn depthwise_conv2d<'g>(x: Var<'g>, weight: Var<'g>, bias: Var<'g>, stride: usize) -> Var<'g> {
-    let [kh, kw, c] = weight.shape()[..] else { panic!("a depthwise kernel is [kh, kw, channel]") };
-    let taps = weight.reshape(&[kh * kw, c]);
-    let terms = shifts(x, [kh, kw], stride).zip(0..);
-    terms.map(|(x, k)| x * taps.slice(0, k, 1).reshape(&[c])).fold(bias, |sum, term| sum + term)
+    x.depthwise(weight, Slide::within(stride)) + bias
 }
 
 /// The largest of each `size x size` window. Its derivative is all that of the first of equal values, row after row, as in
@@ -56,10 +53,15 @@ pub fn global_avg_pool(x: Var<'_>) -> Var<'_> {
 /// the last side gets one more (TensorFlow's `SAME`).
 pub fn pad_same(x: Var<'_>, size: usize, stride: usize) -> Var<'_> {
     [-3, -2].into_iter().fold(x, |x, axis| {
-        let n = x.dim(axis);
-        let more = ((n.div_ceil(stride) - 1) * stride + size).saturating_sub(n);
-        if more == 0 { x } else { x.pad(axis, more / 2, more - more / 2, 0.0) }
+        let [before, after] = around(x.dim(axis), size, stride);
+        if after == 0 { x } else { x.pad(axis, before, after, 0.0) }
     })
+}
+
+/// How many zeros `pad_same` puts before `n` places and after them.
+fn around(n: usize, size: usize, stride: usize) -> [usize; 2] {
+    let more = ((n.div_ceil(stride) - 1) * stride + size).saturating_sub(n);
+    [more / 2, more - more / 2]
 }
 
 /// A convolution with a bias, padded to keep `ceil(n / stride)` places.
@@ -71,7 +73,8 @@ pub fn conv<'g>(x: Var<'g>, p: &Params<'_, 'g>, stride: usize) -> Var<'g> {
 /// A depthwise convolution with a bias, padded to keep `ceil(n / stride)` places.
 pub fn depthwise_conv<'g>(x: Var<'g>, p: &Params<'_, 'g>, stride: usize) -> Var<'g> {
     let weight = p.get("weight");
-    depthwise_conv2d(pad_same(x, weight.dim(0), stride), weight, p.get("bias"), stride)
+    let around = [-3, -2].map(|axis| around(x.dim(axis), weight.dim(0), stride));
+    x.depthwise(weight, Slide { stride, around }) + p.get("bias")
 }
 
 /// What each position of a `kh x kw` window sees, as an image: the window's first row first.

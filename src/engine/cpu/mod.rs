@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vitrine_loops::tape::{self, Place, Reel};
-use vitrine_loops::{Strided, matmul, panels, places, pointwise, rows, spread};
+use vitrine_loops::{Strided, depthwise, matmul, panels, places, pointwise, rows, spread};
 use web_time::{Duration, Instant};
 
 use self::weights::Shared;
-use super::plan::{Fill, Kernel, Plan, Slot, Step};
+use super::plan::{Act, Fill, Kernel, Plan, Slot, Step};
 use super::{Cancel, EngineError, Operand};
 use crate::graph::Recording;
 use crate::platform;
@@ -256,7 +256,12 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
             let residual = (step.inputs.len() == 4).then(|| input(3).rows());
             rows::layer_norm(out, input(0), input(1).rows(), input(2).rows(), residual, *eps);
         }
-        Kernel::Matmul { alpha, gelu } => {
+        Kernel::Depthwise { taps, act } => {
+            let bias = (step.inputs.len() == 3).then(|| input(2).rows());
+            depthwise::convolve(out, &step.output.shape, input(0), input(1), bias, *taps);
+            follow(*act, out);
+        }
+        Kernel::Matmul { alpha, act } => {
             let bias = (step.inputs.len() == 3).then(|| input(2).rows());
             if packed {
                 let (a, b) = (input(0), input(1));
@@ -266,9 +271,7 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
             } else {
                 matmul::matmul(out, step.product_strides(), input(0), input(1), bias, *alpha);
             }
-            if *gelu {
-                pointwise::gelu_in_place(out);
-            }
+            follow(*act, out);
         }
         Kernel::SoftmaxGrad => rows::softmax_grad(out, input(0), input(1)),
         Kernel::LayerNormGrad { eps } => {
@@ -277,6 +280,15 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
         Kernel::ScatterAdd => places::scatter_add(out, input(0), input(1).rows()),
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),
+    }
+}
+
+/// What follows a product.
+fn follow(act: Option<Act>, out: &mut [f32]) {
+    match act {
+        None => {}
+        Some(Act::Gelu) => pointwise::gelu_in_place(out),
+        Some(Act::Clamp(low, high)) => pointwise::clamp_in_place(out, low, high),
     }
 }
 

@@ -121,7 +121,10 @@ impl Compiler<'_> {
     fn is_pointwise(&self, id: usize) -> bool {
         matches!(
             self.nodes[id].op,
-            Op::Unary(_) | Op::Binary(_) | Op::Def(Def::Gelu | Def::GeluGrad) | Op::View(View::Pad { .. })
+            Op::Unary(_)
+                | Op::Binary(_)
+                | Op::Def(Def::Gelu | Def::GeluGrad | Def::Clamp { .. })
+                | Op::View(View::Pad { .. })
         )
     }
 
@@ -241,7 +244,11 @@ impl Tree {
             }
         } else {
             let x = inputs.iter().map(|input| self.value(compiler, *input, route, within));
-            let x = x.collect::<Result<Vec<usize>, usize>>()?;
+            let mut x = x.collect::<Result<Vec<usize>, usize>>()?;
+            if let Op::Def(Def::Clamp { low, high }) = op {
+                let [low, high] = [low, high].map(|it| self.number(it.get()));
+                x = vec![self.push(Instruction::Binary(Binary::Max, x[0], low)), high];
+            }
             self.push(instruction(op, &x))
         };
         self.open.pop();
@@ -314,6 +321,7 @@ fn instruction(op: &Op, x: &[usize]) -> Instruction {
         // They differ in their derivative only.
         (Op::Binary(Binary::OrLarger), [a, b]) => Instruction::Binary(Binary::Max, *a, *b),
         (Op::Binary(f), [a, b]) => Instruction::Binary(*f, *a, *b),
+        (Op::Def(Def::Clamp { .. }), [a, b]) => Instruction::Binary(Binary::Min, *a, *b),
         (Op::Def(Def::Gelu), [x]) => Instruction::Gelu(*x),
         (Op::Def(Def::GeluGrad), [x, dy]) => Instruction::GeluGrad(*x, *dy),
         _ => unreachable!("{op:?} of {} is not elementwise", x.len()),

@@ -11,6 +11,16 @@ pub(super) fn adjoint<'g>(def: Def, x: &[Var<'g>], y: Var<'g>, dy: Var<'g>, i: u
         (Def::LayerNorm { eps }, 0) => Some(x[0].define(Def::LayerNormGrad { eps }, &[x[1], dy])),
         (Def::LayerNorm { eps }, 1) => Some(to_row(dy * standardised(x[0], eps))),
         (Def::LayerNorm { .. }, _) => Some(to_row(dy)),
+        // Where it changes nothing, which its result tells too: nobody has to keep `x`.
+        (Def::Clamp { low, high }, _) => {
+            let [low, high] = [low, high].map(|it| y.graph.constant(it.get()));
+            Some(dy * low.less(y) * y.less(high))
+        }
+        (Def::Depthwise(slide), 0) => {
+            let places = [x[0].dim(-3), x[0].dim(-2)];
+            Some(dy.define(Def::DepthwiseGrad { slide, places }, &[x[1]]))
+        }
+        (Def::DepthwiseGrad { slide, .. }, 0) => Some(dy.depthwise(x[1], slide)),
         _ => expanded(def, x, dy, i),
     }
 }
