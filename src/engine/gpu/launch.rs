@@ -276,16 +276,22 @@ fn depthwise(step: &Step, taps: Taps, act: Option<Act>) -> Launch {
     else {
         unreachable!("{step:?} is of images")
     };
-    let len = size(&step.output.shape);
     let (acts, [low, high]) = follows(act);
-    // Places before the image are negative, in two's complement there as here.
+    let (places, fours) = (size(&step.output.shape) / c.max(&1), c.div_ceil(4));
     let before = taps.before.map(|it| it as usize);
-    let params = Params::default().words(&[*rows, *columns, *c, len, *height, *width, kh, kw]);
-    let params = params.words(&before).words(&[taps.stride, taps.dilation]).float(low).float(high);
+    let params = Params::default().words(&[*rows, *columns, *c, fours, *height, *width, kh, kw]);
+    let params = params.words(&before).words(&[taps.stride, places]).float(low).float(high);
     let params = params.words(&[bias.len(), usize::from(acts == 2)]);
-    let constants = [("TURNED", u32::from(taps.turned))];
+    let constants = [
+        ("DILATION", taps.dilation as u32),
+        ("TURNED", u32::from(taps.turned)),
+        ("FOURS", u32::from(c.is_multiple_of(4))),
+    ];
     let inputs = [x, w, bias.first().unwrap_or(w)].map(Part::rows).to_vec();
-    Launch { inputs, ..Launch::of(step, DEPTHWISE, &constants, params, linear(len.div_ceil(GROUP))) }
+    Launch {
+        inputs,
+        ..Launch::of(step, DEPTHWISE, &constants, params, linear((places * fours).div_ceil(GROUP)))
+    }
 }
 
 /// Whether every four neighbours along `axis` are an aligned vec4 of their buffer.
