@@ -220,23 +220,26 @@ fn softmax_and_layer_norm() {
 }
 
 #[test]
-fn depthwise_convolutions() {
+fn convolutions() {
     let Some(pair) = Pair::new() else { return };
     let places = prop::sample::select(vec![1, 2, 3, 5, 7, 13]);
     let channels = prop::sample::select(vec![1, 3, 4, 8, 13, 32, 33]);
+    // `None` for each channel on its own.
+    let outputs = prop::option::of(channels.clone());
     let kernel = (1..6_usize, 1..4_usize);
     let around = (0..5_usize, 0..4_usize, 0..3_usize, 0..3_usize);
     let sizes = (0..3_usize, places.clone(), places, channels);
-    let case = (sizes, kernel, 1..4_usize, around, any::<bool>());
-    check_all(&pair, SUM, case, |g, ((n, h, w, c), (kh, kw), stride, around, more)| {
+    let case = (sizes, outputs, kernel, 1..4_usize, around, any::<bool>());
+    check_all(&pair, SUM, case, |g, ((n, h, w, c), out, (kh, kw), stride, around, more)| {
         let around =
             [(h, kh, around.0, around.1), (w, kw, around.2, around.3)].map(|(n, k, before, after)| {
                 let before = before.min(k - 1);
                 [before, after.max(k.saturating_sub(n + before))]
             });
         let x = operand(g, &[*n, *h, *w, *c], Seen::Swapped, 1, 1.0);
-        let [kernel, bias] = [vec![*kh, *kw, *c], vec![*c]].map(|it| g.input(&numbers(&it, 2, 1.0)));
-        let y = x.depthwise(kernel, Slide { stride: *stride, around });
+        let shape: Vec<usize> = [*kh, *kw, *c].into_iter().chain(*out).collect();
+        let [kernel, bias] = [shape, vec![out.unwrap_or(*c)]].map(|it| g.input(&numbers(&it, 2, 1.0)));
+        let y = x.conv(kernel, Slide { stride: *stride, around });
         let dy = g.input(&numbers(&y.shape(), 3, 1.0));
         let y = if *more { (y + bias).clamp(-0.5, 1.5) } else { y };
         y.keep("y");

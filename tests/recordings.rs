@@ -232,7 +232,7 @@ fn definition<'g>(x: Bounded<'g>, y: Bounded<'g>, how: usize) -> Bounded<'g> {
     }
 }
 
-/// A depthwise convolution, over the number of its terms, with a bias or without.
+/// A convolution, over the number of its terms, with a bias or without: of all channels, or of each on its own.
 fn slid<'g>(x: Bounded<'g>, y: Bounded<'g>, how: usize) -> Bounded<'g> {
     let shape = x.x.shape();
     let image = x.x.reshape(&[&vec![1; 3_usize.saturating_sub(shape.len())][..], &shape].concat());
@@ -245,12 +245,14 @@ fn slid<'g>(x: Bounded<'g>, y: Bounded<'g>, how: usize) -> Bounded<'g> {
     });
     let flat = y.x.flat();
     let taps = |n: usize| if flat.dim(0) < n { flat.mean(0).broadcast(&[n]) } else { flat.slice(0, 0, n) };
-    let kernel = taps(kh * kw * c).reshape(&[kh, kw, c]) * (1.0 / (kh * kw) as f32);
-    let sums = image.depthwise(kernel, Slide { stride, around });
+    let shape = if how / 486 % 2 == 0 { vec![kh, kw, c] } else { vec![kh, kw, c, 1 + how / 972 % 5] };
+    let terms = if shape.len() == 3 { kh * kw } else { kh * kw * c };
+    let kernel = taps(size(&shape)).reshape(&shape) * (1.0 / terms as f32);
+    let sums = image.conv(kernel, Slide { stride, around });
     if how / 243 % 2 == 0 {
         bounded(sums, x.bound * y.bound)
     } else {
-        let bias = x.x.graph().input(&numbers(&[c], how as u32, 1.0));
+        let bias = x.x.graph().input(&numbers(&shape[shape.len() - 1..], how as u32, 1.0));
         bounded(sums + bias, x.bound * y.bound + 1.0)
     }
 }

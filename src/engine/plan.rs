@@ -53,9 +53,9 @@ pub enum Kernel {
         /// What follows.
         act: Option<Act>,
     },
-    /// `y = act(x * w + bias)`, each channel on its own: rows `x` `[.., h, w, c]`, `w` `[kh, kw, c]` and, if there is one, bias
-    /// `[c]`; gives `[.., rows, columns, c]`.
-    Depthwise {
+    /// `y = act(x * w + bias)`: rows `x` `[.., h, w, c]`, `w` `[kh, kw, c, o]` and, if there is one, bias `[o]` rows; gives
+    /// `[.., rows, columns, o]`. Where `w` is `[kh, kw, c]` rows, each channel has its own.
+    Conv {
         /// Which places meet which parts of the kernel.
         taps: Taps,
         /// What follows; no GELU.
@@ -181,7 +181,10 @@ impl Step {
         let len = size(&self.output.shape);
         match self.kernel {
             Kernel::Matmul { .. } => 2 * len * self.inputs[0].shape[3],
-            Kernel::Depthwise { .. } => 2 * len * size(&self.inputs[1].shape[..2]),
+            Kernel::Conv { .. } => {
+                let kernel = &self.inputs[1].shape;
+                2 * len * size(kernel) / kernel[kernel.len() - 1]
+            }
             Kernel::Reduce(_) | Kernel::Fold { .. } => size(&self.inputs[0].shape),
             Kernel::ScatterAdd => len * self.inputs[1].shape[0],
             Kernel::Softmax | Kernel::LayerNorm { .. } => 8 * len,
@@ -316,7 +319,7 @@ impl<'r> Compiler<'r> {
             Op::Def(Def::SoftmaxGrad) => self.by_rows(id, Kernel::SoftmaxGrad),
             Op::Def(Def::LayerNormGrad { eps }) => self.by_rows(id, Kernel::LayerNormGrad { eps: eps.get() }),
             Op::Pack => self.pack(id),
-            Op::Matmul | Op::Def(Def::Depthwise(_) | Def::DepthwiseGrad { .. }) => {
+            Op::Matmul | Op::Def(Def::Conv(_) | Def::ConvGrad { .. }) => {
                 unreachable!("every product is in `products`")
             }
         }
@@ -324,8 +327,8 @@ impl<'r> Compiler<'r> {
 
     fn product(&mut self, id: usize, Product { root, factors, alpha, bias, act }: Product) {
         let nodes = self.nodes;
-        if let Op::Def(Def::Depthwise(slide) | Def::DepthwiseGrad { slide, .. }) = nodes[root].op {
-            return self.depthwise(id, root, slide, bias, act);
+        if let Op::Def(Def::Conv(slide) | Def::ConvGrad { slide, .. }) = nodes[root].op {
+            return self.conv(id, root, slide, bias, act);
         }
         let mut inputs = self.matrices(factors).to_vec();
         inputs.extend(bias.map(|bias| self.rows(bias)));
@@ -337,20 +340,23 @@ impl<'r> Compiler<'r> {
         }
     }
 
-    fn depthwise(&mut self, id: usize, root: usize, slide: Slide, bias: Option<usize>, act: Option<Act>) {
+    fn conv(&mut self, id: usize, root: usize, slide: Slide, bias: Option<usize>, act: Option<Act>) {
         let nodes = self.nodes;
-        let [x, kernel] = [0, 1].map(|i| self.rows(nodes[root].inputs[i]));
+        let &[x, kernel] = &nodes[root].inputs[..] else { unreachable!("a convolution has two inputs") };
+        let each = nodes[kernel].shape.len() == 3;
+        let (x, mut kernel) = (self.rows(x), if each { self.rows(kernel) } else { self.operand(kernel) });
         let (before, stride) = (slide.around.map(|it| it[0] as isize), slide.stride);
-        let taps = if let Op::Def(Def::Depthwise(_)) = nodes[root].op {
+        let taps = if let Op::Def(Def::Conv(_)) = nodes[root].op {
             Taps { before, stride, dilation: 1, turned: false }
         } else {
-            // The image of `dy` with zeros between its places, the kernel turned.
+            // The image of `dy` with zeros between its places, the kernel turned and its channels exchanged.
             let before = [0, 1].map(|i| kernel.shape[i] as isize - 1 - before[i]);
+            kernel = if each { kernel } else { kernel.permute(&[0, 1, 3, 2]) };
             Taps { before, stride: 1, dilation: stride, turned: true }
         };
         let mut inputs = vec![x, kernel];
         inputs.extend(bias.map(|it| self.rows(it)));
-        self.emit(id, Kernel::Depthwise { taps, act }, inputs);
+        self.emit(id, Kernel::Conv { taps, act }, inputs);
     }
 
     fn layer_norm(&mut self, id: usize, eps: f32) {

@@ -37,12 +37,13 @@ pub enum Def {
         /// The most.
         high: F32,
     },
-    /// `y[.., i, j, c] = sum_{u, v} x[.., s i + u - p, s j + v - q, c] w[u, v, c]`, of images `[.., h, w, c]` with zeros around them
-    /// and kernels `[kh, kw, c]`: each channel on its own (Howard et al. 2017, arXiv 1704.04861, eq. 3).
-    Depthwise(Slide),
-    /// `dx[.., m, n, c] = sum dy[.., i, j, c] w[u, v, c]` over all `i`, `u` with `s i + u - p = m` and `j`, `v` with `s j + v - q = n`, of
-    /// `dy` and `w`: the derivative of a depthwise convolution of images of `places`.
-    DepthwiseGrad {
+    /// `y[.., i, j, o] = sum_{u, v, c} x[.., s i + u - p, s j + v - q, c] w[u, v, c, o]`, of images `[.., h, w, c]` with zeros around
+    /// them and a kernel `[kh, kw, c, o]`; with one of `[kh, kw, c]` each channel on its own: `o = c` and no sum over it
+    /// (Dumoulin & Visin 2016, arXiv 1603.07285; Howard et al. 2017, arXiv 1704.04861, eq. 3).
+    Conv(Slide),
+    /// `dx[.., m, n, c] = sum dy[.., i, j, o] w[u, v, c, o]` over `o`, all `i`, `u` with `s i + u - p = m` and all `j`, `v` with
+    /// `s j + v - q = n`, of `dy` and `w`: the derivative of a convolution of images of `places`.
+    ConvGrad {
         /// How its kernel slides.
         slide: Slide,
         /// Rows and columns of the image.
@@ -79,19 +80,24 @@ impl Slide {
 impl Def {
     /// The shape of what it gives, from that of its tensor and those of the others.
     pub(super) fn shape(self, x: Vec<usize>, others: &[Vec<usize>]) -> Vec<usize> {
-        let (Self::Depthwise(slide) | Self::DepthwiseGrad { slide, .. }) = self else { return x };
-        let ([lead @ .., h, w, c], [kh, kw, channels]) = (&x[..], &others[0][..]) else {
-            panic!("a depthwise convolution of {x:?} with {:?}", others[0])
+        let (Self::Conv(slide) | Self::ConvGrad { slide, .. }) = self else { return x };
+        let ([lead @ .., h, w, c], [kh, kw, channels @ ..]) = (&x[..], &others[0][..]) else {
+            panic!("a convolution of {x:?} with {:?}", others[0])
         };
-        assert_eq!(c, channels, "a depthwise convolution of {c} channels with {:?}", others[0]);
+        let (from, to) = match (self, channels) {
+            (_, [own]) => (own, own),
+            (Self::Conv(_), [from, to]) | (_, [to, from]) => (from, to),
+            _ => panic!("a kernel is [kh, kw, c, o] or [kh, kw, c], not {:?}", others[0]),
+        };
+        assert_eq!(c, from, "a convolution of {c} channels with {:?}", others[0]);
         let seen = match self {
-            Self::DepthwiseGrad { places, .. } => {
+            Self::ConvGrad { places, .. } => {
                 assert_eq!(slide.windows(places, [*kh, *kw]), [*h, *w], "windows over {places:?}");
                 places
             }
             _ => slide.windows([*h, *w], [*kh, *kw]),
         };
-        [lead, &seen, &[*c]].concat()
+        [lead, &seen, &[*to]].concat()
     }
 
     /// The definition itself, on `x` and the remaining inputs.
@@ -127,24 +133,15 @@ impl Def {
                 let [low, high] = [low, high].map(|it| x.graph.constant(it.get()));
                 x.max_with(low).min_with(high)
             }
-            Self::Depthwise(slide) => {
-                let [kernel] = others else { panic!("a depthwise convolution takes a kernel") };
-                let rank = x.shape().len();
-                let [row, col] = [rank - 3, rank - 2].map(|it| it as isize);
-                let ([above, below], [left, right]) = slide.around.into();
-                let x = x.pad(row, above, below, 0.0).pad(col, left, right, 0.0);
-                let [h, w] = [kernel.dim(0), kernel.dim(1)];
-                let windows = x.window(row, h, slide.stride).window(col, w, slide.stride); // [.., i, j, c, u, v]
-                let sums = (windows * kernel.permute(&[2, 0, 1])).sum(-1).sum(-2);
-                sums.reshape(&sums.shape()[..rank])
+            Self::Conv(slide) => {
+                let [kernel] = others else { panic!("a convolution takes a kernel") };
+                convolved(x, *kernel, slide)
             }
-            Self::DepthwiseGrad { slide, places } => {
-                let [kernel] = others else { panic!("its derivative takes a kernel") };
-                let shape = x.shape();
-                let rank = shape.len();
-                let terms = x.reshape(&[&shape[..], &[1, 1]].concat()) * kernel.permute(&[2, 0, 1]);
+            Self::ConvGrad { slide, places } => {
+                let [kernel] = others else { panic!("the derivative of a convolution takes a kernel") };
+                let rank = x.shape().len();
                 // Columns, whose elements are the last axis, then rows.
-                [1, 0].into_iter().fold(terms, |terms, i| {
+                [1, 0].into_iter().fold(terms(x, *kernel), |terms, i| {
                     let (axis, [before, after]) = ((rank - 3 + i) as isize, slide.around[i]);
                     let whole = terms.fold(axis, slide.stride, before + places[i] + after);
                     whole.slice(axis, before, places[i])
@@ -152,6 +149,40 @@ impl Def {
             }
         }
     }
+}
+
+/// Every window of `x` with a kernel: one product `[row * col, kh kw c] x [kh kw c, o]`, whose windows are gathered in runs of `kw c`
+/// neighbours, or a sum for each channel.
+fn convolved<'g>(x: Var<'g>, kernel: Var<'g>, slide: Slide) -> Var<'g> {
+    let (rank, shape) = (x.shape().len(), kernel.shape());
+    let [row, col] = [rank - 3, rank - 2].map(|it| it as isize);
+    let ([above, below], [left, right]) = slide.around.into();
+    let x = x.pad(row, above, below, 0.0).pad(col, left, right, 0.0);
+    let windows = x.window(row, shape[0], slide.stride).window(col, shape[1], slide.stride); // [.., i, j, c, u, v]
+    let places = windows.shape()[..rank - 1].to_vec();
+    if let [.., out] = shape[2..]
+        && shape.len() == 4
+    {
+        let order: Vec<usize> = (0..rank - 1).chain([rank, rank + 1, rank - 1]).collect();
+        let terms = shape[..3].iter().product();
+        let rows = windows.permute(&order).reshape(&[places.iter().product(), terms]); // [i j, u v c]
+        return rows.matmul(kernel.reshape(&[terms, out])).reshape(&[&places[..], &[out]].concat());
+    }
+    let sums = (windows * kernel.permute(&[2, 0, 1])).sum(-1).sum(-2);
+    sums.reshape(&sums.shape()[..rank])
+}
+
+/// What each place of `dy` gives to each place of its window: `[.., i, j, c, u, v]`.
+fn terms<'g>(dy: Var<'g>, kernel: Var<'g>) -> Var<'g> {
+    let (shape, rank) = (kernel.shape(), dy.shape().len());
+    let places = dy.shape()[..rank - 1].to_vec();
+    if shape.len() == 3 {
+        return dy.reshape(&[&dy.shape()[..], &[1, 1]].concat()) * kernel.permute(&[2, 0, 1]);
+    }
+    let rows = dy.reshape(&[places.iter().product(), shape[3]]);
+    let terms = rows.matmul(kernel.reshape(&[shape[..3].iter().product(), shape[3]]).t());
+    let order: Vec<usize> = (0..rank - 1).chain([rank + 1, rank - 1, rank]).collect();
+    terms.reshape(&[&places[..], &shape[..3]].concat()).permute(&order)
 }
 
 /// `(x - mean x) r` over the last axis, and `r = 1/sqrt(var x + eps)`.
@@ -198,9 +229,13 @@ impl Var<'_> {
         self.define(Def::Clamp { low: low.into(), high: high.into() }, &[])
     }
 
-    /// The depthwise convolution of images `[.., row, col, channel]` with a kernel `[kh, kw, channel]`.
-    pub fn depthwise(self, kernel: Self, slide: Slide) -> Self {
-        self.define(Def::Depthwise(slide), &[kernel])
+    /// The convolution of images `[.., row, col, c]` with a kernel `[kh, kw, c, o]`, or for each channel with its own, `[kh, kw, c]`.
+    pub fn conv(self, kernel: Self, slide: Slide) -> Self {
+        match kernel.shape()[..] {
+            // That of a single place is a product, which gathers nothing.
+            [1, 1, _, _] => convolved(self, kernel, slide),
+            _ => self.define(Def::Conv(slide), &[kernel]),
+        }
     }
 
     /// The exact (erf) Gaussian error linear unit.

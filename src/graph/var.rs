@@ -263,6 +263,9 @@ impl<'g> Var<'g> {
     pub fn pad(self, axis: isize, before: usize, after: usize, value: f32) -> Self {
         let mut shape = self.shape();
         let axis = resolve(axis, shape.len());
+        if before + after == 0 {
+            return self;
+        }
         shape[axis] += before + after;
         self.view(View::Pad { axis, before, value: F32::from(value) }, shape)
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vitrine_loops::tape::{self, Place, Reel};
-use vitrine_loops::{Strided, depthwise, matmul, panels, places, pointwise, rows, spread};
+use vitrine_loops::{Strided, conv, depthwise, matmul, panels, places, pointwise, rows, spread};
 use web_time::{Duration, Instant};
 
 use self::weights::Shared;
@@ -256,9 +256,11 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
             let residual = (step.inputs.len() == 4).then(|| input(3).rows());
             rows::layer_norm(out, input(0), input(1).rows(), input(2).rows(), residual, *eps);
         }
-        Kernel::Depthwise { taps, act } => {
+        Kernel::Conv { taps, act } => {
             let bias = (step.inputs.len() == 3).then(|| input(2).rows());
-            depthwise::convolve(out, &step.output.shape, input(0), input(1), bias, *taps);
+            let each = step.inputs[1].shape.len() == 3;
+            let convolve = if each { depthwise::convolve } else { conv::convolve };
+            convolve(out, &step.output.shape, input(0), input(1), bias, *taps);
             follow(*act, out);
         }
         Kernel::Matmul { alpha, act } => {

@@ -31,7 +31,7 @@ fn parts(step: &Step, count: usize) -> Option<Vec<Step>> {
     let along = match &step.kernel {
         Kernel::Pointwise { .. } => vec![true; step.inputs.len()],
         // Rows and columns are found by where they begin; images are apart.
-        Kernel::Depthwise { .. } => vec![axis + 3 < shape.len(), false, false],
+        Kernel::Conv { .. } => vec![axis + 3 < shape.len(), false, false],
         Kernel::Matmul { .. } => vec![true, axis < 2, false],
         Kernel::Softmax => vec![true],
         Kernel::SoftmaxGrad => vec![true, true],
@@ -48,7 +48,7 @@ fn parts(step: &Step, count: usize) -> Option<Vec<Step>> {
         let mut kernel = step.kernel.clone();
         match &mut kernel {
             Kernel::Pointwise { bounds, .. } => bounds.iter_mut().for_each(|it| it.place = narrow(&it.place)),
-            Kernel::Depthwise { taps, .. } if axis + 3 >= shape.len() => {
+            Kernel::Conv { taps, .. } if axis + 3 >= shape.len() => {
                 taps.before[axis + 3 - shape.len()] -= (first * taps.stride) as isize;
             }
             _ => {}

@@ -5,8 +5,8 @@ use vitrine_loops::tape::Instruction;
 
 use super::generate::Generated;
 use super::pipelines::{
-    DEPTHWISE, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, REDUCE, SCATTER_ADD, SOFTMAX, SOFTMAX_GRAD,
-    Source, Variant,
+    CONV, DEPTHWISE, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, REDUCE, SCATTER_ADD, SOFTMAX,
+    SOFTMAX_GRAD, Source, Variant,
 };
 use crate::engine::layout::collapse;
 use crate::engine::plan::{Act, Bound, Kernel, Step};
@@ -60,7 +60,10 @@ impl Launch {
             Kernel::Pointwise { tape, bounds } => Some(pointwise(step, tape, bounds)),
             Kernel::Reduce(f) => reduce(step, *f as u32, software),
             Kernel::Matmul { alpha, act } => matmul(step, *alpha, *act, software),
-            Kernel::Depthwise { taps, act } => Some(depthwise(step, *taps, *act)),
+            Kernel::Conv { taps, act } if step.inputs[1].shape.len() == 3 => {
+                Some(depthwise(step, *taps, *act))
+            }
+            Kernel::Conv { taps, act } => Some(conv(step, *taps, *act)),
             Kernel::Gather => Some(gather(step)),
             Kernel::Softmax => Some(softmax(step, SOFTMAX, software)),
             Kernel::SoftmaxGrad => Some(softmax(step, SOFTMAX_GRAD, software)),
@@ -292,6 +295,33 @@ fn depthwise(step: &Step, taps: Taps, act: Option<Act>) -> Launch {
         inputs,
         ..Launch::of(step, DEPTHWISE, &constants, params, linear((places * fours).div_ceil(GROUP)))
     }
+}
+
+fn conv(step: &Step, taps: Taps, act: Option<Act>) -> Launch {
+    let [x, w, bias @ ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let ([.., rows, columns, out], [.., height, width, c], &[kh, kw, _, _]) =
+        (&step.output.shape[..], &x.shape[..], &w.shape[..])
+    else {
+        unreachable!("{step:?} is of images")
+    };
+    let (acts, [low, high]) = follows(act);
+    let lines = size(&step.output.shape) / (columns * out).max(1);
+    let (across, fours) = (taps.dilation * columns.div_ceil(taps.dilation).div_ceil(4), out.div_ceil(4));
+    let before = taps.before.map(|it| it as usize);
+    let params = Params::default().words(&[*rows, *columns, *out, across]);
+    let params =
+        params.words(&[*height, *width, *c, fours]).words(&w.strides).words(&[kh, kw]).words(&before);
+    let params = params.words(&[w.offset, taps.stride, lines * across, bias.len()]).float(low).float(high);
+    let params = params.words(&[usize::from(acts == 2)]);
+    let constants = [
+        ("DILATION", taps.dilation as u32),
+        ("TURNED", u32::from(taps.turned)),
+        ("X_FOURS", u32::from(c.is_multiple_of(4))),
+        ("W_FOURS", if vectors(w, 3) { 1 } else { 2 * u32::from(vectors(w, 2)) }),
+    ];
+    let inputs = vec![Part::rows(x), Part::whole(w), Part::rows(bias.first().unwrap_or(x))];
+    let grid = linear((lines * across * fours).div_ceil(GROUP));
+    Launch { inputs, ..Launch::of(step, CONV, &constants, params, grid) }
 }
 
 /// Whether every four neighbours along `axis` are an aligned vec4 of their buffer.

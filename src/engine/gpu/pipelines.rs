@@ -18,6 +18,7 @@ macro_rules! source {
     };
 }
 
+pub(super) const CONV: Source = source!("conv");
 pub(super) const DEPTHWISE: Source = source!("depthwise");
 pub(super) const FOLD: Source = source!("fold");
 pub(super) const GATHER: Source = source!("gather");

@@ -1,4 +1,4 @@
-//! What steps take along: a product its scale, bias and activation, a depthwise convolution the last two, a layer norm its residual
+//! What steps take along: a product its scale, bias and activation, a convolution the last two, a layer norm its residual
 //! sum, where nobody looks between.
 
 use super::{Act, Compiler};
@@ -12,7 +12,7 @@ pub(super) struct Factor {
     pub(super) swapped: bool,
 }
 
-/// `act?(alpha * (a x b) + bias?)`, as found in the recording, where `a x b` may be a depthwise convolution: then `alpha` is 1.
+/// `act?(alpha * (a x b) + bias?)`, as found in the recording, where `a x b` may be a convolution: then `alpha` is 1.
 #[derive(Clone, Copy)]
 pub(super) struct Product {
     /// The node of `a x b` itself.
@@ -36,7 +36,7 @@ impl Compiler<'_> {
                     let factors = [0, 1].map(|i| self.unscaled(self.nodes[root].inputs[i], &mut alpha));
                     self.fuse_product(Product { root, factors, alpha, bias: None, act: None });
                 }
-                Op::Def(Def::Depthwise(_) | Def::DepthwiseGrad { .. }) => {
+                Op::Def(Def::Conv(_) | Def::ConvGrad { .. }) => {
                     let factors = [0, 1].map(|i| Factor { id: self.nodes[root].inputs[i], swapped: false });
                     self.fuse_product(Product { root, factors, alpha: 1.0, bias: None, act: None });
                 }

@@ -3,6 +3,9 @@
 use super::pull;
 use crate::graph::{Def, F32, Var};
 
+/// Channels of an image that a kernel computes side by side.
+const FEW: usize = 4;
+
 /// What `dy`, the cotangent of `y = def(x)`, adds to the cotangent of `x[i]`.
 pub(super) fn adjoint<'g>(def: Def, x: &[Var<'g>], y: Var<'g>, dy: Var<'g>, i: usize) -> Option<Var<'g>> {
     match (def, i) {
@@ -16,11 +19,12 @@ pub(super) fn adjoint<'g>(def: Def, x: &[Var<'g>], y: Var<'g>, dy: Var<'g>, i: u
             let [low, high] = [low, high].map(|it| y.graph.constant(it.get()));
             Some(dy * low.less(y) * y.less(high))
         }
-        (Def::Depthwise(slide), 0) => {
+        // Of few channels all that windows give is little, and one product.
+        (Def::Conv(slide), 0) if x[0].dim(-1) >= FEW || x[1].shape().len() == 3 => {
             let places = [x[0].dim(-3), x[0].dim(-2)];
-            Some(dy.define(Def::DepthwiseGrad { slide, places }, &[x[1]]))
+            Some(dy.define(Def::ConvGrad { slide, places }, &[x[1]]))
         }
-        (Def::DepthwiseGrad { slide, .. }, 0) => Some(dy.depthwise(x[1], slide)),
+        (Def::ConvGrad { slide, .. }, 0) => Some(dy.conv(x[1], slide)),
         _ => expanded(def, x, dy, i),
     }
 }

@@ -22,7 +22,13 @@ pub struct Taps {
 
 impl Taps {
     /// The taps of a kernel of length `k` that meet one of `n` places from place `i` of an axis, and which.
-    fn of(self, axis: usize, i: usize, k: usize, n: usize) -> impl Iterator<Item = (usize, usize)> {
+    pub(crate) fn of(
+        self,
+        axis: usize,
+        i: usize,
+        k: usize,
+        n: usize,
+    ) -> impl Iterator<Item = (usize, usize)> {
         (0..k).filter_map(move |u| {
             let at = usize::try_from((i * self.stride + u) as isize - self.before[axis]).ok()?;
             let met = at.is_multiple_of(self.dilation) && at / self.dilation < n;

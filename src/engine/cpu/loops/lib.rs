@@ -1,6 +1,7 @@
 //! The loops of the CPU device: what its kernels do to numbers, without a word of graphs, plans or slots. A crate of its own,
 //! so that they are compiled for speed where everything else is compiled for size.
 
+pub mod conv;
 pub mod depthwise;
 pub mod matmul;
 pub mod panels;
