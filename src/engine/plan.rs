@@ -7,6 +7,7 @@
 mod fuse;
 mod pack;
 mod pointwise;
+mod product;
 mod scratch;
 mod turned;
 
@@ -15,10 +16,10 @@ use std::collections::BTreeMap;
 use vitrine_loops::depthwise::Taps;
 use vitrine_loops::tape::Instruction;
 
-use self::fuse::{Factor, Product};
+use self::fuse::Product;
 pub use self::pointwise::Bound;
 use super::layout::{Operand, collapse};
-use crate::graph::{Def, Node, Op, Recording, Reduce, Slide, View};
+use crate::graph::{Def, Node, Op, Recording, Reduce, View};
 use crate::tensor::size;
 
 /// One kernel run: reads `inputs`, writes `output` (rows, but for products, which write rows anywhere).
@@ -325,40 +326,6 @@ impl<'r> Compiler<'r> {
         }
     }
 
-    fn product(&mut self, id: usize, Product { root, factors, alpha, bias, act }: Product) {
-        let nodes = self.nodes;
-        if let Op::Def(Def::Conv(slide) | Def::ConvGrad { slide, .. }) = nodes[root].op {
-            return self.conv(id, root, slide, bias, act);
-        }
-        let mut inputs = self.matrices(factors).to_vec();
-        inputs.extend(bias.map(|bias| self.rows(bias)));
-        let kernel = Kernel::Matmul { alpha, act };
-        let turned = if act.is_some() { None } else { self.turned(id, &mut inputs) };
-        match turned {
-            Some(output) => self.step(kernel, inputs, output),
-            None => self.emit(id, kernel, inputs),
-        }
-    }
-
-    fn conv(&mut self, id: usize, root: usize, slide: Slide, bias: Option<usize>, act: Option<Act>) {
-        let nodes = self.nodes;
-        let &[x, kernel] = &nodes[root].inputs[..] else { unreachable!("a convolution has two inputs") };
-        let each = nodes[kernel].shape.len() == 3;
-        let (x, mut kernel) = (self.rows(x), if each { self.rows(kernel) } else { self.operand(kernel) });
-        let (before, stride) = (slide.around.map(|it| it[0] as isize), slide.stride);
-        let taps = if let Op::Def(Def::Conv(_)) = nodes[root].op {
-            Taps { before, stride, dilation: 1, turned: false }
-        } else {
-            // The image of `dy` with zeros between its places, the kernel turned and its channels exchanged.
-            let before = [0, 1].map(|i| kernel.shape[i] as isize - 1 - before[i]);
-            kernel = if each { kernel } else { kernel.permute(&[0, 1, 3, 2]) };
-            Taps { before, stride: 1, dilation: stride, turned: true }
-        };
-        let mut inputs = vec![x, kernel];
-        inputs.extend(bias.map(|it| self.rows(it)));
-        self.emit(id, Kernel::Conv { taps, act }, inputs);
-    }
-
     fn layer_norm(&mut self, id: usize, eps: f32) {
         let [x, gamma, beta] = self.nodes[id].inputs[..] else { unreachable!("layer norm has three inputs") };
         let (x, residual) = if self.absorbed[x] {
@@ -410,20 +377,6 @@ impl<'r> Compiler<'r> {
         let rows = self.copy(x);
         self.operands[id] = Some(rows.clone());
         rows
-    }
-
-    /// The results of `factors` with their leading axes merged into two, by a copy only where that takes one.
-    fn matrices(&mut self, factors: [Factor; 2]) -> [Operand; 2] {
-        let pair = factors.map(|Factor { id, swapped }| {
-            let x = self.operand(id);
-            let rank = x.shape.len();
-            if swapped { x.last(rank - 2) } else { x }
-        });
-        let merged = Operand::matrices(&pair);
-        merged.unwrap_or_else(|| {
-            let rows = pair.map(|it| if it.is_rows() { it } else { self.copy(it) });
-            Operand::matrices(&rows).unwrap_or_else(|| unreachable!("contiguous rows take any shape"))
-        })
     }
 
     fn copy(&mut self, x: Operand) -> Operand {

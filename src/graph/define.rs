@@ -5,6 +5,7 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
+use super::conv::{self, Slide};
 use super::{F32, Graph, Op, Recording, Var};
 
 /// A named operation on a tensor (and the parameters it takes).
@@ -51,53 +52,14 @@ pub enum Def {
     },
 }
 
-/// How a kernel slides over an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Slide {
-    /// Places from one window to the next: `s`.
-    pub stride: usize,
-    /// Zeros above the image and below it, then those left and right: `p` and `q` are the first of each pair.
-    pub around: [[usize; 2]; 2],
-}
-
-impl Slide {
-    /// Over all windows that lie within the image.
-    pub fn within(stride: usize) -> Self {
-        Self { stride, around: [[0; 2]; 2] }
-    }
-
-    /// Rows and columns of windows of `kernel` over an image of `places`.
-    fn windows(self, places: [usize; 2], kernel: [usize; 2]) -> [usize; 2] {
-        [0, 1].map(|i| {
-            let (n, k, [before, after]) = (places[i], kernel[i], self.around[i]);
-            let fits = k >= 1 && n + before + after >= k && before < k && self.stride >= 1;
-            assert!(fits, "windows of {k} over {n} places with {:?} around", self.around[i]);
-            (n + before + after - k) / self.stride + 1
-        })
-    }
-}
-
 impl Def {
     /// The shape of what it gives, from that of its tensor and those of the others.
     pub(super) fn shape(self, x: Vec<usize>, others: &[Vec<usize>]) -> Vec<usize> {
-        let (Self::Conv(slide) | Self::ConvGrad { slide, .. }) = self else { return x };
-        let ([lead @ .., h, w, c], [kh, kw, channels @ ..]) = (&x[..], &others[0][..]) else {
-            panic!("a convolution of {x:?} with {:?}", others[0])
-        };
-        let (from, to) = match (self, channels) {
-            (_, [own]) => (own, own),
-            (Self::Conv(_), [from, to]) | (_, [to, from]) => (from, to),
-            _ => panic!("a kernel is [kh, kw, c, o] or [kh, kw, c], not {:?}", others[0]),
-        };
-        assert_eq!(c, from, "a convolution of {c} channels with {:?}", others[0]);
-        let seen = match self {
-            Self::ConvGrad { places, .. } => {
-                assert_eq!(slide.windows(places, [*kh, *kw]), [*h, *w], "windows over {places:?}");
-                places
-            }
-            _ => slide.windows([*h, *w], [*kh, *kw]),
-        };
-        [lead, &seen, &[*to]].concat()
+        match self {
+            Self::Conv(slide) => slide.shape(&x, &others[0]),
+            Self::ConvGrad { slide, places } => slide.shape_back(&x, &others[0], places),
+            _ => x,
+        }
     }
 
     /// The definition itself, on `x` and the remaining inputs.
@@ -133,56 +95,10 @@ impl Def {
                 let [low, high] = [low, high].map(|it| x.graph.constant(it.get()));
                 x.max_with(low).min_with(high)
             }
-            Self::Conv(slide) => {
-                let [kernel] = others else { panic!("a convolution takes a kernel") };
-                convolved(x, *kernel, slide)
-            }
-            Self::ConvGrad { slide, places } => {
-                let [kernel] = others else { panic!("the derivative of a convolution takes a kernel") };
-                let rank = x.shape().len();
-                // Columns, whose elements are the last axis, then rows.
-                [1, 0].into_iter().fold(terms(x, *kernel), |terms, i| {
-                    let (axis, [before, after]) = ((rank - 3 + i) as isize, slide.around[i]);
-                    let whole = terms.fold(axis, slide.stride, before + places[i] + after);
-                    whole.slice(axis, before, places[i])
-                })
-            }
+            Self::Conv(slide) => conv::convolved(x, others[0], slide),
+            Self::ConvGrad { slide, places } => conv::given_back(x, others[0], slide, places),
         }
     }
-}
-
-/// Every window of `x` with a kernel: one product `[row * col, kh kw c] x [kh kw c, o]`, whose windows are gathered in runs of `kw c`
-/// neighbours, or a sum for each channel.
-fn convolved<'g>(x: Var<'g>, kernel: Var<'g>, slide: Slide) -> Var<'g> {
-    let (rank, shape) = (x.shape().len(), kernel.shape());
-    let [row, col] = [rank - 3, rank - 2].map(|it| it as isize);
-    let ([above, below], [left, right]) = slide.around.into();
-    let x = x.pad(row, above, below, 0.0).pad(col, left, right, 0.0);
-    let windows = x.window(row, shape[0], slide.stride).window(col, shape[1], slide.stride); // [.., i, j, c, u, v]
-    let places = windows.shape()[..rank - 1].to_vec();
-    if let [.., out] = shape[2..]
-        && shape.len() == 4
-    {
-        let order: Vec<usize> = (0..rank - 1).chain([rank, rank + 1, rank - 1]).collect();
-        let terms = shape[..3].iter().product();
-        let rows = windows.permute(&order).reshape(&[places.iter().product(), terms]); // [i j, u v c]
-        return rows.matmul(kernel.reshape(&[terms, out])).reshape(&[&places[..], &[out]].concat());
-    }
-    let sums = (windows * kernel.permute(&[2, 0, 1])).sum(-1).sum(-2);
-    sums.reshape(&sums.shape()[..rank])
-}
-
-/// What each place of `dy` gives to each place of its window: `[.., i, j, c, u, v]`.
-fn terms<'g>(dy: Var<'g>, kernel: Var<'g>) -> Var<'g> {
-    let (shape, rank) = (kernel.shape(), dy.shape().len());
-    let places = dy.shape()[..rank - 1].to_vec();
-    if shape.len() == 3 {
-        return dy.reshape(&[&dy.shape()[..], &[1, 1]].concat()) * kernel.permute(&[2, 0, 1]);
-    }
-    let rows = dy.reshape(&[places.iter().product(), shape[3]]);
-    let terms = rows.matmul(kernel.reshape(&[shape[..3].iter().product(), shape[3]]).t());
-    let order: Vec<usize> = (0..rank - 1).chain([rank + 1, rank - 1, rank]).collect();
-    terms.reshape(&[&places[..], &shape[..3]].concat()).permute(&order)
 }
 
 /// `(x - mean x) r` over the last axis, and `r = 1/sqrt(var x + eps)`.
@@ -227,15 +143,6 @@ impl Var<'_> {
     /// What is less than `low` or more than `high` becomes these.
     pub fn clamp(self, low: f32, high: f32) -> Self {
         self.define(Def::Clamp { low: low.into(), high: high.into() }, &[])
-    }
-
-    /// The convolution of images `[.., row, col, c]` with a kernel `[kh, kw, c, o]`, or for each channel with its own, `[kh, kw, c]`.
-    pub fn conv(self, kernel: Self, slide: Slide) -> Self {
-        match kernel.shape()[..] {
-            // That of a single place is a product, which gathers nothing.
-            [1, 1, _, _] => convolved(self, kernel, slide),
-            _ => self.define(Def::Conv(slide), &[kernel]),
-        }
     }
 
     /// The exact (erf) Gaussian error linear unit.

@@ -5,7 +5,7 @@
 
 use crate::Strided;
 use crate::depthwise::Taps;
-use crate::spread::{for_each_chunk, vectorised};
+use crate::spread::{NARROW_VECTORS, for_each_chunk, vectorised};
 
 /// Places of a tile.
 const PLACES: usize = 4;
@@ -45,9 +45,9 @@ pub fn convolve(
                 let mut first = 0;
                 while first < width {
                     first += match width - first {
-                        32.. => row.block::<32>(out, first),
-                        16.. => row.block::<16>(out, first),
-                        4.. => row.block::<4>(out, first),
+                        32.. if !NARROW_VECTORS => row.block::<32>(out, first),
+                        16.. if !NARROW_VECTORS => row.block::<16>(out, first),
+                        8.. => row.block::<8>(out, first),
                         _ => row.block::<1>(out, first),
                     };
                 }
