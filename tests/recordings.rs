@@ -245,11 +245,12 @@ fn slid<'g>(x: Bounded<'g>, y: Bounded<'g>, how: usize) -> Bounded<'g> {
     });
     let flat = y.x.flat();
     let taps = |n: usize| if flat.dim(0) < n { flat.mean(0).broadcast(&[n]) } else { flat.slice(0, 0, n) };
-    let shape = if how / 486 % 2 == 0 { vec![kh, kw, c] } else { vec![kh, kw, c, 1 + how / 972 % 5] };
+    let shape =
+        if (how / 486).is_multiple_of(2) { vec![kh, kw, c] } else { vec![kh, kw, c, 1 + how / 972 % 5] };
     let terms = if shape.len() == 3 { kh * kw } else { kh * kw * c };
     let kernel = taps(size(&shape)).reshape(&shape) * (1.0 / terms as f32);
     let sums = image.conv(kernel, Slide { stride, around });
-    if how / 243 % 2 == 0 {
+    if (how / 243).is_multiple_of(2) {
         bounded(sums, x.bound * y.bound)
     } else {
         let bias = x.x.graph().input(&numbers(&shape[shape.len() - 1..], how as u32, 1.0));
