@@ -142,8 +142,9 @@ fn of_two<'g>(x: Bounded<'g>, y: Bounded<'g>, how: usize) -> Bounded<'g> {
 fn kinked<'g>(x: Bounded<'g>, y: Bounded<'g>, leaves: [Bounded<'g>; 2], how: usize) -> Bounded<'g> {
     let (a, b, bound) = (x.x, fitted(x.x, y.x), x.bound.max(y.bound));
     let [p, q] = leaves.map(|it| it.x);
-    match how % 9 {
+    match how % 10 {
         0 => bounded(a.abs(), bound),
+        9 => bounded(a.clamp(-0.25, f32::INFINITY), bound),
         7 => bounded(a.clamp(-0.25, 0.5), 0.5),
         8 => bounded(slid(x, y, how / 9).x.clamp(0.0, 0.5), 0.5),
         1 => bounded(a.max_with(b), bound),

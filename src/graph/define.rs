@@ -35,7 +35,7 @@ pub enum Def {
     Clamp {
         /// The least.
         low: F32,
-        /// The most.
+        /// The most, infinity for no limit.
         high: F32,
     },
     /// `y[.., i, j, o] = sum_{u, v, c} x[.., s i + u - p, s j + v - q, c] w[u, v, c, o]`, of images `[.., h, w, c]` with zeros around
@@ -92,8 +92,9 @@ impl Def {
                 *dy * (((x * FRAC_1_SQRT_2).erf() + 1.0) * 0.5 + x * phi)
             }
             Self::Clamp { low, high } => {
-                let [low, high] = [low, high].map(|it| x.graph.constant(it.get()));
-                x.max_with(low).min_with(high)
+                let [low, limit] = [low, high].map(|it| x.graph.constant(it.get()));
+                let x = x.max_with(low);
+                if high.get().is_finite() { x.min_with(limit) } else { x }
             }
             Self::Conv(slide) => conv::convolved(x, others[0], slide),
             Self::ConvGrad { slide, places } => conv::given_back(x, others[0], slide, places),

@@ -46,7 +46,7 @@ impl Activation {
 
 /// `max(0, x)`
 pub fn relu(x: Var<'_>) -> Var<'_> {
-    x.max_with(x.graph().constant(0.0))
+    x.clamp(0.0, f32::INFINITY)
 }
 
 /// `min(6, max(0, x))` (Howard et al. 2017, arXiv 1704.04861)

@@ -244,12 +244,12 @@ impl Tree {
             }
         } else {
             let x = inputs.iter().map(|input| self.value(compiler, *input, route, within));
-            let mut x = x.collect::<Result<Vec<usize>, usize>>()?;
+            let x = x.collect::<Result<Vec<usize>, usize>>()?;
             if let Op::Def(Def::Clamp { low, high }) = op {
-                let [low, high] = [low, high].map(|it| self.number(it.get()));
-                x = vec![self.push(Instruction::Binary(Binary::Max, x[0], low)), high];
+                self.clamp(x[0], low.get(), high.get())
+            } else {
+                self.push(instruction(op, &x))
             }
-            self.push(instruction(op, &x))
         };
         self.open.pop();
         self.done.insert(id, (instruction, self.slots() - known));
@@ -308,6 +308,17 @@ impl Tree {
         self.tape.iter().position(same).unwrap_or_else(|| self.push(Instruction::Number(x)))
     }
 
+    fn clamp(&mut self, x: usize, low: f32, high: f32) -> usize {
+        let least = self.number(low);
+        let x = self.push(Instruction::Binary(Binary::Max, x, least));
+        if high.is_finite() {
+            let most = self.number(high);
+            self.push(Instruction::Binary(Binary::Min, x, most))
+        } else {
+            x
+        }
+    }
+
     fn push(&mut self, instruction: Instruction) -> usize {
         self.tape.push(instruction);
         self.tape.len() - 1
@@ -321,7 +332,6 @@ fn instruction(op: &Op, x: &[usize]) -> Instruction {
         // They differ in their derivative only.
         (Op::Binary(Binary::OrLarger), [a, b]) => Instruction::Binary(Binary::Max, *a, *b),
         (Op::Binary(f), [a, b]) => Instruction::Binary(*f, *a, *b),
-        (Op::Def(Def::Clamp { .. }), [a, b]) => Instruction::Binary(Binary::Min, *a, *b),
         (Op::Def(Def::Gelu), [x]) => Instruction::Gelu(*x),
         (Op::Def(Def::GeluGrad), [x, dy]) => Instruction::GeluGrad(*x, *dy),
         _ => unreachable!("{op:?} of {} is not elementwise", x.len()),

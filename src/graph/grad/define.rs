@@ -16,8 +16,9 @@ pub(super) fn adjoint<'g>(def: Def, x: &[Var<'g>], y: Var<'g>, dy: Var<'g>, i: u
         (Def::LayerNorm { .. }, _) => Some(to_row(dy)),
         // Where it changes nothing, which its result tells too: nobody has to keep `x`.
         (Def::Clamp { low, high }, _) => {
-            let [low, high] = [low, high].map(|it| y.graph.constant(it.get()));
-            Some(dy * low.less(y) * y.less(high))
+            let [low, limit] = [low, high].map(|it| y.graph.constant(it.get()));
+            let dx = dy * low.less(y);
+            Some(if high.get().is_finite() { dx * y.less(limit) } else { dx })
         }
         // Of few channels all that windows give is little, and one product.
         (Def::Conv(slide), 0) if x[0].dim(-1) >= FEW || x[1].shape().len() == 3 => {
