@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use vitrine::data::Tokenizer;
 use vitrine::engine::plan::{Kernel, Plan};
 use vitrine::engine::{Cancel, Device, cpu::Cpu, gpu::Gpu};
-use vitrine::graph::{Def, Edit, Graph, How, Op, Recording, Var};
+use vitrine::graph::{Def, Edit, Graph, How, Op, Recording, Slide, Var};
 use vitrine::models::{Bert, bert};
 use vitrine::platform::block_on;
 use vitrine::tensor::{Tensor, size};
@@ -234,21 +234,42 @@ proptest! {
         // With two elements in a row and a small eps the third derivative is too large for a difference.
         smooth(&[shape, row, row], seed, |x| x[0].layer_norm(x[1], x[2], 0.1));
         smooth(&[shape, row], seed, |x| (x[0] + x[0].exp()).layer_norm(x[1], x[1], 0.1));
+        let within = Slide::within(1);
+        let around = Slide { stride: 2, around: [[1, 1], [0, 2]] };
+        smooth(&[&[a + 1, b + 1, n], &[2, 2, n]], seed, move |x| x[0].conv(x[1], within).tanh());
+        smooth(&[&[2, a, b, n], &[3, 1, n]], seed, move |x| x[0].conv(x[1], around));
+        smooth(&[&[a, b, 2], &[3, 1, 2, n]], seed, move |x| x[0].conv(x[1], around));
+        smooth(&[&[2, a, 2, 5], &[2, 2, 5, 3]], seed, move |x| x[0].conv(x[1], around).tanh());
     }
 
     /// What a definition carries is the derivative of its expansion.
     #[test]
     fn shorter_derivatives_equal_those_of_the_expansion(a in odd(), n in odd(), seed in 0..1000_u64) {
         let eps = 1e-5.into();
+        // The last zero on the right is in no window where `n` is even.
+        let slide = Slide { stride: 2, around: [[1, 0], [1, 1]] };
         for (def, shapes) in [
             (Def::Softmax, vec![vec![a, n]]),
             (Def::Gelu, vec![vec![a, n]]),
             (Def::LayerNorm { eps }, vec![vec![a, n + 1], vec![n + 1], vec![n + 1]]),
+            (Def::Clamp { low: (-0.5).into(), high: 0.5.into() }, vec![vec![a, n]]),
+            (Def::Conv(slide), vec![vec![2, a, n, 3], vec![2, 3, 3]]),
+            (Def::Conv(slide), vec![vec![2, a, n, 4], vec![2, 3, 4, 3]]),
+            (Def::ConvGrad { slide, places: [a, n] }, vec![vec![2, a.div_ceil(2), n.div_ceil(2), 3], vec![2, 3, 3]]),
+            (Def::ConvGrad { slide, places: [a, n] }, vec![vec![2, a.div_ceil(2), n.div_ceil(2), 3], vec![2, 3, 4, 3]]),
         ] {
             let xs: Vec<Tensor> = shapes.iter().zip(seed..).map(|(it, seed)| random(it, seed)).collect();
             let short = differentiated(&xs, |x| match def {
                 Def::Softmax => x[0].softmax(),
                 Def::Gelu => x[0].gelu(),
+                Def::Clamp { .. } => x[0].clamp(-0.5, 0.5),
+                Def::Conv(slide) => x[0].conv(x[1], slide),
+                // The derivative of a sum of products, as nobody records it otherwise.
+                Def::ConvGrad { places: [h, w], .. } => {
+                    let g = x[0].graph();
+                    let image = g.constant(0.0).broadcast(&[2, h, w, x[1].dim(2)]);
+                    g.pull_back(image.conv(x[1], slide), x[0], &[image])[0]
+                }
                 _ => x[0].layer_norm(x[1], x[2], 1e-5),
             });
             let long = differentiated(&xs, |x| def.expand(x[0], &x[1..]));
@@ -280,6 +301,12 @@ proptest! {
         second(&[&[a, n], &[n, a]], |x| x[0].matmul(x[1]).tanh());
         second(&[&[a, n], &[n, 3]], |x| (x[0].matmul(x[1]) / positive(x[0].sum(1))).softmax());
         second(&[&[a, n + 2]], |x| x[0].window(1, 3, 1).sin());
+        second(&[&[a, n, 2], &[3, 2, 2]], |x| {
+            x[0].conv(x[1], Slide { stride: 2, around: [[2, 1], [1, 1]] }).tanh()
+        });
+        second(&[&[a, 3, 5], &[3, 2, 5, 2]], |x| {
+            x[0].conv(x[1], Slide { stride: 2, around: [[2, 1], [1, 1]] }).tanh()
+        });
     }
 }
 

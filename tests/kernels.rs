@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shader::wgsl;
 
-use vitrine::graph::{Graph, Var};
+use vitrine::graph::{Graph, Slide, Var};
 use vitrine::tensor::Tensor;
 
 /// Cases of every property: each compiles a plan, so that a hundred of them take a second in software.
@@ -219,12 +219,42 @@ fn softmax_and_layer_norm() {
     });
 }
 
+#[test]
+fn convolutions() {
+    let Some(pair) = Pair::new() else { return };
+    let places = prop::sample::select(vec![1, 2, 3, 5, 7, 13]);
+    let channels = prop::sample::select(vec![1, 3, 4, 8, 13, 32, 33]);
+    // `None` for each channel on its own.
+    let outputs = prop::option::of(channels.clone());
+    let kernel = (1..6_usize, 1..4_usize);
+    let around = (0..5_usize, 0..4_usize, 0..3_usize, 0..3_usize);
+    let sizes = (0..3_usize, places.clone(), places, channels);
+    let case = (sizes, outputs, kernel, 1..4_usize, around, any::<bool>());
+    check_all(&pair, SUM, case, |g, ((n, h, w, c), out, (kh, kw), stride, around, more)| {
+        let around =
+            [(h, kh, around.0, around.1), (w, kw, around.2, around.3)].map(|(n, k, before, after)| {
+                let before = before.min(k - 1);
+                [before, after.max(k.saturating_sub(n + before))]
+            });
+        let x = operand(g, &[*n, *h, *w, *c], Seen::Swapped, 1, 1.0);
+        let shape: Vec<usize> = [*kh, *kw, *c].into_iter().chain(*out).collect();
+        let [kernel, bias] = [shape, vec![out.unwrap_or(*c)]].map(|it| g.input(&numbers(&it, 2, 1.0)));
+        let y = x.conv(kernel, Slide { stride: *stride, around });
+        let dy = g.input(&numbers(&y.shape(), 3, 1.0));
+        let y = if *more { (y + bias).clamp(-0.5, 1.5) } else { y };
+        y.keep("y");
+        for (i, dx) in g.pull_back(y, dy, &[x, kernel]).into_iter().enumerate() {
+            dx.keep(&format!("derivative {i}"));
+        }
+    });
+}
+
 /// What may follow a product.
 #[derive(Clone, Copy, Debug)]
 struct Epilogue {
     alpha: bool,
     bias: bool,
-    gelu: bool,
+    act: usize,
 }
 
 fn product<'g>(a: Var<'g>, w: Var<'g>, after: Epilogue) -> Var<'g> {
@@ -235,19 +265,23 @@ fn product<'g>(a: Var<'g>, w: Var<'g>, after: Epilogue) -> Var<'g> {
     if after.bias {
         y = y + a.graph().input(&numbers(&[y.dim(-1)], 3, 1.0));
     }
-    if after.gelu { y.gelu() } else { y }
+    match after.act {
+        0 => y,
+        1 => y.gelu(),
+        _ => y.clamp(-0.5, f32::INFINITY),
+    }
 }
 
 #[test]
 fn products() {
     let Some(pair) = Pair::new() else { return };
     let sizes = (prop::sample::select(vec![1, 2, 3, 12]), length(), length(), length());
-    let epilogue = (any::<bool>(), any::<bool>(), any::<bool>());
+    let epilogue = (any::<bool>(), any::<bool>(), 0..3_usize);
     check_all(&pair, SUM, (sizes, seen(), seen(), epilogue), |g, ((batch, m, k, n), a, w, epilogue)| {
-        let (alpha, bias, gelu) = *epilogue;
+        let (alpha, bias, act) = *epilogue;
         let a = operand(g, &[*batch, *m, *k], *a, 1, 1.0);
         let w = operand(g, &[*batch, *k, *n], *w, 2, 1.0);
-        product(a, w, Epilogue { alpha, bias, gelu }).keep("y");
+        product(a, w, Epilogue { alpha, bias, act }).keep("y");
         // One matrix for the whole batch, as in a linear layer.
         a.matmul(w.slice(0, 0, 1)).keep("one matrix");
     });
@@ -260,7 +294,7 @@ fn products_by_every_variant() {
     for n in [4, 12] {
         for a in [Seen::Rows, Seen::Swapped] {
             for w in [Seen::Sliced { before: 1, step: 1 }, Seen::Rows, Seen::Swapped] {
-                let none = Epilogue { alpha: false, bias: false, gelu: false };
+                let none = Epilogue { alpha: false, bias: false, act: 0 };
                 pair.check(SUM, |g| {
                     let a = operand(g, &[2, 9, 36], a, 1, 1.0);
                     let _ = product(a, operand(g, &[2, 36, n], w, 2, 1.0), none).keep("y");

@@ -17,7 +17,7 @@ use proptest::test_runner::TestRunner;
 use shader::wgsl;
 use vitrine::engine::plan::Plan;
 use vitrine::engine::{Cancel, cpu::Cpu, gpu};
-use vitrine::graph::{Graph, Op, Recording, Var};
+use vitrine::graph::{Graph, Op, Recording, Slide, Var};
 use vitrine::platform::block_on;
 use vitrine::tensor::{Tensor, size};
 
@@ -142,8 +142,11 @@ fn of_two<'g>(x: Bounded<'g>, y: Bounded<'g>, how: usize) -> Bounded<'g> {
 fn kinked<'g>(x: Bounded<'g>, y: Bounded<'g>, leaves: [Bounded<'g>; 2], how: usize) -> Bounded<'g> {
     let (a, b, bound) = (x.x, fitted(x.x, y.x), x.bound.max(y.bound));
     let [p, q] = leaves.map(|it| it.x);
-    match how % 7 {
+    match how % 10 {
         0 => bounded(a.abs(), bound),
+        9 => bounded(a.clamp(-0.25, f32::INFINITY), bound),
+        7 => bounded(a.clamp(-0.25, 0.5), 0.5),
+        8 => bounded(slid(x, y, how / 9).x.clamp(0.0, 0.5), 0.5),
         1 => bounded(a.max_with(b), bound),
         2 => bounded(a.min_with(b), bound),
         3 => bounded(a.or_larger(b), bound),
@@ -211,8 +214,10 @@ fn product<'g>(x: Bounded<'g>, y: Bounded<'g>) -> Bounded<'g> {
 
 fn definition<'g>(x: Bounded<'g>, y: Bounded<'g>, how: usize) -> Bounded<'g> {
     let n = x.x.dim(-1);
-    match how % 5 {
+    match how % 7 {
         0 => bounded(x.x.softmax(), 1.0),
+        4 => slid(x, y, how / 6),
+        5 => bounded(slid(x, y, how / 6).x.gelu(), x.bound * y.bound),
         1 => bounded(x.x.gelu(), x.bound),
         2 => {
             let a = matrix(x.x);
@@ -230,6 +235,32 @@ fn definition<'g>(x: Bounded<'g>, y: Bounded<'g>, how: usize) -> Bounded<'g> {
             // 1/sqrt(variance + eps) magnifies by 1.4 at most.
             bounded(x.x.layer_norm(gamma, gamma * 0.5, 0.5), 3.0 * x.bound * y.bound + y.bound)
         }
+    }
+}
+
+/// A convolution, over the number of its terms, with a bias or without: of all channels, or of each on its own.
+fn slid<'g>(x: Bounded<'g>, y: Bounded<'g>, how: usize) -> Bounded<'g> {
+    let shape = x.x.shape();
+    let image = x.x.reshape(&[&vec![1; 3_usize.saturating_sub(shape.len())][..], &shape].concat());
+    let [h, w, c] = [-3, -2, -1].map(|axis| image.dim(axis));
+    let [kh, kw, stride] = [1 + how % 3, 1 + how / 3 % 3, 1 + how / 9 % 3];
+    let [down, right] = [how / 27, how / 81].map(|it| [it % 2, it % 3]);
+    let around = [(h, kh, down), (w, kw, right)].map(|(n, k, [before, after])| {
+        let before = before.min(k - 1);
+        [before, after.max(k.saturating_sub(n + before))]
+    });
+    let flat = y.x.flat();
+    let taps = |n: usize| if flat.dim(0) < n { flat.mean(0).broadcast(&[n]) } else { flat.slice(0, 0, n) };
+    let shape =
+        if (how / 486).is_multiple_of(2) { vec![kh, kw, c] } else { vec![kh, kw, c, 1 + how / 972 % 5] };
+    let terms = if shape.len() == 3 { kh * kw } else { kh * kw * c };
+    let kernel = taps(size(&shape)).reshape(&shape) * (1.0 / terms as f32);
+    let sums = image.conv(kernel, Slide { stride, around });
+    if (how / 243).is_multiple_of(2) {
+        bounded(sums, x.bound * y.bound)
+    } else {
+        let bias = x.x.graph().input(&numbers(&shape[shape.len() - 1..], how as u32, 1.0));
+        bounded(sums + bias, x.bound * y.bound + 1.0)
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Views cost nothing: an [`Operand`] is a slot seen through strides, and only where a kernel needs contiguous rows is
 //! a copy made. Nodes that nothing kept depends on are left out. Where nobody looks at the tensors in between, a
-//! product takes its scale, bias and GELU along, a layer norm its residual sum, and elementwise operations become one step.
+//! product takes its scale, bias and activation along, a layer norm its residual sum, and elementwise operations become one step.
 
 mod attention;
 mod fuse;
 mod pack;
 mod pointwise;
+mod product;
 mod scratch;
 mod step;
 mod turned;
@@ -15,9 +16,9 @@ mod turned;
 use std::collections::BTreeMap;
 
 use self::attention::Attention;
-use self::fuse::{Factor, Product};
+use self::fuse::Product;
 pub use self::pointwise::Bound;
-pub use self::step::{Kernel, Step};
+pub use self::step::{Act, Kernel, Step};
 use super::EngineError;
 use super::layout::{Operand, collapse};
 use crate::graph::{Def, Node, Op, Recording, View};
@@ -193,7 +194,7 @@ impl<'r> Compiler<'r> {
             Op::Unary(_)
             | Op::Binary(_)
             | Op::View(View::Pad { .. })
-            | Op::Def(Def::Gelu | Def::GeluGrad) => {
+            | Op::Def(Def::Gelu | Def::GeluGrad | Def::Clamp { .. }) => {
                 self.pointwise(id);
             }
             Op::View(view) => self.view(id, view, inputs[0], shape),
@@ -219,18 +220,9 @@ impl<'r> Compiler<'r> {
             Op::Def(Def::SoftmaxGrad) => self.by_rows(id, Kernel::SoftmaxGrad),
             Op::Def(Def::LayerNormGrad { eps }) => self.by_rows(id, Kernel::LayerNormGrad { eps: eps.get() }),
             Op::Pack => self.pack(id),
-            Op::Matmul => unreachable!("every product is in `products`"),
-        }
-    }
-
-    fn product(&mut self, id: usize, Product { factors, alpha, bias, gelu }: Product) {
-        let mut inputs = self.matrices(&factors);
-        inputs.extend(bias.map(|bias| self.rows(bias)));
-        let kernel = Kernel::Matmul { alpha, gelu };
-        let turned = if gelu { None } else { self.turned(id, &mut inputs) };
-        match turned {
-            Some(output) => self.step(kernel, inputs, output),
-            None => self.emit(id, kernel, inputs),
+            Op::Matmul | Op::Def(Def::Conv(_) | Def::ConvGrad { .. }) => {
+                unreachable!("every product is in `products`")
+            }
         }
     }
 
@@ -285,21 +277,6 @@ impl<'r> Compiler<'r> {
         let rows = self.copy(x);
         self.operands[id] = Some(rows.clone());
         rows
-    }
-
-    /// The results of `factors` with their leading axes merged into two, by a copy only where that takes one.
-    fn matrices(&mut self, factors: &[Factor]) -> Vec<Operand> {
-        let seen = factors.iter().map(|Factor { id, swapped }| {
-            let x = self.operand(*id);
-            let rank = x.shape.len();
-            if *swapped { x.last(rank - 2) } else { x }
-        });
-        let seen: Vec<Operand> = seen.collect();
-        Operand::matrices(&seen).unwrap_or_else(|| {
-            let rows = seen.into_iter().map(|it| if it.is_rows() { it } else { self.copy(it) });
-            Operand::matrices(&rows.collect::<Vec<_>>())
-                .unwrap_or_else(|| unreachable!("contiguous rows take any shape"))
-        })
     }
 
     fn copy(&mut self, x: Operand) -> Operand {

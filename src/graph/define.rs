@@ -5,9 +5,10 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
+use super::conv::{self, Slide};
 use super::{F32, Graph, Op, Recording, Var};
 
-/// A named operation on a tensor (and the parameters it takes), of the same shape as the tensor.
+/// A named operation on a tensor (and the parameters it takes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Def {
     /// `softmax(x)_j = exp(x_j - max x) / sum_k exp(x_k - max x)` over the last axis.
@@ -30,9 +31,37 @@ pub enum Def {
     /// `dx = dy (Phi(x) + x phi(x))`, of `x` and `dy`, where `Phi(x) = (1 + erf(x / sqrt 2)) / 2` and `phi` is its
     /// derivative: the derivative of GELU.
     GeluGrad,
+    /// `min(high, max(low, x))`.
+    Clamp {
+        /// The least.
+        low: F32,
+        /// The most, infinity for no limit.
+        high: F32,
+    },
+    /// `y[.., i, j, o] = sum_{u, v, c} x[.., s i + u - p, s j + v - q, c] w[u, v, c, o]`, of images `[.., h, w, c]` with zeros around
+    /// them and a kernel `[kh, kw, c, o]`; with one of `[kh, kw, c]` each channel on its own: `o = c` and no sum over it
+    /// (Dumoulin & Visin 2016, arXiv 1603.07285; Howard et al. 2017, arXiv 1704.04861, eq. 3).
+    Conv(Slide),
+    /// `dx[.., m, n, c] = sum dy[.., i, j, o] w[u, v, c, o]` over `o`, all `i`, `u` with `s i + u - p = m` and all `j`, `v` with
+    /// `s j + v - q = n`, of `dy` and `w`: the derivative of a convolution of images of `places`.
+    ConvGrad {
+        /// How its kernel slides.
+        slide: Slide,
+        /// Rows and columns of the image.
+        places: [usize; 2],
+    },
 }
 
 impl Def {
+    /// The shape of what it gives, from that of its tensor and those of the others.
+    pub(super) fn shape(self, x: Vec<usize>, others: &[Vec<usize>]) -> Vec<usize> {
+        match self {
+            Self::Conv(slide) => slide.shape(&x, &others[0]),
+            Self::ConvGrad { slide, places } => slide.shape_back(&x, &others[0], places),
+            _ => x,
+        }
+    }
+
     /// The definition itself, on `x` and the remaining inputs.
     pub fn expand<'g>(self, x: Var<'g>, others: &[Var<'g>]) -> Var<'g> {
         match self {
@@ -62,6 +91,13 @@ impl Def {
                 let phi = (x * x * -0.5).exp() * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
                 *dy * (((x * FRAC_1_SQRT_2).erf() + 1.0) * 0.5 + x * phi)
             }
+            Self::Clamp { low, high } => {
+                let [low, limit] = [low, high].map(|it| x.graph.constant(it.get()));
+                let x = x.max_with(low);
+                if high.get().is_finite() { x.min_with(limit) } else { x }
+            }
+            Self::Conv(slide) => conv::convolved(x, others[0], slide),
+            Self::ConvGrad { slide, places } => conv::given_back(x, others[0], slide, places),
         }
     }
 }
@@ -103,6 +139,11 @@ impl Var<'_> {
     /// Layer normalisation over the last axis, with `gamma` and `beta` of its length.
     pub fn layer_norm(self, gamma: Self, beta: Self, eps: f32) -> Self {
         self.define(Def::LayerNorm { eps: F32::from(eps) }, &[gamma, beta])
+    }
+
+    /// What is less than `low` or more than `high` becomes these.
+    pub fn clamp(self, low: f32, high: f32) -> Self {
+        self.define(Def::Clamp { low: low.into(), high: high.into() }, &[])
     }
 
     /// The exact (erf) Gaussian error linear unit.

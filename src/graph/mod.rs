@@ -5,6 +5,7 @@
 //! Recording does no I/O and cannot fail: a wrong shape is a bug and asserts with both shapes. Equal operations on
 //! equal inputs are recorded once, so two runs that share a prefix (an original and its ablation) share the work.
 
+mod conv;
 mod define;
 mod edit;
 mod grad;
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+pub use conv::Slide;
 pub use define::Def;
 pub use edit::{Edit, How};
 pub use op::{ALIGN, Binary, F32, Node, Op, Reduce, Unary, View};

@@ -263,6 +263,9 @@ impl<'g> Var<'g> {
     pub fn pad(self, axis: isize, before: usize, after: usize, value: f32) -> Self {
         let mut shape = self.shape();
         let axis = resolve(axis, shape.len());
+        if before + after == 0 {
+            return self;
+        }
         shape[axis] += before + after;
         self.view(View::Pad { axis, before, value: F32::from(value) }, shape)
     }
@@ -302,18 +305,24 @@ impl<'g> Var<'g> {
         if aligned == shape { x } else { x.view(View::Broadcast, shape.to_vec()) }
     }
 
-    /// Windows of `size` elements of `axis`, `stride` apart, on a new last axis.
+    /// Windows of `size` elements of `axis`, `stride` apart, on a new last axis. Those of one element do not overlap: their
+    /// derivative adds nothing up.
     pub fn window(self, axis: isize, size: usize, stride: usize) -> Self {
         let mut shape = self.shape();
         let axis = resolve(axis, shape.len());
         assert!(size >= 1 && stride >= 1 && size <= shape[axis], "window {size} of axis {axis} of {shape:?}");
         shape[axis] = (shape[axis] - size) / stride + 1;
+        let places = shape[axis];
         shape.push(size);
+        if size == 1 {
+            return self.strided(axis as isize, 0, places, stride).reshape(&shape);
+        }
         self.view(View::Window { axis, size, stride }, shape)
     }
 
     pub(super) fn define(self, def: Def, others: &[Self]) -> Self {
-        self.push(Op::Def(def), others, self.shape())
+        let shapes: Vec<Vec<usize>> = others.iter().map(|it| it.shape()).collect();
+        self.push(Op::Def(def), others, def.shape(self.shape(), &shapes))
     }
 }
 

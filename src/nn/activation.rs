@@ -46,10 +46,10 @@ impl Activation {
 
 /// `max(0, x)`
 pub fn relu(x: Var<'_>) -> Var<'_> {
-    x.max_with(x.graph().constant(0.0))
+    x.clamp(0.0, f32::INFINITY)
 }
 
 /// `min(6, max(0, x))` (Howard et al. 2017, arXiv 1704.04861)
 pub fn relu6(x: Var<'_>) -> Var<'_> {
-    relu(x).min_with(x.graph().constant(6.0))
+    x.clamp(0.0, 6.0)
 }

@@ -1,34 +1,23 @@
 //! Convolutions and pooling over images `[.., row, col, channel]`, in primitives.
 //!
-//! Channels come last. A convolution is then one product `[row * col, kh kw in] x [kh kw in, out]`: its windows are
-//! gathered in runs of `kw in` neighbours, a 1 x 1 convolution gathers nothing at all, the product spans the whole batch,
-//! and it takes the bias along. With channels first each of these would be another pass over memory. Kernels are
-//! `[kh, kw, in, out]`, the order of the product (as in JAX and TensorFlow).
+//! Channels come last. A convolution is then one product `[row * col, kh kw in] x [kh kw in, out]` whose left side is read in runs
+//! of `kw in` neighbours, and a 1 x 1 convolution is a product as it is. Kernels are `[kh, kw, in, out]`, the order of the product
+//! (as in JAX and TensorFlow).
 
 use super::Params;
-use crate::graph::Var;
+use crate::graph::{Slide, Var};
 
 /// `y[i, j] = sum_{u, v} x[s i + u, s j + v] W[u, v] + b` (Dumoulin & Visin 2016, arXiv 1603.07285, section 2.3, without
 /// padding): `[.., h, w, in] -> [.., (h - kh) / s + 1, (w - kw) / s + 1, out]`.
 pub fn conv2d<'g>(x: Var<'g>, weight: Var<'g>, bias: Var<'g>, stride: usize) -> Var<'g> {
-    let [kh, kw, c, out] = weight.shape()[..] else { panic!("a kernel is [kh, kw, in, out]") };
-    assert_eq!(x.dim(-1), c, "a convolution of {c} channels over {:?}", x.shape());
-    let row = x.shape().len() - 3;
-    let windows = x.window(-3, kh, stride).window(row as isize + 1, kw, stride); // [.., oh, ow, in, kh, kw]
-    let order: Vec<usize> = (0..row + 2).chain([row + 3, row + 4, row + 2]).collect();
-    let windows = windows.permute(&order); // [.., oh, ow, kh, kw, in]
-    let places = windows.shape()[..row + 2].to_vec();
-    let rows = windows.reshape(&[places.iter().product(), kh * kw * c]); // [places, kh kw in]
-    let y = rows.matmul(weight.reshape(&[kh * kw * c, out])) + bias; // [places, out]
-    y.reshape(&[&places[..], &[out]].concat())
+    assert_eq!(weight.shape().len(), 4, "a kernel is [kh, kw, in, out]");
+    x.conv(weight, Slide::within(stride)) + bias
 }
 
 /// The same for each channel on its own (Howard et al. 2017, arXiv 1704.04861, eq. 3), with a kernel `[kh, kw, channel]`.
 pub fn depthwise_conv2d<'g>(x: Var<'g>, weight: Var<'g>, bias: Var<'g>, stride: usize) -> Var<'g> {
-    let [kh, kw, c] = weight.shape()[..] else { panic!("a depthwise kernel is [kh, kw, channel]") };
-    let taps = weight.reshape(&[kh * kw, c]);
-    let terms = shifts(x, [kh, kw], stride).zip(0..);
-    terms.map(|(x, k)| x * taps.slice(0, k, 1).reshape(&[c])).fold(bias, |sum, term| sum + term)
+    assert_eq!(weight.shape().len(), 3, "a depthwise kernel is [kh, kw, channel]");
+    x.conv(weight, Slide::within(stride)) + bias
 }
 
 /// The largest of each `size x size` window. Its derivative is all that of the first of equal values, row after row, as in
@@ -56,22 +45,28 @@ pub fn global_avg_pool(x: Var<'_>) -> Var<'_> {
 /// the last side gets one more (TensorFlow's `SAME`).
 pub fn pad_same(x: Var<'_>, size: usize, stride: usize) -> Var<'_> {
     [-3, -2].into_iter().fold(x, |x, axis| {
-        let n = x.dim(axis);
-        let more = ((n.div_ceil(stride) - 1) * stride + size).saturating_sub(n);
-        if more == 0 { x } else { x.pad(axis, more / 2, more - more / 2, 0.0) }
+        let [before, after] = around(x.dim(axis), size, stride);
+        x.pad(axis, before, after, 0.0)
     })
+}
+
+/// How many zeros `pad_same` puts before `n` places and after them.
+fn around(n: usize, size: usize, stride: usize) -> [usize; 2] {
+    let more = ((n.div_ceil(stride) - 1) * stride + size).saturating_sub(n);
+    [more / 2, more - more / 2]
 }
 
 /// A convolution with a bias, padded to keep `ceil(n / stride)` places.
 pub fn conv<'g>(x: Var<'g>, p: &Params<'_, 'g>, stride: usize) -> Var<'g> {
     let weight = p.get("weight");
-    conv2d(pad_same(x, weight.dim(0), stride), weight, p.get("bias"), stride)
+    let around = [(-3, 0), (-2, 1)].map(|(axis, side)| around(x.dim(axis), weight.dim(side), stride));
+    x.conv(weight, Slide { stride, around }) + p.get("bias")
 }
 
 /// A depthwise convolution with a bias, padded to keep `ceil(n / stride)` places.
 pub fn depthwise_conv<'g>(x: Var<'g>, p: &Params<'_, 'g>, stride: usize) -> Var<'g> {
-    let weight = p.get("weight");
-    depthwise_conv2d(pad_same(x, weight.dim(0), stride), weight, p.get("bias"), stride)
+    assert_eq!(p.get("weight").shape().len(), 3, "a depthwise kernel is [kh, kw, channel]");
+    conv(x, p, stride)
 }
 
 /// What each position of a `kh x kw` window sees, as an image: the window's first row first.

@@ -15,7 +15,7 @@ pub(super) fn find(plan: &Plan, packed: impl Fn(&Step) -> bool) -> Vec<bool> {
     let begins = |i: usize| {
         let [scores, softmax, mixed] = plan.steps.get(i..i + 3)? else { return None };
         let plain = |it: &Step| {
-            matches!(it.kernel, Kernel::Matmul { gelu: false, .. }) && it.inputs.len() == 2 && !packed(it)
+            matches!(it.kernel, Kernel::Matmul { act: None, .. }) && it.inputs.len() == 2 && !packed(it)
         };
         let scratch = |it: &Step| plan.slots[it.output.slot].fill == Fill::Scratch;
         if !plain(scores) || softmax.kernel != Kernel::Softmax || !plain(mixed) {

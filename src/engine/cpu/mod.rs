@@ -11,12 +11,12 @@ use std::sync::Arc;
 use vitrine_loops::attention::Attention;
 use vitrine_loops::panels::{self, Then};
 use vitrine_loops::tape::{self, Place, Reel};
-use vitrine_loops::{Strided, matmul, places, pointwise, rows};
+use vitrine_loops::{Strided, conv, depthwise, matmul, places, pointwise, rows};
 use web_time::{Duration, Instant};
 
 use self::spare::Spare;
 use self::weights::Shared;
-use super::plan::{Fill, Kernel, Plan, Slot, Step};
+use super::plan::{Act, Fill, Kernel, Plan, Slot, Step};
 use super::{Cancel, EngineError, Operand};
 use crate::graph::Recording;
 use crate::platform;
@@ -279,19 +279,25 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
             let residual = (step.inputs.len() == 4).then(|| input(3).rows());
             rows::layer_norm(out, input(0), input(1).rows(), input(2).rows(), residual, *eps);
         }
-        Kernel::Matmul { alpha, gelu } => {
+        Kernel::Conv { taps, act } => {
+            let bias = (step.inputs.len() == 3).then(|| input(2).rows());
+            let each = step.inputs[1].shape.len() == 3;
+            let convolve = if each { depthwise::convolve } else { conv::convolve };
+            convolve(out, &step.output.shape, input(0), input(1), bias, *taps);
+            follow(*act, out);
+        }
+        Kernel::Matmul { alpha, act } => {
             let bias = (step.inputs.len() == 3).then(|| input(2).rows());
             if packed {
                 let (a, b) = (input(0), input(1));
                 let copy = if step.inputs[0].is_rows() { vec![] } else { a.to_rows() };
                 let rows = if copy.is_empty() { a.rows() } else { &copy };
-                let then = Then { alpha: *alpha, bias, gelu: *gelu };
+                let then = Then { alpha: *alpha, bias, gelu: *act == Some(Act::Gelu) };
                 panels::multiply(out, rows, b.data, [b.shape[2], b.shape[3]], then);
+                follow(act.filter(|it| *it != Act::Gelu), out);
             } else {
                 matmul::matmul(out, step.product_strides(), input(0), input(1), bias, *alpha);
-                if *gelu {
-                    pointwise::gelu_in_place(out);
-                }
+                follow(*act, out);
             }
         }
         Kernel::Attention { alpha } => {
@@ -310,6 +316,15 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
 
 fn strided<'a>(x: &'a Operand, buffers: &'a [Arc<[f32]>]) -> Strided<'a> {
     Strided { data: &buffers[x.slot][x.offset..], shape: &x.shape, strides: &x.strides }
+}
+
+/// What follows a product.
+fn follow(act: Option<Act>, out: &mut [f32]) {
+    match act {
+        None => {}
+        Some(Act::Gelu) => pointwise::gelu_in_place(out),
+        Some(Act::Clamp(low, high)) => pointwise::clamp_in_place(out, low, high),
+    }
 }
 
 fn place(x: &Operand) -> Place<'_> {

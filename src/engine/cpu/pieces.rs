@@ -38,7 +38,9 @@ fn parts(step: &Step, count: usize) -> Option<Vec<Step>> {
     let axis = shape[..last].iter().position(|it| *it > 1)?;
     // Inputs from here on belong to a whole row each, such as a bias.
     let along = match &step.kernel {
-        Kernel::Pointwise { bounds, .. } if bounds.is_empty() => step.inputs.iter().map(|_| true).collect(),
+        Kernel::Pointwise { .. } => vec![true; step.inputs.len()],
+        // Rows and columns are found by where they begin; images are apart.
+        Kernel::Conv { .. } => vec![axis + 3 < shape.len(), false, false],
         Kernel::Matmul { .. } => vec![true, axis < 2, false],
         Kernel::Attention { .. } => vec![true, axis < 2, axis < 2, true],
         Kernel::Softmax => vec![true],
@@ -55,7 +57,15 @@ fn parts(step: &Step, count: usize) -> Option<Vec<Step>> {
             // What is the same for all of the axis has one place there.
             if *along && it.shape[axis] > 1 { narrow(it) } else { it.clone() }
         });
-        Step { kernel: step.kernel.clone(), inputs: inputs.collect(), output: narrow(&output) }
+        let mut kernel = step.kernel.clone();
+        match &mut kernel {
+            Kernel::Pointwise { bounds, .. } => bounds.iter_mut().for_each(|it| it.place = narrow(&it.place)),
+            Kernel::Conv { taps, .. } if axis + 3 >= shape.len() => {
+                taps.before[axis + 3 - shape.len()] -= (first * taps.stride) as isize;
+            }
+            _ => {}
+        }
+        Step { kernel, inputs: inputs.collect(), output: narrow(&output) }
     };
     Some((0..shape[axis]).step_by(each).map(part).collect())
 }

@@ -1,14 +1,15 @@
 //! From a step of a plan to the kernel that does it, its parameters and its grid.
 
+use vitrine_loops::depthwise::Taps;
 use vitrine_loops::tape::Instruction;
 
 use super::generate::Generated;
 use super::pipelines::{
-    ATTENTION, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, REDUCE, SCATTER_ADD, SOFTMAX, SOFTMAX_GRAD,
-    Source, Variant,
+    ATTENTION, CONV, DEPTHWISE, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, REDUCE, SCATTER_ADD,
+    SOFTMAX, SOFTMAX_GRAD, Source, Variant,
 };
 use crate::engine::layout::collapse;
-use crate::engine::plan::{Bound, Kernel, Step};
+use crate::engine::plan::{Act, Bound, Kernel, Step};
 use crate::engine::{EngineError, Operand};
 use crate::tensor::size;
 
@@ -58,8 +59,12 @@ impl Launch {
         let it = match &step.kernel {
             Kernel::Pointwise { tape, bounds } => Some(pointwise(step, tape, bounds)),
             Kernel::Reduce(f) => reduce(step, *f as u32, software),
-            Kernel::Matmul { alpha, gelu } => matmul(step, *alpha, *gelu, software),
             Kernel::Attention { alpha } => attention(step, *alpha),
+            Kernel::Matmul { alpha, act } => matmul(step, *alpha, *act, software),
+            Kernel::Conv { taps, act } if step.inputs[1].shape.len() == 3 => {
+                Some(depthwise(step, *taps, *act))
+            }
+            Kernel::Conv { taps, act } => Some(conv(step, *taps, *act)),
             Kernel::Gather => Some(gather(step)),
             Kernel::Softmax => Some(softmax(step, SOFTMAX, software)),
             Kernel::SoftmaxGrad => Some(softmax(step, SOFTMAX_GRAD, software)),
@@ -233,7 +238,7 @@ fn by_row(rows: usize, together: bool) -> [u32; 3] {
     linear(if together { rows } else { rows.div_ceil(GROUP) })
 }
 
-fn matmul(step: &Step, alpha: f32, gelu: bool, software: bool) -> Option<Launch> {
+fn matmul(step: &Step, alpha: f32, act: Option<Act>, software: bool) -> Option<Launch> {
     let [a, w, bias @ ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
     let (&[outer, inner, m, k], n) = (&a.shape[..], w.shape[3]) else {
         unreachable!("{step:?} has four axes")
@@ -251,7 +256,8 @@ fn matmul(step: &Step, alpha: f32, gelu: bool, software: bool) -> Option<Launch>
     let params = params.words(&[a.offset]).words(&a.strides[1..]).words(&[w.offset]).words(&w.strides[1..]);
     let params = params.words(&[inner, a.strides[0], w.strides[0], bias.len()]);
     let [outer_y, inner_y, row_y] = step.product_strides();
-    let params = params.words(&[inner_y, outer_y, row_y, usize::from(gelu)]);
+    let (acts, [low, high]) = follows(act);
+    let params = params.words(&[inner_y, outer_y, row_y, acts]).float(low).float(high);
     let grid = [n.div_ceil(if wide { 64 } else { 32 }) as u32, m.div_ceil(32) as u32, batch as u32];
     let inputs = vec![Part::whole(a), Part::whole(w), bias.first().map_or(Part::whole(a), Part::rows)];
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, MATMUL, &constants, params, grid) })
@@ -274,6 +280,68 @@ fn attention(step: &Step, alpha: f32) -> Option<Launch> {
     let grid = [(m.div_ceil(ROWS) * threads).div_ceil(GROUP) as u32, 1, batch as u32];
     let inputs = seen.map(Part::whole).to_vec();
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, ATTENTION, &[], params, grid) })
+}
+
+/// Which activation a kernel is told of, and the least and the most that it gives.
+fn follows(act: Option<Act>) -> (usize, [f32; 2]) {
+    match act {
+        None => (0, [f32::MIN, f32::MAX]),
+        Some(Act::Gelu) => (1, [f32::MIN, f32::MAX]),
+        // WGSL knows no infinity.
+        Some(Act::Clamp(low, high)) => (2, [low, high].map(|it| it.clamp(f32::MIN, f32::MAX))),
+    }
+}
+
+fn depthwise(step: &Step, taps: Taps, act: Option<Act>) -> Launch {
+    let [x, w, bias @ ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let ([.., rows, columns, c], [.., height, width, _], &[kh, kw, _]) =
+        (&step.output.shape[..], &x.shape[..], &w.shape[..])
+    else {
+        unreachable!("{step:?} is of images")
+    };
+    let (acts, [low, high]) = follows(act);
+    let (places, fours) = (size(&step.output.shape) / c.max(&1), c.div_ceil(4));
+    let before = taps.before.map(|it| it as usize);
+    let params = Params::default().words(&[*rows, *columns, *c, fours, *height, *width, kh, kw]);
+    let params = params.words(&before).words(&[taps.stride, places]).float(low).float(high);
+    let params = params.words(&[bias.len(), usize::from(acts == 2)]);
+    let constants = [
+        ("DILATION", taps.dilation as u32),
+        ("TURNED", u32::from(taps.turned)),
+        ("FOURS", u32::from(c.is_multiple_of(4))),
+    ];
+    let inputs = [x, w, bias.first().unwrap_or(w)].map(Part::rows).to_vec();
+    Launch {
+        inputs,
+        ..Launch::of(step, DEPTHWISE, &constants, params, linear((places * fours).div_ceil(GROUP)))
+    }
+}
+
+fn conv(step: &Step, taps: Taps, act: Option<Act>) -> Launch {
+    let [x, w, bias @ ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let ([.., rows, columns, out], [.., height, width, c], &[kh, kw, _, _]) =
+        (&step.output.shape[..], &x.shape[..], &w.shape[..])
+    else {
+        unreachable!("{step:?} is of images")
+    };
+    let (acts, [low, high]) = follows(act);
+    let lines = size(&step.output.shape) / (columns * out).max(1);
+    let (across, fours) = (taps.dilation * columns.div_ceil(taps.dilation).div_ceil(4), out.div_ceil(4));
+    let before = taps.before.map(|it| it as usize);
+    let params = Params::default().words(&[*rows, *columns, *out, across]);
+    let params =
+        params.words(&[*height, *width, *c, fours]).words(&w.strides).words(&[kh, kw]).words(&before);
+    let params = params.words(&[w.offset, taps.stride, lines * across, bias.len()]).float(low).float(high);
+    let params = params.words(&[usize::from(acts == 2)]);
+    let constants = [
+        ("DILATION", taps.dilation as u32),
+        ("TURNED", u32::from(taps.turned)),
+        ("X_FOURS", u32::from(c.is_multiple_of(4))),
+        ("W_FOURS", if vectors(w, 3) { 1 } else { 2 * u32::from(vectors(w, 2)) }),
+    ];
+    let inputs = vec![Part::rows(x), Part::whole(w), Part::rows(bias.first().unwrap_or(x))];
+    let grid = linear((lines * across * fours).div_ceil(GROUP));
+    Launch { inputs, ..Launch::of(step, CONV, &constants, params, grid) }
 }
 
 /// Whether every four neighbours along `axis` are an aligned vec4 of their buffer.

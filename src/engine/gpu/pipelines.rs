@@ -19,6 +19,8 @@ macro_rules! source {
 }
 
 pub(super) const ATTENTION: Source = source!("attention");
+pub(super) const CONV: Source = source!("conv");
+pub(super) const DEPTHWISE: Source = source!("depthwise");
 pub(super) const FOLD: Source = source!("fold");
 pub(super) const GATHER: Source = source!("gather");
 pub(super) const LAYER_NORM: Source = source!("layer_norm");

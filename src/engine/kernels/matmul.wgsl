@@ -1,16 +1,16 @@
-// matmul: y[b] = act(alpha * a[b] x w[b] + bias), act = GELU or nothing
+// matmul: y[b] = act(alpha * a[b] x w[b] + bias), act = GELU, a clamp or nothing
 //
 // a: [batch, m, k], w: [batch, k, n], any strides; the batch is two axes. bias: [n], rows. y: [batch, m, n], rows anywhere.
-// Cost: 2 m k n operations a batch. A thread keeps 8 x 4 results (8 x 8 with WIDE) in registers and takes four of k at
-// a time: 12 vec4s read for 256 operations (16 for 512). Barriers would cost more in software than sharing saves.
+// Cost: 2 m k n operations a batch. A thread keeps 8 x 4 results (8 x 8 with WIDE) and takes four of k at a time: 12 vec4s
+// read for 256 operations (16 for 512). Barriers would cost more in software than sharing saves.
 
 struct Params {
-    m: u32, k: u32, n: u32,
-    alpha: f32,
+    m: u32, k: u32, n: u32, alpha: f32,
     a: vec4<u32>, // offset, strides of inner batch, row and column
     w: vec4<u32>,
     outer: vec4<u32>, // matrices in an inner batch, strides of the outer one in a and w, then 1 if there is a bias
-    y: vec4<u32>, // strides of inner batch, outer batch and row, then 1 if GELU follows
+    y: vec4<u32>, // strides of inner batch, outer batch and row, then 1 if GELU follows and 2 if a clamp does
+    clamp: vec2<f32>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -66,7 +66,7 @@ fn starts(first: u32, count: u32, stride: u32) -> vec4<u32> {
 
 // GELU with the error function of Abramowitz & Stegun 7.1.26, the small side of it without cancellation.
 fn act(x: vec4<f32>) -> vec4<f32> {
-    if (params.y.w == 0u) { return x; }
+    if (params.y.w != 1u) { return select(x, clamp(x, vec4(params.clamp.x), vec4(params.clamp.y)), params.y.w == 2u); }
     let t = 1.0 / (1.0 + 0.3275911 * 0.70710678 * abs(x));
     let p = 0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)));
     let tail = t * p * exp(-0.5 * x * x);

@@ -61,7 +61,8 @@ impl Compiler<'_> {
 
     /// The product that ends at `id`, if nothing follows it.
     fn plain(&self, id: usize) -> Option<Product> {
-        self.products.get(&id).copied().filter(|it| it.bias.is_none() && !it.gelu)
+        let scales = |it: &Product| self.nodes[it.root].op == Op::Matmul;
+        self.products.get(&id).copied().filter(|it| scales(it) && it.bias.is_none() && it.act.is_none())
     }
 
     /// Emits the step of the attention that ends at `id`.

@@ -1,6 +1,7 @@
-//! What steps take along: a product its scale, bias and GELU, a layer norm its residual sum, where nobody looks between.
+//! What steps take along: a product its scale, bias and activation, a convolution the last two, a layer norm its residual
+//! sum, where nobody looks between.
 
-use super::Compiler;
+use super::{Act, Compiler};
 use crate::graph::{ALIGN, Binary, Def, Op, View};
 
 /// What a product reads.
@@ -11,13 +12,15 @@ pub(super) struct Factor {
     pub(super) swapped: bool,
 }
 
-/// `gelu?(alpha * (a x b) + bias?)`, as found in the recording.
+/// `act?(alpha * (a x b) + bias?)`, as found in the recording, where `a x b` may be a convolution: then `alpha` is 1.
 #[derive(Clone, Copy)]
 pub(super) struct Product {
+    /// The node of `a x b` itself.
+    pub(super) root: usize,
     pub(super) factors: [Factor; 2],
     pub(super) alpha: f32,
     pub(super) bias: Option<usize>,
-    pub(super) gelu: bool,
+    pub(super) act: Option<Act>,
 }
 
 impl Compiler<'_> {
@@ -27,8 +30,17 @@ impl Compiler<'_> {
             if self.uses[root] == 0 {
                 continue;
             }
-            if self.nodes[root].op == Op::Matmul {
-                self.fuse_product(root);
+            match self.nodes[root].op {
+                Op::Matmul => {
+                    let mut alpha = 1.0;
+                    let factors = [0, 1].map(|i| self.unscaled(self.nodes[root].inputs[i], &mut alpha));
+                    self.fuse_product(Product { root, factors, alpha, bias: None, act: None });
+                }
+                Op::Def(Def::Conv(_) | Def::ConvGrad { .. }) => {
+                    let factors = [0, 1].map(|i| Factor { id: self.nodes[root].inputs[i], swapped: false });
+                    self.fuse_product(Product { root, factors, alpha: 1.0, bias: None, act: None });
+                }
+                _ => {}
             }
             if let Op::Def(Def::LayerNorm { .. }) = self.nodes[root].op {
                 let sum = self.nodes[root].inputs[0];
@@ -40,32 +52,32 @@ impl Compiler<'_> {
         self.find_attention();
     }
 
-    fn fuse_product(&mut self, root: usize) {
-        let mut alpha = 1.0;
-        let factors = [0, 1].map(|i| self.unscaled(self.nodes[root].inputs[i], &mut alpha));
-        let mut it = Product { factors, alpha, bias: None, gelu: false };
-        let mut end = root;
-        while let Some(next) = self.reader[end] {
+    fn fuse_product(&mut self, mut it: Product) {
+        let mut end = it.root;
+        let scales = self.nodes[end].op == Op::Matmul;
+        while let Some(next) = self.reader[end].filter(|_| it.act.is_none()) {
             let node = &self.nodes[next];
             let other = node.inputs.iter().copied().find(|input| *input != end);
             match (&node.op, other) {
-                (Op::Binary(Binary::Mul), Some(other)) if it.bias.is_none() && !it.gelu => {
+                (Op::Binary(Binary::Mul), Some(other)) if it.bias.is_none() && scales => {
                     let Some(factor) = self.scalar(other) else { break };
                     it.alpha *= factor;
                 }
                 (Op::Binary(Binary::Div), Some(other))
-                    if it.bias.is_none() && !it.gelu && node.inputs[0] == end =>
+                    if it.bias.is_none() && scales && node.inputs[0] == end =>
                 {
                     let Some(divisor) = self.scalar(other) else { break };
                     it.alpha /= divisor;
                 }
-                (Op::Binary(Binary::Add), Some(other)) if it.bias.is_none() && !it.gelu => {
+                (Op::Binary(Binary::Add), Some(other)) if it.bias.is_none() => {
                     let Some(bias) = self.row_vector(other) else { break };
                     it.bias = Some(bias);
                 }
-                (Op::Def(Def::Gelu), None) if !it.gelu => it.gelu = true,
+                (Op::Def(Def::Gelu), None) if scales => it.act = Some(Act::Gelu),
+                (Op::Def(Def::Clamp { low, high }), None) => it.act = Some(Act::Clamp(low.get(), high.get())),
                 // Many matrices times one are recorded as one product of all rows, in the batch's shape again.
-                (Op::View(View::Reshape), None) if node.shape.last() == self.nodes[end].shape.last() => {}
+                (Op::View(View::Reshape), None)
+                    if scales && node.shape.last() == self.nodes[end].shape.last() => {}
                 _ => break,
             }
             self.absorbed[end] = true;

@@ -121,7 +121,10 @@ impl Compiler<'_> {
     fn is_pointwise(&self, id: usize) -> bool {
         matches!(
             self.nodes[id].op,
-            Op::Unary(_) | Op::Binary(_) | Op::Def(Def::Gelu | Def::GeluGrad) | Op::View(View::Pad { .. })
+            Op::Unary(_)
+                | Op::Binary(_)
+                | Op::Def(Def::Gelu | Def::GeluGrad | Def::Clamp { .. })
+                | Op::View(View::Pad { .. })
         )
     }
 
@@ -242,7 +245,11 @@ impl Tree {
         } else {
             let x = inputs.iter().map(|input| self.value(compiler, *input, route, within));
             let x = x.collect::<Result<Vec<usize>, usize>>()?;
-            self.push(instruction(op, &x))
+            if let Op::Def(Def::Clamp { low, high }) = op {
+                self.clamp(x[0], low.get(), high.get())
+            } else {
+                self.push(instruction(op, &x))
+            }
         };
         self.open.pop();
         self.done.insert(id, (instruction, self.slots() - known));
@@ -299,6 +306,17 @@ impl Tree {
     fn number(&mut self, x: f32) -> usize {
         let same = |it: &Instruction| matches!(it, Instruction::Number(y) if y.to_bits() == x.to_bits());
         self.tape.iter().position(same).unwrap_or_else(|| self.push(Instruction::Number(x)))
+    }
+
+    fn clamp(&mut self, x: usize, low: f32, high: f32) -> usize {
+        let least = self.number(low);
+        let x = self.push(Instruction::Binary(Binary::Max, x, least));
+        if high.is_finite() {
+            let most = self.number(high);
+            self.push(Instruction::Binary(Binary::Min, x, most))
+        } else {
+            x
+        }
     }
 
     fn push(&mut self, instruction: Instruction) -> usize {

@@ -1,5 +1,6 @@
 //! What a plan is made of: one kernel run after the other.
 
+use vitrine_loops::depthwise::Taps;
 use vitrine_loops::tape::Instruction;
 
 use super::Bound;
@@ -36,8 +37,16 @@ pub enum Kernel {
     Matmul {
         /// Factor of the product.
         alpha: f32,
-        /// Whether GELU follows.
-        gelu: bool,
+        /// What follows.
+        act: Option<Act>,
+    },
+    /// `y = act(x * w + bias)`: rows `x` `[.., h, w, c]`, `w` `[kh, kw, c, o]` and, if there is one, bias `[o]` rows; gives
+    /// `[.., rows, columns, o]`. Where `w` is `[kh, kw, c]` rows, each channel has its own.
+    Conv {
+        /// Which places meet which parts of the kernel.
+        taps: Taps,
+        /// What follows; no GELU.
+        act: Option<Act>,
     },
     /// `y[b] = softmax(alpha * q[b] x k[b] + field[b]) x v[b]`: inputs `[b, m, d]`, `[b, d, n]`, `[b, n, e]` and, if there is one,
     /// a field `[b, m, n]`. Batches and result as those of products.
@@ -72,6 +81,15 @@ pub enum Kernel {
     },
 }
 
+/// What follows a product before it is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Act {
+    /// GELU.
+    Gelu,
+    /// The least and the most.
+    Clamp(f32, f32),
+}
+
 impl Kernel {
     /// `y = x`
     pub fn copy() -> Self {
@@ -100,6 +118,10 @@ impl Step {
         let len = size(&self.output.shape);
         match self.kernel {
             Kernel::Matmul { .. } => 2 * len * self.inputs[0].shape[3],
+            Kernel::Conv { .. } => {
+                let kernel = &self.inputs[1].shape;
+                2 * len * size(kernel) / kernel[kernel.len() - 1]
+            }
             Kernel::Attention { .. } => {
                 let [q, k, v] = [0, 1, 2].map(|i| &self.inputs[i].shape);
                 q[0] * q[1] * q[2] * k[3] * (2 * q[3] + 8 + 2 * v[3])

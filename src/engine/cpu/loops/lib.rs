@@ -2,6 +2,8 @@
 //! so that they are compiled for speed where everything else is compiled for size.
 
 pub mod attention;
+pub mod conv;
+pub mod depthwise;
 pub mod matmul;
 pub mod panels;
 pub mod places;

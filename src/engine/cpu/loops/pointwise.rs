@@ -190,6 +190,16 @@ pub(crate) fn add_in_place(out: &mut [f32], x: Strided<'_>) {
     }
 }
 
+/// `x = min(high, max(low, x))`
+pub fn clamp_in_place(out: &mut [f32], low: f32, high: f32) {
+    for_each_chunk(out, TASK, COST, |_, out| {
+        vectorised(
+            #[inline(always)]
+            || out.iter_mut().for_each(|y| *y = y.max(low).min(high)),
+        );
+    });
+}
+
 /// `out = f(x)`
 fn map(out: &mut [f32], x: Strided<'_>, f: impl Fn(f32) -> f32 + Sync) {
     let step = step(x);

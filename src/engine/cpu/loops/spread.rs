@@ -28,6 +28,9 @@ pub fn cores() -> usize {
     return 1;
 }
 
+/// Whether vectors hold four numbers, as in a browser.
+pub(crate) const NARROW_VECTORS: bool = cfg!(target_arch = "wasm32");
+
 /// Multiplications below which a product stays on one core: waking another would cost more.
 pub(crate) const SMALL: usize = 1 << 18;
 
