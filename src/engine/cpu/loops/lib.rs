@@ -4,6 +4,7 @@
 pub mod attention;
 pub mod conv;
 pub mod depthwise;
+mod fours;
 pub mod matmul;
 pub mod panels;
 pub mod places;

@@ -1,7 +1,8 @@
 //! Elementwise kernels over strided operands.
 
 use crate::Strided;
-use crate::spread::{for_each_chunk, vectorised};
+use crate::fours;
+use crate::spread::{NARROW_VECTORS, for_each_chunk, vectorised};
 
 /// Elementwise functions of one tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,6 +163,9 @@ pub fn gelu_grad(out: &mut [f32], x: Strided<'_>, dy: Strided<'_>) {
 
 /// `x = gelu(x)`
 pub fn gelu_in_place(out: &mut [f32]) {
+    if NARROW_VECTORS {
+        return fours::gelu(out);
+    }
     for_each_chunk(out, TASK, COST, |_, out| {
         vectorised(
             #[inline(always)]
@@ -340,25 +344,34 @@ fn erf(x: f32) -> f32 {
     (1.0 - erfc_factor(x.abs()) * exp(-x * x)).copysign(x)
 }
 
+/// Coefficients of the error function, the highest first.
+pub(crate) const A: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
+
 /// `(1 - erf x) e^(x^2)` for `x >= 0`.
 #[inline(always)]
 fn erfc_factor(x: f32) -> f32 {
-    const A: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
     A.iter().fold(0.0, |sum, a| (sum + a) * t)
 }
+
+/// Adding and subtracting this rounds to a whole number.
+pub(crate) const ROUND: f32 = 12_582_912.0;
+
+/// `log 2` is the first less the second.
+pub(crate) const SCALE: [f32; 2] = [0.693_359_4, 2.121_944_4e-4];
+
+/// Coefficients of `(e^r - 1 - r) / r^2`, the highest first.
+pub(crate) const P: [f32; 6] =
+    [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
 
 /// `e^x` for `x <= 88` to 2 units in the last place, free of branches and calls, so that rows are vectorised: `2^n` by the
 /// exponent bits times a polynomial on the remainder (Cody & Waite reduction, minimax polynomial of Cephes' expf).
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
-    /// Adding and subtracting this rounds to a whole number.
-    const ROUND: f32 = 12_582_912.0;
-    const P: [f32; 6] = [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
     let (small, x) = (x < -87.0, x.clamp(-87.0, 88.0));
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
-    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
+    let r = x - n * SCALE[0] + n * SCALE[1];
     let p = P.iter().fold(0.0, |sum, p| sum * r + p);
     // The low bits of `shifted` are n.
     let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);

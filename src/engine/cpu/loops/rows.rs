@@ -1,6 +1,7 @@
 //! Kernels over the last axis: reductions, softmax, layer norm and their derivatives.
 
-use crate::spread::{for_each_chunk, vectorised};
+use crate::fours;
+use crate::spread::{NARROW_VECTORS, for_each_chunk, vectorised};
 use crate::{Strided, pointwise::exp};
 
 /// Reductions over an axis.
@@ -86,12 +87,8 @@ pub fn softmax(out: &mut [f32], x: Strided<'_>) {
         n,
         #[inline(always)]
         |i, out| {
-            let x = &x[i * n..][..n];
-            let max = lanes(x, f32::NEG_INFINITY, larger);
-            for (y, x) in out.iter_mut().zip(x) {
-                *y = exp(x - max);
-            }
-            normalise(out);
+            out.copy_from_slice(&x[i * n..][..n]);
+            soften(out);
         },
     );
 }
@@ -102,19 +99,23 @@ pub(crate) fn softmax_in_place(rows: &mut [f32], n: usize) {
         #[inline(always)]
         || {
             for row in rows.chunks_mut(n.max(1)) {
-                let max = lanes(row, f32::NEG_INFINITY, larger);
-                for y in row.iter_mut() {
-                    *y = exp(*y - max);
-                }
-                normalise(row);
+                soften(row);
             }
         },
     );
 }
 
-/// Divides a row by its sum.
+/// Softmax of a row in its place.
 #[inline(always)]
-fn normalise(row: &mut [f32]) {
+fn soften(row: &mut [f32]) {
+    if NARROW_VECTORS {
+        fours::exp(row, fours::max(row, f32::NEG_INFINITY));
+    } else {
+        let max = lanes(row, f32::NEG_INFINITY, larger);
+        for y in row.iter_mut() {
+            *y = exp(*y - max);
+        }
+    }
     let scale = 1.0 / sum(row);
     for y in row {
         *y *= scale;
@@ -226,7 +227,7 @@ fn each_row(out: &mut [f32], len: usize, cost: usize, f: impl Fn(usize, &mut [f3
 /// Sum in sixteen lanes: vectorised, and as exact as a tree.
 #[inline(always)]
 fn sum(x: &[f32]) -> f32 {
-    lanes(x, 0.0, add)
+    if NARROW_VECTORS { fours::sum(x) } else { lanes(x, 0.0, add) }
 }
 
 #[inline(always)]
