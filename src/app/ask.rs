@@ -13,6 +13,12 @@ const PICTURES: u64 = 2;
 const SPENT: Duration = Duration::from_millis(8);
 
 impl App {
+    /// How often a tile that waits is drawn: where the device draws in software, too, each frame takes the time from what is computed.
+    pub(super) fn pace(&self) -> Duration {
+        let software = self.lab.device.as_ref().is_some_and(|it| it.ends_with("software"));
+        Duration::from_millis(if software || self.calm { 300 } else { 33 })
+    }
+
     /// Asks for what the tiles `shown` show, and when nobody waits for a picture for what their exhibits claim.
     pub(super) fn ask(&mut self, ctx: &Context, shown: &[u64]) {
         let begun = Instant::now();

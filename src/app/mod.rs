@@ -305,6 +305,7 @@ impl App {
             }
             let (alone, tiles) = (self.alone(ui), self.tiles().len());
             let maps = self.subtract();
+            let pace = self.pace();
             let mut stage = Stage {
                 lab: &self.lab,
                 zoo: &self.zoo,
@@ -318,6 +319,7 @@ impl App {
                 maps: &maps,
                 maximised: self.maximised.is_some(),
                 calm: self.calm,
+                pace,
             };
             match alone.map(TileId::from_u64) {
                 None => self.tree.ui(&mut stage, ui),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use egui::{Rect, Stroke, StrokeKind, Ui, WidgetText};
 use egui_tiles::{ResizeState, TileId, Tiles, UiResponse};
 use serde_json::Value;
+use web_time::Duration;
 
 use super::action::{Action, Compute, OnTile};
 use super::checks::Checks;
@@ -191,6 +192,8 @@ pub(super) struct Stage<'a> {
     pub(super) maximised: bool,
     /// Whether the system asks for less motion.
     pub(super) calm: bool,
+    /// Between two frames of what moves while something is computed.
+    pub(super) pace: Duration,
 }
 
 impl Stage<'_> {

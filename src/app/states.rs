@@ -163,7 +163,7 @@ impl<'a> Condition<'a> {
             self.hairline(stage, ui, rect);
         }
         if self.stale {
-            ui.request_repaint_after(Duration::from_millis(50));
+            ui.request_repaint_after(stage.pace);
         }
     }
 
@@ -190,7 +190,7 @@ impl<'a> Condition<'a> {
                 line(t, t + 0.3, stage.style.accent);
             }
         }
-        ui.request_repaint_after(Duration::from_millis(if stage.calm { 250 } else { 33 }));
+        ui.request_repaint_after(stage.pace);
     }
 }
 

@@ -31,6 +31,10 @@ use crate::trace::{Kept, Stats, Storage, Trace};
 const PROGRAMS: usize = 8;
 /// Seconds that a slice should take.
 const SLICE: f64 = 0.015;
+/// Cost of a slice at least. What is drawn meanwhile is in the time of a slice: in software that is a tenth of a second a frame, and
+/// slices that shrank by it would be one step a frame.
+const LEAST: usize = 1 << 20;
+const LEAST_IN_SOFTWARE: usize = 1 << 26;
 
 /// A GPU that runs recordings.
 pub struct Gpu {
@@ -226,7 +230,7 @@ async fn replay(
             done.await;
             checks.pass(context).await?;
             let seconds = std::mem::replace(&mut landed, Instant::now()).elapsed().as_secs_f64();
-            budget = learn(budget, cost, seconds);
+            budget = learn(budget, cost, seconds, if context.software { LEAST_IN_SOFTWARE } else { LEAST });
         }
         if over {
             return Ok((budget, slices));
@@ -246,13 +250,13 @@ fn submit(context: &Context, cost: usize, encode: impl FnOnce(&mut wgpu::Command
     Flight { done, submission, checks, cost }
 }
 
-/// The cost of a slice of [`SLICE`] seconds, given what one took. Short slices say little: they do not lower it.
-fn learn(budget: usize, cost: usize, seconds: f64) -> usize {
+/// The cost of a slice of [`SLICE`] seconds, given what one took, at `least` so much. Short slices say little: they do not lower it.
+fn learn(budget: usize, cost: usize, seconds: f64, least: usize) -> usize {
     let fitting = (cost as f64 * SLICE / seconds.max(1e-6)) as usize;
     if fitting < budget && cost < budget / 2 {
         budget
     } else {
-        fitting.clamp(budget / 4, budget * 4).max(1 << 20)
+        fitting.clamp(budget / 4, budget * 4).max(least)
     }
 }
 
