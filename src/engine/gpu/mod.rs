@@ -35,6 +35,8 @@ const SLICE: f64 = 0.015;
 /// slices that shrank by it would be one step a frame.
 const LEAST: usize = 1 << 20;
 const LEAST_IN_SOFTWARE: usize = 1 << 26;
+/// And at most: four times as much is still a number in a page, whose `usize` has 32 bits.
+const MOST: usize = 1 << 29;
 
 /// A GPU that runs recordings.
 pub struct Gpu {
@@ -256,7 +258,7 @@ fn learn(budget: usize, cost: usize, seconds: f64, least: usize) -> usize {
     if fitting < budget && cost < budget / 2 {
         budget
     } else {
-        fitting.clamp(budget / 4, budget * 4).max(least)
+        fitting.clamp(budget / 4, budget * 4).clamp(least, MOST)
     }
 }
 
@@ -273,4 +275,21 @@ fn name(info: &wgpu::AdapterInfo, software: bool) -> String {
     // Browsers do not tell everybody what GPU it is.
     let adapter = if info.name.is_empty() { String::new() } else { format!(": {}", info.name) };
     format!("{api}{adapter}{}", if software { ", software" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In a page a budget that kept growing with a fast device stopped the program.
+    #[test]
+    fn slices_stay_within_what_a_page_can_count() {
+        for least in [LEAST, LEAST_IN_SOFTWARE] {
+            let fast = (0..40).fold(1 << 24, |budget, _| learn(budget, budget, 1e-9, least));
+            assert_eq!(fast, MOST);
+            assert!(fast.checked_mul(4).is_some_and(|it| u32::try_from(it).is_ok()));
+            let slow = (0..40).fold(fast, |budget, _| learn(budget, budget, 10.0, least));
+            assert_eq!(slow, least);
+        }
+    }
 }
