@@ -13,13 +13,13 @@ use crate::tensor::size;
 /// At which steps attention begins: scores that only a softmax reads, and a product with what it gives.
 pub(super) fn find(plan: &Plan, packed: impl Fn(&Step) -> bool) -> Vec<bool> {
     let begins = |i: usize| {
-        let [scores, softmax, mixed] = plan.steps.get(i..i + 3)? else { return None };
+        let Some([scores, softmax, mixed]) = plan.steps.get(i..i + 3) else { return false };
         let plain = |it: &Step| {
             matches!(it.kernel, Kernel::Matmul { act: None, .. }) && it.inputs.len() == 2 && !packed(it)
         };
         let scratch = |it: &Step| plan.slots[it.output.slot].fill == Fill::Scratch;
         if !plain(scores) || softmax.kernel != Kernel::Softmax || !plain(mixed) {
-            return None;
+            return false;
         }
         let (pattern, read) = (&softmax.inputs[0], &mixed.inputs[0]);
         let sees = [&scores.inputs[0].shape[..3], &scores.inputs[1].shape[3..]].concat();
@@ -36,9 +36,9 @@ pub(super) fn find(plan: &Plan, packed: impl Fn(&Step) -> bool) -> Vec<bool> {
             && same(read, &softmax.output);
         let others = [&scores.inputs[0], &scores.inputs[1], &mixed.inputs[1], &mixed.output];
         let apart = others.iter().all(|it| it.slot != softmax.output.slot);
-        (fits && apart && forgotten(plan, i)).then_some(())
+        fits && apart && forgotten(plan, i)
     };
-    (0..plan.steps.len()).map(|i| begins(i).is_some()).collect()
+    (0..plan.steps.len()).map(begins).collect()
 }
 
 /// Whether nobody but the step after it reads what step `i` writes.

@@ -116,8 +116,8 @@ impl Program {
     pub(super) fn slice(&self, start: usize, budget: usize) -> (Range<usize>, usize) {
         let mut end = start;
         let mut cost = 0;
-        while end < self.len() && (end == start || cost + self.dispatches[end].cost <= budget) {
-            cost += self.dispatches[end].cost;
+        while end < self.len() && (end == start || self.dispatches[end].cost <= budget.saturating_sub(cost)) {
+            cost = cost.saturating_add(self.dispatches[end].cost);
             end += 1;
         }
         (start..end, cost)
@@ -247,5 +247,5 @@ fn dispatches(
 
 /// What a step costs in units of a product's operation: moving an element costs as much as some 64 of these.
 fn cost(step: &Step) -> usize {
-    step.flops() + 64 * step.output.shape.iter().product::<usize>()
+    step.flops().saturating_add(64 * step.output.shape.iter().product::<usize>())
 }

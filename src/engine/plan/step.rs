@@ -124,7 +124,8 @@ impl Step {
             }
             Kernel::Attention { .. } => {
                 let [q, k, v] = [0, 1, 2].map(|i| &self.inputs[i].shape);
-                q[0] * q[1] * q[2] * k[3] * (2 * q[3] + 8 + 2 * v[3])
+                // Of 4096 queries and keys it is more than the 32 bits of a page count.
+                [q[0], q[1], q[2], k[3], 2 * q[3] + 8 + 2 * v[3]].into_iter().fold(1, usize::saturating_mul)
             }
             Kernel::Reduce(_) | Kernel::Fold { .. } => size(&self.inputs[0].shape),
             Kernel::ScatterAdd => len * self.inputs[1].shape[0],

@@ -4,7 +4,7 @@
 //! in the image; neighbouring taps meet neighbours, so that they are one run.
 
 use crate::Strided;
-use crate::depthwise::Taps;
+use crate::depthwise::{Taps, block};
 use crate::spread::{NARROW_VECTORS, for_each_chunk, vectorised};
 
 /// Places of a tile.
@@ -147,10 +147,4 @@ impl Row<'_> {
         }
         sums
     }
-}
-
-/// `N` neighbours.
-#[inline(always)]
-fn block<const N: usize>(data: &[f32], at: usize) -> [f32; N] {
-    *data[at..].first_chunk().unwrap_or_else(|| unreachable!("a block lies within the data"))
 }

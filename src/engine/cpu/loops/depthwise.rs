@@ -119,6 +119,6 @@ impl Row<'_> {
 
 /// `N` neighbours.
 #[inline(always)]
-fn block<const N: usize>(data: &[f32], at: usize) -> [f32; N] {
+pub(crate) fn block<const N: usize>(data: &[f32], at: usize) -> [f32; N] {
     *data[at..].first_chunk().unwrap_or_else(|| unreachable!("a block lies within the data"))
 }

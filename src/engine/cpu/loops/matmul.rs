@@ -78,7 +78,7 @@ impl<'a> Matrix<'a> {
 pub(crate) struct Shared(*mut f32);
 
 #[expect(unsafe_code, reason = "the blocks of one product do not overlap")]
-// SAFETY: see `matmul`, `attend` and `Product::run`, which hand every block to one core.
+// SAFETY: see `matmul`, `Attention::block` and `Product::run`, which hand every block to one core.
 unsafe impl Sync for Shared {}
 
 impl Shared {
