@@ -31,7 +31,7 @@ pub enum Def {
     /// `dx = dy (Phi(x) + x phi(x))`, of `x` and `dy`, where `Phi(x) = (1 + erf(x / sqrt 2)) / 2` and `phi` is its
     /// derivative: the derivative of GELU.
     GeluGrad,
-    /// `min(high, max(low, x))`.
+    /// `min(high, max(low, x))`. Its derivative at either limit is 0, as PyTorch has it, where that of the definition is shared.
     Clamp {
         /// The least.
         low: F32,
