@@ -1,15 +1,18 @@
 //! Attention some queries at a time, so that their scores stay in the cache until they are weights and have mixed the values.
 
-use crate::matmul::{Matrix, Product, Shared, holds};
+use std::sync::OnceLock;
+
+use crate::matmul::{Matrix, Shared, holds};
+use crate::panels::{self, Then};
 use crate::rows::softmax_in_place;
 use crate::spread::{for_each_chunk, for_each_part};
 use crate::{Strided, pointwise};
 
-/// Scores of a block: 128 kB, which stay in a cache of one core.
-const BLOCK: usize = 1 << 15;
+/// Scores of a block: 16 kB, which stay in the nearest cache of a core.
+const BLOCK: usize = 1 << 12;
 
-/// Queries of a block at least: the keys are arranged anew for each.
-const QUERIES: usize = 16;
+/// Queries of a block at least: all keys and values are read for each.
+const QUERIES: usize = 8;
 
 /// `beta * softmax(alpha * q[i, j] x k[i, j] + field[i, j]) x v[i, j]`, shapes `[.., m, d] x [.., d, n]`, `[.., m, n]` and
 /// `[.., n, e]` -> `[.., m, e]`, any strides.
@@ -33,25 +36,32 @@ impl Attention<'_> {
         let (all, [outer, inner, m, n]) = (self.shared(out), self.shape());
         let rows = (BLOCK / n.max(1)).clamp(QUERIES, m.max(QUERIES));
         let blocks = m.div_ceil(rows);
+        let sides: Vec<_> = std::iter::repeat_with(OnceLock::new).take(outer * inner).collect();
         for_each_part(outer * inner * blocks, |part| {
             let (matrix, first) = (part / blocks, part % blocks * rows);
-            let rows = rows.min(m - first);
-            self.block([matrix / inner, matrix % inner], [first, rows], &mut vec![0.0; rows * n], &all);
+            let (batch, rows) = ([matrix / inner, matrix % inner], rows.min(m - first));
+            let sides = sides[matrix].get_or_init(|| self.sides(batch));
+            self.block(batch, sides, [first, rows], &mut vec![0.0; rows * n], &all);
         });
     }
 
     /// Writes the pattern, too, as rows.
     pub fn attend_and_keep(&self, pattern: &mut [f32], out: &mut [f32]) {
         let (all, [outer, inner, m, n]) = (self.shared(out), self.shape());
-        assert!(pattern.len() == outer * inner * m * n && n > 0, "the pattern is whole");
-        let each = (BLOCK / n).max(1);
+        assert!(pattern.len() == outer * inner * m * n, "the pattern is whole");
+        if n == 0 {
+            return self.attend(out);
+        }
+        let each = (BLOCK / n).max(QUERIES);
         for_each_chunk(
             pattern,
             (m * n).max(1),
             self.of[0].shape[3] + self.of[2].shape[3],
             |matrix, pattern| {
+                let batch = [matrix / inner, matrix % inner];
+                let sides = self.sides(batch);
                 for (i, block) in pattern.chunks_mut(each * n).enumerate() {
-                    self.block([matrix / inner, matrix % inner], [i * each, block.len() / n], block, &all);
+                    self.block(batch, &sides, [i * each, block.len() / n], block, &all);
                 }
             },
         );
@@ -71,21 +81,44 @@ impl Attention<'_> {
         Shared::new(out)
     }
 
+    /// The keys and values of matrix `batch`, arranged once for all its queries.
+    fn sides(&self, batch: [usize; 2]) -> [Vec<f32>; 2] {
+        [self.of[1], self.of[2]].map(|side| {
+            let Matrix { data, strides: [row, column] } = Matrix::of(side, batch, 0);
+            panels::pack(Strided {
+                data,
+                shape: &[1, 1, side.shape[2], side.shape[3]],
+                strides: &[0, 0, row, column],
+            })
+        })
+    }
+
     /// The queries of matrix `batch` from the first on, so many `rows`; their pattern, and what comes out.
-    fn block(&self, batch: [usize; 2], [first, rows]: [usize; 2], pattern: &mut [f32], out: &Shared) {
-        let ([q, k, v], [.., n]) = (self.of, self.shape());
-        let (d, e, [outer, inner, row]) = (q.shape[3], v.shape[3], self.places);
-        let of = |shape, lhs, rhs, alpha| Product { shape, lhs, rhs, bias: None, alpha, first: 0, row: n };
-        let scores = of([rows, d, n], Matrix::of(q, batch, first), Matrix::of(k, batch, 0), self.alpha);
-        scores.run(&Shared::new(pattern), 1);
+    fn block(
+        &self,
+        batch: [usize; 2],
+        [keys, values]: &[Vec<f32>; 2],
+        [first, rows]: [usize; 2],
+        pattern: &mut [f32],
+        out: &Shared,
+    ) {
+        let (q, [.., n]) = (self.of[0], self.shape());
+        let (d, e, [outer, inner, row]) = (q.shape[3], self.of[2].shape[3], self.places);
+        let Matrix { data, strides } = Matrix::of(q, batch, first);
+        let queries = Strided { data, shape: &[rows, d], strides: &strides }.to_rows();
+        let then = Then { alpha: self.alpha, bias: None, gelu: false };
+        panels::multiply_here(pattern, &queries, keys, [d, n], then);
         if let Some(field) = self.field {
             let Matrix { data, strides } = Matrix::of(field, batch, first);
             pointwise::add_in_place(pattern, Strided { data, shape: &[rows, n], strides: &strides });
         }
         softmax_in_place(pattern, n);
-        let weights = Matrix { data: pattern, strides: [n, 1] };
+        let mut mixed = vec![0.0; rows * e];
+        panels::multiply_here(&mut mixed, pattern, values, [n, e], Then { alpha: self.beta, ..then });
         let first = batch[0] * outer + batch[1] * inner + first * row;
-        Product { first, row, ..of([rows, n, e], weights, Matrix::of(v, batch, 0), self.beta) }.run(out, 1);
+        for (i, mixed) in mixed.chunks(e.max(1)).enumerate() {
+            out.write(first + i * row, mixed);
+        }
     }
 }
 
@@ -148,7 +181,7 @@ mod tests {
     proptest! {
         #[test]
         fn attention_by_definition(
-            [heads, m, n] in [1_usize..4, 0_usize..40, 1_usize..40], [d, e] in [1_usize..9, 1_usize..9], fielded: bool, joined: bool,
+            [heads, m, n] in [1_usize..4, 0_usize..40, 0_usize..40], [d, e] in [1_usize..9, 1_usize..9], fielded: bool, joined: bool,
         ) {
             check([heads, m, n, d, e], fielded, joined)?;
         }

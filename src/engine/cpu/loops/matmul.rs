@@ -86,6 +86,15 @@ impl Shared {
     pub(crate) fn new(out: &mut [f32]) -> Self {
         Self(out.as_mut_ptr())
     }
+
+    /// Writes `row` to where it begins.
+    pub(crate) fn write(&self, at: usize, row: &[f32]) {
+        #[expect(unsafe_code, reason = "several cores write to one slice, each its own rows")]
+        // SAFETY: see `Attention::shared`, which asserts that all rows lie within the slice.
+        unsafe {
+            self.0.add(at).copy_from_nonoverlapping(row.as_ptr(), row.len());
+        }
+    }
 }
 
 /// `alpha * lhs x rhs + bias`, shapes `[m, k] x [k, n]`.

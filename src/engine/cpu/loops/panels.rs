@@ -40,12 +40,17 @@ pub fn fused() -> bool {
 
 /// `[1, 1, k, n]` as panels of some columns, `[n / width, k, width]`; what is missing in the last is 0.
 pub fn pack(b: Strided<'_>) -> Vec<f32> {
-    packed(b, tile::width())
+    packed(b, tile::width(b.shape[3]))
 }
 
 /// `out = alpha * a x b + bias`, shapes `[m, k] x [k, n] -> [m, n]`, then GELU: `a` row-major, `b` packed.
 pub fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
     tile::multiply(out, a, b, [k, n], then);
+}
+
+/// The same on the core that calls.
+pub(crate) fn multiply_here(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+    tile::multiply_here(out, a, b, [k, n], then);
 }
 
 fn packed(b: Strided<'_>, width: usize) -> Vec<f32> {
@@ -69,8 +74,8 @@ mod tests {
     use super::*;
 
     /// Both kinds of panels, with what cuts them and what multiplies by them.
-    fn kinds() -> [(usize, Product); 2] {
-        [(narrow::width(), narrow::multiply), (wide::width(), wide::multiply)]
+    fn kinds(n: usize) -> [(usize, Product); 2] {
+        [(narrow::width(n), narrow::multiply), (wide::width(n), wide::multiply)]
     }
 
     fn check([m, k, n]: [usize; 3], turned: bool, bias: bool, gelu: bool) -> Result<(), TestCaseError> {
@@ -79,7 +84,7 @@ mod tests {
         let (a, b, beta) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n, 3));
         let strides = if turned { [0, 0, 1, k] } else { [0, 0, n, 1] };
         let then = Then { alpha: 0.5, bias: bias.then_some(&beta[..]), gelu };
-        for (width, multiply) in kinds() {
+        for (width, multiply) in kinds(n) {
             let packed = packed(Strided { data: &b, shape: &[1, 1, k, n], strides: &strides }, width);
             let mut out = vec![f32::NAN; m * n];
             multiply(&mut out, &a, &packed, [k, n], then);

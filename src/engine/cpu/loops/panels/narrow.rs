@@ -20,7 +20,7 @@ const ROWS: usize = 4;
 pub(super) static FUSED: OnceLock<Product> = OnceLock::new();
 
 /// Columns of a panel.
-pub(super) fn width() -> usize {
+pub(super) fn width(_: usize) -> usize {
     WIDTH
 }
 
@@ -39,6 +39,8 @@ pub(super) fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2]
         gelu_in_place(out);
     }
 }
+
+pub(super) use self::multiply as multiply_here;
 
 /// The columns of the product from `first` on.
 #[inline(never)] // alone, V8 keeps the sums in registers

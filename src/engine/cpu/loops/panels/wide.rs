@@ -6,7 +6,7 @@ use super::Then;
 use crate::pointwise::gelu_of;
 use crate::spread::{SMALL, cores, for_each_of};
 
-/// Vectors of a panel.
+/// Vectors of a panel at most.
 const VECTORS: usize = 3;
 
 /// Rows of a tile: with 32 registers their sums leave room for a column and a number. With 16 it takes half of them at once.
@@ -15,27 +15,46 @@ const ROWS: usize = 8;
 /// Numbers of the left side that stay in a core's cache while all panels pass.
 const NEAR: usize = 1 << 17;
 
-/// Columns of a panel.
-pub(super) fn width() -> usize {
-    struct Width;
+/// Columns of a panel, of `n` altogether.
+pub(super) fn width(n: usize) -> usize {
+    struct Width(usize);
     impl WithSimd for Width {
         type Output = usize;
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, _: S) -> usize {
-            VECTORS * S::F32_LANES
+            vectors::<S>(self.0) * S::F32_LANES
         }
     }
-    Arch::new().dispatch(Width)
+    Arch::new().dispatch(Width(n))
+}
+
+/// Vectors of a panel: as many as there can be, and fewer where most of the last panel would be empty.
+#[inline(always)]
+fn vectors<S: Simd>(n: usize) -> usize {
+    match n.div_ceil(S::F32_LANES) {
+        1 => 1,
+        2 | 4 => 2,
+        _ => VECTORS,
+    }
 }
 
 /// See [`super::multiply`].
 pub(super) fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+    let parts = if out.len() * k < SMALL { 1 } else { cores() };
+    spread(out, a, b, [k, n], then, parts);
+}
+
+/// See [`super::multiply_here`].
+pub(super) fn multiply_here(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+    spread(out, a, b, [k, n], then, 1);
+}
+
+fn spread(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>, parts: usize) {
     if out.is_empty() {
         return;
     }
-    let (m, width) = (out.len() / n, width());
-    let parts = if m * k * n < SMALL { 1 } else { cores() };
+    let (m, width) = (out.len() / n, width(n));
     // The longer side is split, so that cores read little of what others read; columns only between panels.
     let columns = if m > n { n } else { n.div_ceil(parts).next_multiple_of(width) };
     let near = (NEAR / k.max(1)).max(1);
@@ -47,6 +66,7 @@ pub(super) fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2]
             a: &a[i * rows * k..],
             panels: &b[column * k..],
             k,
+            n,
             out: vec![],
             then: Then { bias: then.bias.map(|it| &it[column..]), ..then },
         }));
@@ -64,6 +84,8 @@ struct Block<'a> {
     /// The left side from its first row on.
     a: &'a [f32],
     k: usize,
+    /// Columns of the whole right side.
+    n: usize,
     /// The right side from its first panel on.
     panels: &'a [f32],
     /// What is written of each row.
@@ -76,18 +98,10 @@ impl WithSimd for Block<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let width = VECTORS * S::F32_LANES;
-        for column in (0..self.out[0].len()).step_by(width) {
-            let panel = S::as_simd_f32s(&self.panels[column * self.k..][..width * self.k]).0;
-            let mut row = 0;
-            while row < self.out.len() {
-                row += match self.out.len() - row {
-                    8.. if S::REGISTER_COUNT > 16 => self.tile::<S, 8>(simd, panel, row, column),
-                    4.. => self.tile::<S, 4>(simd, panel, row, column),
-                    2.. => self.tile::<S, 2>(simd, panel, row, column),
-                    _ => self.tile::<S, 1>(simd, panel, row, column),
-                };
-            }
+        match vectors::<S>(self.n) {
+            1 => self.tiles::<S, 1>(simd),
+            2 => self.tiles::<S, 2>(simd),
+            _ => self.tiles::<S, VECTORS>(simd),
         }
         if self.then.gelu {
             for row in self.out {
@@ -100,9 +114,27 @@ impl WithSimd for Block<'_> {
 }
 
 impl Block<'_> {
+    /// Writes everything, with panels of `V` vectors.
+    #[inline(always)]
+    fn tiles<S: Simd, const V: usize>(&mut self, simd: S) {
+        let width = V * S::F32_LANES;
+        for column in (0..self.out[0].len()).step_by(width) {
+            let panel = S::as_simd_f32s(&self.panels[column * self.k..][..width * self.k]).0;
+            let mut row = 0;
+            while row < self.out.len() {
+                row += match self.out.len() - row {
+                    8.. if S::REGISTER_COUNT > 16 => self.tile::<S, V, 8>(simd, panel, row, column),
+                    4.. => self.tile::<S, V, 4>(simd, panel, row, column),
+                    2.. => self.tile::<S, V, 2>(simd, panel, row, column),
+                    _ => self.tile::<S, V, 1>(simd, panel, row, column),
+                };
+            }
+        }
+    }
+
     /// Writes some rows of a panel; returns how many.
     #[inline(always)]
-    fn tile<S: Simd, const R: usize>(
+    fn tile<S: Simd, const V: usize, const R: usize>(
         &mut self,
         simd: S,
         panel: &[S::f32s],
@@ -110,7 +142,7 @@ impl Block<'_> {
         column: usize,
     ) -> usize {
         let rows = std::array::from_fn(|i| &self.a[(row + i) * self.k..][..self.k]);
-        let sums = sums::<S, R>(simd, rows, panel);
+        let sums = sums::<S, V, R>(simd, rows, panel);
         for (out, sums) in self.out[row..row + R].iter_mut().zip(sums) {
             self.then.write(simd, out, sums, column);
         }
@@ -121,8 +153,8 @@ impl Block<'_> {
 impl Then<'_> {
     /// Writes what is made of the products `sums` to columns of a row, as many as there are.
     #[inline(always)]
-    fn write<S: Simd>(&self, simd: S, out: &mut [f32], sums: [S::f32s; VECTORS], column: usize) {
-        let columns = column..out.len().min(column + VECTORS * S::F32_LANES);
+    fn write<S: Simd, const V: usize>(&self, simd: S, out: &mut [f32], sums: [S::f32s; V], column: usize) {
+        let columns = column..out.len().min(column + V * S::F32_LANES);
         for ((i, out), sum) in out[columns].chunks_mut(S::F32_LANES).enumerate().zip(sums) {
             let mut y = simd.mul_f32s(simd.splat_f32s(self.alpha), sum);
             if let Some(bias) = self.bias {
@@ -139,9 +171,13 @@ impl Then<'_> {
 
 /// The products of some rows with a panel.
 #[inline(always)]
-fn sums<S: Simd, const R: usize>(simd: S, rows: [&[f32]; R], panel: &[S::f32s]) -> [[S::f32s; VECTORS]; R] {
-    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; R];
-    let (columns, _) = panel.as_chunks::<VECTORS>();
+fn sums<S: Simd, const V: usize, const R: usize>(
+    simd: S,
+    rows: [&[f32]; R],
+    panel: &[S::f32s],
+) -> [[S::f32s; V]; R] {
+    let mut sums = [[simd.splat_f32s(0.0); V]; R];
+    let (columns, _) = panel.as_chunks::<V>();
     let rows = rows.map(|it| &it[..columns.len()]);
     for (p, y) in columns.iter().enumerate() {
         for (sums, row) in sums.iter_mut().zip(rows) {
