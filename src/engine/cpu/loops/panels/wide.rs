@@ -15,6 +15,10 @@ const ROWS: usize = 8;
 /// Numbers of the left side that stay in a core's cache while all panels pass.
 const NEAR: usize = 1 << 17;
 
+/// Multiplications of a block at least, and blocks a core at most: who comes late finds less left to do.
+const PART: usize = 1 << 20;
+const PARTS: usize = 4;
+
 /// Columns of a panel, of `n` altogether.
 pub(super) fn width(n: usize) -> usize {
     struct Width(usize);
@@ -41,7 +45,8 @@ fn vectors<S: Simd>(n: usize) -> usize {
 
 /// See [`super::multiply`].
 pub(super) fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
-    let parts = if out.len() * k < SMALL { 1 } else { cores() };
+    let work = out.len().saturating_mul(k);
+    let parts = if work < SMALL { 1 } else { (work / PART).clamp(cores(), PARTS * cores()) };
     spread(out, a, b, [k, n], then, parts);
 }
 
@@ -50,6 +55,7 @@ pub(super) fn multiply_here(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usiz
     spread(out, a, b, [k, n], then, 1);
 }
 
+/// The product in blocks of one size, `parts` at least where it has as many rows or panels.
 fn spread(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>, parts: usize) {
     if out.is_empty() {
         return;
@@ -58,7 +64,7 @@ fn spread(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<
     // The longer side is split, so that cores read little of what others read; columns only between panels.
     let columns = if m > n { n } else { n.div_ceil(parts).next_multiple_of(width) };
     let near = (NEAR / k.max(1)).max(1);
-    let rows = m.div_ceil(parts / n.div_ceil(columns)).min(near).next_multiple_of(ROWS);
+    let rows = m.div_ceil(m.div_ceil(near).max(parts / n.div_ceil(columns))).next_multiple_of(ROWS);
     let mut blocks = vec![];
     for (i, out) in out.chunks_mut(rows * n).enumerate() {
         let first = blocks.len();
