@@ -54,14 +54,23 @@ pub(crate) fn multiply_here(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usiz
 }
 
 fn packed(b: Strided<'_>, width: usize) -> Vec<f32> {
-    let [_, _, k, n] = b.shape[..] else { unreachable!("products have four axes") };
-    let mut panels = Vec::with_capacity(n.next_multiple_of(width) * k);
-    for first in (0..n).step_by(width) {
-        for p in 0..k {
-            let columns = first..n.min(first + width);
-            let missing = width - columns.len();
-            panels.extend(columns.map(|j| b.data[p * b.strides[2] + j * b.strides[3]]));
-            panels.extend(std::iter::repeat_n(0.0, missing));
+    let ([_, _, k, n], [_, _, row, column]) = (b.shape, b.strides) else {
+        unreachable!("products have four axes")
+    };
+    let mut panels = vec![0.0; n.next_multiple_of(width) * k];
+    for (first, panel) in (0..*n).step_by(width).zip(panels.chunks_mut((width * k).max(1))) {
+        let columns = first..*n.min(&(first + width));
+        if *column == 1 {
+            for (p, line) in panel.chunks_mut(width).enumerate() {
+                line[..columns.len()].copy_from_slice(&b.data[p * row..][columns.clone()]);
+            }
+        } else {
+            for (i, j) in columns.enumerate() {
+                panel
+                    .chunks_mut(width)
+                    .enumerate()
+                    .for_each(|(p, line)| line[i] = b.data[p * row + j * column]);
+            }
         }
     }
     panels
