@@ -29,28 +29,35 @@ pub(crate) fn gelu(row: &mut [f32]) {
     }
 }
 
-/// Sum of a row.
-pub(crate) fn sum(row: &[f32]) -> f32 {
-    fold(row, 0.0, |sum, x| sum + x, |sum, x| sum + x)
+/// Sum over `i` of the products of the `i`-th elements of `rows`, which are of one length.
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(crate) fn sum<const N: usize>(rows: [&[f32]; N]) -> f32 {
+    let parts = rows.map(|it| it.as_chunks::<4>());
+    let (vectors, rest) = (parts.map(|it| it.0), parts.map(|it| it.1));
+    let mut sums = [f32x4::ZERO; 4];
+    for i in 0..vectors[0].len() {
+        let product = vectors.iter().map(|it| f32x4::new(it[i])).reduce(|y, x| y * x);
+        sums[i % 4] += product.unwrap_or(f32x4::ZERO);
+    }
+    let [a, b, c, d] = sums;
+    let all = ((a + b) + (c + d)).to_array().iter().sum();
+    (0..rest[0].len()).fold(all, |sum, i| sum + rest.iter().map(|it| it[i]).product::<f32>())
 }
 
 /// Largest of a row, and of what is before it; no number beside one is passed over.
+#[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) fn max(row: &[f32], start: f32) -> f32 {
-    fold(row, start, |most, x| most.simd_lt(x).select(x, most), |most, x| if x > most { x } else { most })
-}
-
-/// In four vectors, so that none waits for the last.
-fn fold(row: &[f32], start: f32, four: impl Fn(f32x4, f32x4) -> f32x4, one: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut lanes = [f32x4::splat(start); 4];
+    let larger = |most: f32x4, x: f32x4| most.simd_lt(x).select(x, most);
+    let mut most = [f32x4::splat(start); 4];
     let (chunks, rest) = row.as_chunks::<16>();
     for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk.as_chunks::<4>().0) {
-            *lane = four(*lane, f32x4::new(*x));
+        for (most, x) in most.iter_mut().zip(chunk.as_chunks::<4>().0) {
+            *most = larger(*most, f32x4::new(*x));
         }
     }
-    let [a, b, c, d] = lanes;
-    let all = four(four(a, b), four(c, d)).to_array();
-    all.iter().chain(rest).fold(start, |y, x| one(y, *x))
+    let [a, b, c, d] = most;
+    let all = larger(larger(a, b), larger(c, d)).to_array();
+    all.iter().chain(rest).fold(start, |most, x| if *x > most { *x } else { most })
 }
 
 /// As [`pointwise::exp`].
@@ -94,7 +101,7 @@ mod tests {
             prop_assert!(fours.iter().zip(&row).all(|(y, x)| y.to_bits() == pointwise::exp(x - less).to_bits()));
             let exact: f64 = row.iter().map(|x| f64::from(*x)).sum();
             // f32 sums of 40 numbers up to 100.
-            prop_assert!((f64::from(sum(&row)) - exact).abs() < 1e-3);
+            prop_assert!((f64::from(sum([&row])) - exact).abs() < 1e-3);
             prop_assert_eq!(max(&row, -50.0), row.iter().fold(-50.0, |most: f32, x| most.max(*x)));
         }
     }

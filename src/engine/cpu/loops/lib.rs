@@ -5,6 +5,8 @@ pub mod attention;
 pub mod conv;
 pub mod depthwise;
 mod fours;
+#[cfg(not(target_arch = "wasm32"))]
+mod lanes;
 pub mod matmul;
 pub mod panels;
 pub mod places;

@@ -1,6 +1,10 @@
 //! Kernels over the last axis: reductions, softmax, layer norm and their derivatives.
 
 use crate::fours;
+#[cfg(target_arch = "wasm32")]
+use crate::fours as lanes;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::lanes;
 use crate::spread::{NARROW_VECTORS, for_each_chunk, vectorised};
 use crate::{Strided, pointwise::exp};
 
@@ -18,13 +22,20 @@ const TASK: usize = 4096;
 /// Reduces the last axis of `x`.
 pub fn reduce(f: Reduce, out: &mut [f32], x: Strided<'_>) {
     match f {
-        Reduce::Sum => by(out, x, 0.0, add),
-        Reduce::Max => by(out, x, f32::NEG_INFINITY, larger),
+        Reduce::Sum => by(out, x, 0.0, |a, b| a + b, |row| lanes::sum([row])),
+        Reduce::Max => by(out, x, f32::NEG_INFINITY, larger, |row| lanes::max(row, f32::NEG_INFINITY)),
     }
 }
 
-/// `out[i] = f(..f(f(start, x[i, 0]), x[i, 1])..)`, in an order that depends on the shape only.
-fn by(out: &mut [f32], x: Strided<'_>, start: f32, f: impl Fn(f32, f32) -> f32 + Sync + Copy) {
+/// `out[i] = f(..f(f(start, x[i, 0]), x[i, 1])..)`, in an order that depends on the shape and the processor; `whole` is the same of
+/// a contiguous row.
+fn by(
+    out: &mut [f32],
+    x: Strided<'_>,
+    start: f32,
+    f: impl Fn(f32, f32) -> f32 + Sync + Copy,
+    whole: impl Fn(&[f32]) -> f32 + Sync,
+) {
     let ([leading @ .., n], [strides @ .., stride]) = (x.shape, x.strides) else {
         unreachable!("the reduced axis is the last")
     };
@@ -39,7 +50,7 @@ fn by(out: &mut [f32], x: Strided<'_>, start: f32, f: impl Fn(f32, f32) -> f32 +
             |i, y| {
                 let row = &x.data[x.position(i * n)..];
                 y[0] = if stride == 1 {
-                    lanes(&row[..n], start, f)
+                    whole(&row[..n])
                 } else {
                     (0..n).fold(start, |y, j| f(y, row[j * stride]))
                 };
@@ -108,15 +119,15 @@ pub(crate) fn softmax_in_place(rows: &mut [f32], n: usize) {
 /// Softmax of a row in its place.
 #[inline(always)]
 fn soften(row: &mut [f32]) {
+    let max = lanes::max(row, f32::NEG_INFINITY);
     if NARROW_VECTORS {
-        fours::exp(row, fours::max(row, f32::NEG_INFINITY));
+        fours::exp(row, max);
     } else {
-        let max = lanes(row, f32::NEG_INFINITY, larger);
         for y in row.iter_mut() {
             *y = exp(*y - max);
         }
     }
-    let scale = 1.0 / sum(row);
+    let scale = 1.0 / lanes::sum([row]);
     for y in row {
         *y *= scale;
     }
@@ -136,7 +147,7 @@ pub fn softmax_grad(out: &mut [f32], y: Strided<'_>, dy: Strided<'_>) {
             for ((dx, y), dy) in out.iter_mut().zip(y).zip(dy) {
                 *dx = y * dy;
             }
-            let dot = sum(out);
+            let dot = lanes::sum([out]);
             for (dx, y) in out.iter_mut().zip(y) {
                 *dx -= y * dot;
             }
@@ -188,9 +199,8 @@ pub fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy: Strid
             let dy = &dy[i * n..][..n];
             out.copy_from_slice(&x[i * n..][..n]);
             let r = centre(out, eps);
-            let mean = total([dy, gamma], |[dy, gamma]| dy * gamma) / n as f32;
-            let along =
-                total([dy, gamma, out], |[dy, gamma, centred]| dy * gamma * centred) * r * r / n as f32;
+            let mean = lanes::sum([dy, gamma]) / n as f32;
+            let along = lanes::sum([dy, gamma, out]) * r * r / n as f32;
             for ((it, dy), gamma) in out.iter_mut().zip(dy).zip(gamma) {
                 *it = r * (dy * gamma - mean - *it * along);
             }
@@ -202,11 +212,11 @@ pub fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy: Strid
 #[inline(always)]
 fn centre(row: &mut [f32], eps: f32) -> f32 {
     let n = row.len() as f32;
-    let mean = sum(row) / n;
+    let mean = lanes::sum([row]) / n;
     for x in row.iter_mut() {
         *x -= mean;
     }
-    1.0 / (total([row], |[x]| x * x) / n + eps).sqrt()
+    1.0 / (lanes::sum([row, row]) / n + eps).sqrt()
 }
 
 /// Calls `f` with the number of every `len`-long row of `out`, and the row; `cost` is what a row takes.
@@ -224,57 +234,8 @@ fn each_row(out: &mut [f32], len: usize, cost: usize, f: impl Fn(usize, &mut [f3
     });
 }
 
-/// Sum in sixteen lanes: vectorised, and as exact as a tree.
-#[inline(always)]
-fn sum(x: &[f32]) -> f32 {
-    if NARROW_VECTORS { fours::sum(x) } else { lanes(x, 0.0, add) }
-}
-
-#[inline(always)]
-fn add(a: f32, b: f32) -> f32 {
-    a + b
-}
-
 /// The larger of two, and the first beside what is no number: one instruction, where `f32::max` takes three, or a call in wasm.
 #[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
-}
-
-/// `f` over all elements, in sixteen lanes.
-#[inline(always)]
-fn lanes(x: &[f32], start: f32, f: impl Fn(f32, f32) -> f32 + Copy) -> f32 {
-    let mut lanes = [start; 16];
-    let (chunks, rest) = x.as_chunks::<16>();
-    for chunk in chunks {
-        for (y, x) in lanes.iter_mut().zip(chunk) {
-            *y = f(*y, *x);
-        }
-    }
-    let mut halves = [start; 2];
-    for (y, half) in halves.iter_mut().zip(lanes.as_chunks::<8>().0) {
-        for x in half {
-            *y = f(*y, *x);
-        }
-    }
-    let mut y = f(halves[0], halves[1]);
-    for x in rest {
-        y = f(y, *x);
-    }
-    y
-}
-
-/// Sum over `i` of `f` of the `i`-th elements of `xs`, of equal length, in lanes.
-#[inline(always)]
-fn total<const N: usize>(xs: [&[f32]; N], f: impl Fn([f32; N]) -> f32) -> f32 {
-    let mut lanes = [0.0; 16];
-    let parts = xs.map(|x| x.as_chunks::<16>());
-    for i in 0..parts[0].0.len() {
-        let chunks = parts.map(|(chunks, _)| &chunks[i]);
-        for (j, lane) in lanes.iter_mut().enumerate() {
-            *lane += f(chunks.map(|it| it[j]));
-        }
-    }
-    let rest = (0..parts[0].1.len()).map(|j| f(parts.map(|(_, rest)| rest[j])));
-    lanes.iter().sum::<f32>() + rest.sum::<f32>()
 }

@@ -40,6 +40,7 @@ pub(super) fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2]
     }
 }
 
+#[cfg(target_arch = "wasm32")]
 pub(super) use self::multiply as multiply_here;
 
 /// The columns of the product from `first` on.
