@@ -73,6 +73,7 @@ extern "C" {
     fn multiply(
         out: *mut f32,
         a: *const f32,
+        a_row: usize,
         b: *const f32,
         bias: *const f32,
         m: usize,
@@ -86,8 +87,11 @@ extern "C" {
 pub fn fuse() {
     panels::fuse(|out, a, b, [k, n], Then { alpha, bias, .. }| {
         let (m, bias) = (out.len() / n, bias.map_or(std::ptr::null(), |it| it[..n].as_ptr()));
-        assert!(a.len() >= m * k && b.len() >= n / 8 * 8 * k, "the module looks at no lengths");
-        multiply(out.as_mut_ptr(), a.as_ptr(), b.as_ptr(), bias, m, k, n, alpha);
+        assert!(
+            a.data.len() >= (m - 1) * a.strides[0] + k && b.len() >= n / 8 * 8 * k,
+            "the module looks at no lengths"
+        );
+        multiply(out.as_mut_ptr(), a.data.as_ptr(), a.strides[0], b.as_ptr(), bias, m, k, n, alpha);
     });
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use vitrine_loops::attention::Attention;
 use vitrine_loops::panels::{self, Then};
 use vitrine_loops::tape::{self, Place, Reel};
-use vitrine_loops::{Strided, conv, depthwise, matmul, places, pointwise, rows};
+use vitrine_loops::{Matrix, Strided, conv, depthwise, matmul, places, pointwise, rows};
 use web_time::{Duration, Instant};
 
 use self::spare::Spare;
@@ -288,15 +288,19 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
         }
         Kernel::Matmul { alpha, act } => {
             let bias = (step.inputs.len() == 3).then(|| input(2).rows());
+            let (a, b) = (input(0), input(1));
             if packed {
-                let (a, b) = (input(0), input(1));
-                let copy = if step.inputs[0].is_rows() { vec![] } else { a.to_rows() };
-                let rows = if copy.is_empty() { a.rows() } else { &copy };
-                let then = Then { alpha: *alpha, bias, gelu: *act == Some(Act::Gelu) };
-                panels::multiply(out, rows, b.data, [b.shape[2], b.shape[3]], then);
+                let (a, gelu) = (Matrix::of(a, [0, 0], 0), *act == Some(Act::Gelu));
+                panels::multiply(
+                    out,
+                    a,
+                    b.data,
+                    [b.shape[2], b.shape[3]],
+                    Then { alpha: *alpha, bias, gelu },
+                );
                 follow(act.filter(|it| *it != Act::Gelu), out);
             } else {
-                matmul::matmul(out, step.product_strides(), input(0), input(1), bias, *alpha);
+                matmul::matmul(out, step.product_strides(), a, b, bias, *alpha);
                 follow(*act, out);
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use vitrine_loops::{Strided, panels};
+use vitrine_loops::{Matrix, panels};
 
 use crate::engine::Operand;
 use crate::engine::plan::{Fill, Kernel, Plan, Slot, Step};
@@ -36,7 +36,7 @@ impl Shared {
 }
 
 fn arranged(data: &[f32], Operand { shape, strides, .. }: &Operand) -> Arc<[f32]> {
-    panels::pack(Strided { data, shape, strides }).into()
+    panels::pack(Matrix { data, strides: [strides[2], strides[3]] }, [shape[2], shape[3]]).into()
 }
 
 /// Finds weights that are only ever the right side of products, as in `x W^T`: these are cut into panels, once for all runs. The plan

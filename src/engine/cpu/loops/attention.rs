@@ -2,11 +2,11 @@
 
 use std::sync::OnceLock;
 
-use crate::matmul::{Matrix, Shared, holds};
+use crate::matmul::{Shared, holds};
 use crate::panels::{self, Then};
 use crate::rows::softmax_in_place;
 use crate::spread::{for_each_chunk, for_each_part};
-use crate::{Strided, pointwise};
+use crate::{Matrix, Strided, pointwise};
 
 /// Scores of a block: 16 kB, which stay in the nearest cache of a core.
 const BLOCK: usize = 1 << 12;
@@ -75,7 +75,7 @@ impl Attention<'_> {
         [outer, inner, m, n]
     }
 
-    fn shared(&self, out: &mut [f32]) -> Shared {
+    fn shared<'a>(&self, out: &'a mut [f32]) -> Shared<'a> {
         let [outer, inner, m, _] = self.shape();
         assert!(holds(out, [outer, inner, m, self.of[2].shape[3]], self.places), "the output holds all rows");
         Shared::new(out)
@@ -84,12 +84,9 @@ impl Attention<'_> {
     /// The keys and values of matrix `batch`, arranged once for all its queries.
     fn sides(&self, batch: [usize; 2]) -> [Vec<f32>; 2] {
         [self.of[1], self.of[2]].map(|side| {
-            let Matrix { data, strides: [row, column] } = Matrix::of(side, batch, 0);
-            panels::pack(Strided {
-                data,
-                shape: &[1, 1, side.shape[2], side.shape[3]],
-                strides: &[0, 0, row, column],
-            })
+            let mut panels = vec![];
+            panels::pack_here(&mut panels, Matrix::of(side, batch, 0), [side.shape[2], side.shape[3]]);
+            panels
         })
     }
 
@@ -100,21 +97,20 @@ impl Attention<'_> {
         [keys, values]: &[Vec<f32>; 2],
         [first, rows]: [usize; 2],
         pattern: &mut [f32],
-        out: &Shared,
+        out: &Shared<'_>,
     ) {
         let (q, [.., n]) = (self.of[0], self.shape());
         let (d, e, [outer, inner, row]) = (q.shape[3], self.of[2].shape[3], self.places);
-        let Matrix { data, strides } = Matrix::of(q, batch, first);
-        let queries = Strided { data, shape: &[rows, d], strides: &strides }.to_rows();
         let then = Then { alpha: self.alpha, bias: None, gelu: false };
-        panels::multiply_here(pattern, &queries, keys, [d, n], then);
+        panels::multiply_here(pattern, Matrix::of(q, batch, first), keys, [d, n], then);
         if let Some(field) = self.field {
             let Matrix { data, strides } = Matrix::of(field, batch, first);
             pointwise::add_in_place(pattern, Strided { data, shape: &[rows, n], strides: &strides });
         }
         softmax_in_place(pattern, n);
         let mut mixed = vec![0.0; rows * e];
-        panels::multiply_here(&mut mixed, pattern, values, [n, e], Then { alpha: self.beta, ..then });
+        let weights = Matrix { data: pattern, strides: [n, 1] };
+        panels::multiply_here(&mut mixed, weights, values, [n, e], Then { alpha: self.beta, ..then });
         let first = batch[0] * outer + batch[1] * inner + first * row;
         for (i, mixed) in mixed.chunks(e.max(1)).enumerate() {
             out.write(first + i * row, mixed);

@@ -7,6 +7,8 @@ pub mod depthwise;
 mod fours;
 #[cfg(not(target_arch = "wasm32"))]
 mod lanes;
+#[cfg(target_arch = "wasm32")]
+use fours as lanes;
 pub mod matmul;
 pub mod panels;
 pub mod places;
@@ -50,6 +52,28 @@ impl<'a> Strided<'a> {
             i /= len.max(&1);
         }
         position
+    }
+}
+
+/// A matrix as memory seen through the strides of its rows and columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    /// The memory, from the first element on.
+    pub data: &'a [f32],
+    /// Distance between neighbours of a column and of a row, in elements; 0 repeats.
+    pub strides: [usize; 2],
+}
+
+impl<'a> Matrix<'a> {
+    /// Matrix `[i, j]` of a batch of four axes, from row `first` on.
+    pub fn of(x: Strided<'a>, [i, j]: [usize; 2], first: usize) -> Self {
+        let at = i * x.strides[0] + j * x.strides[1] + first * x.strides[2];
+        Self { data: &x.data[at.min(x.data.len())..], strides: [x.strides[2], x.strides[3]] }
+    }
+
+    /// From row `first` on.
+    pub(crate) fn below(self, first: usize) -> Self {
+        Self { data: &self.data[(first * self.strides[0]).min(self.data.len())..], ..self }
     }
 }
 

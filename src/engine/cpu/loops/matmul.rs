@@ -1,16 +1,22 @@
-//! Batched matrix products through the crate `gemm`.
+//! Batched matrix products of what is not constant: natively by the crate `gemm`, in a browser by panels, as only these know the
+//! instructions of the module that it loads.
 
+#[cfg(any(test, target_arch = "wasm32"))]
+mod cut;
+#[cfg(not(target_arch = "wasm32"))]
+mod whole;
+
+use std::marker::PhantomData;
+
+#[cfg(target_arch = "wasm32")]
+use self::cut as product;
+#[cfg(not(target_arch = "wasm32"))]
+use self::whole as product;
 use crate::Strided;
-use crate::spread::{SMALL, cores, for_each_part};
+use crate::panels::Then;
 
-/// Multiplications below which many products together stay on one core.
-const TINY: usize = 1 << 14;
-
-/// Columns of a part are a multiple of this many, a cache line of f32.
-const LINE: usize = 16;
-
-/// `out[i, j] = alpha * a[i, j] x b[i, j] + bias`, shapes `[.., m, k] x [.., k, n] -> [.., m, n]`, any strides; those of the
-/// result's two axes of matrices and of rows are `places`, and no two of its rows overlap.
+/// `out[i, j] = alpha * a[i, j] x b[i, j] + bias`, shapes `[.., m, k] x [.., k, n] -> [.., m, n]`, any strides; those of
+/// the result's two axes of matrices and of rows are `places`, and no two of its rows overlap.
 pub fn matmul(
     out: &mut [f32],
     places: [usize; 3],
@@ -19,32 +25,14 @@ pub fn matmul(
     bias: Option<&[f32]>,
     alpha: f32,
 ) {
-    let (&[outer, inner, m, k], &[_, _, _, n]) = (a.shape, b.shape) else {
+    let (&[outer, inner, m, _], &[_, _, _, n]) = (a.shape, b.shape) else {
         unreachable!("products have four axes")
     };
     assert!(holds(out, [outer, inner, m, n], places), "the output holds all rows");
-    let all = Shared::new(out);
-    let product = |i: usize, parts| {
-        let (i, j) = (i / inner, i % inner);
-        let (first, row) = (i * places[0] + j * places[1], places[2]);
-        Product {
-            shape: [m, k, n],
-            lhs: Matrix::of(a, [i, j], 0),
-            rhs: Matrix::of(b, [i, j], 0),
-            bias,
-            alpha,
-            first,
-            row,
-        }
-        .run(&all, parts);
-    };
-    if outer * inner == 1 {
-        product(0, if m * k * n < SMALL { 1 } else { cores() });
-    } else if outer * inner * m * k * n < TINY {
-        (0..outer * inner).for_each(|i| product(i, 1));
-    } else {
-        for_each_part(outer * inner, |i| product(i, 1));
+    if outer * inner * m * n == 0 {
+        return;
     }
+    product::matmul(out, places, a, b, Then { alpha, bias, gelu: false });
 }
 
 /// Whether all rows of a result lie within `out`.
@@ -54,123 +42,65 @@ pub(crate) fn holds(out: &[f32], [outer, inner, m, n]: [usize; 4], places: [usiz
     outer * inner * m * n == 0 || out.len() >= last + n
 }
 
-#[derive(Clone, Copy)]
-pub(crate) struct Matrix<'a> {
-    pub(crate) data: &'a [f32],
-    pub(crate) strides: [usize; 2],
-}
-
-impl<'a> Matrix<'a> {
-    /// Matrix `[i, j]` of a batch, from row `first` on.
-    pub(crate) fn of(x: Strided<'a>, [i, j]: [usize; 2], first: usize) -> Self {
-        let at = i * x.strides[0] + j * x.strides[1] + first * x.strides[2];
-        Self { data: &x.data[at.min(x.data.len())..], strides: [x.strides[2], x.strides[3]] }
-    }
-
-    /// Whether every element of a `rows x columns` matrix lies within the data.
-    fn holds(&self, rows: usize, columns: usize) -> bool {
-        let [row, column] = self.strides;
-        rows * columns == 0 || (rows - 1) * row + (columns - 1) * column < self.data.len()
-    }
-}
-
 /// Writable matrices that several cores share; each writes blocks of its own.
-pub(crate) struct Shared(*mut f32);
+pub(crate) struct Shared<'a>(*mut f32, usize, PhantomData<&'a mut [f32]>);
 
-#[expect(unsafe_code, reason = "the blocks of one product do not overlap")]
+#[expect(unsafe_code, reason = "no two cores write the same block")]
 // SAFETY: see `matmul`, `Attention::block` and `Product::run`, which hand every block to one core.
-unsafe impl Sync for Shared {}
+unsafe impl Sync for Shared<'_> {}
 
-impl Shared {
-    /// All of a slice, which outlives every product that writes to it.
-    pub(crate) fn new(out: &mut [f32]) -> Self {
-        Self(out.as_mut_ptr())
+impl<'a> Shared<'a> {
+    /// All of a slice.
+    pub(crate) fn new(out: &'a mut [f32]) -> Self {
+        Self(out.as_mut_ptr(), out.len(), PhantomData)
     }
 
     /// Writes `row` to where it begins.
     pub(crate) fn write(&self, at: usize, row: &[f32]) {
-        #[expect(unsafe_code, reason = "several cores write to one slice, each its own rows")]
-        // SAFETY: see `Attention::shared`, which asserts that all rows lie within the slice.
+        assert!(at + row.len() <= self.1, "rows lie within the output");
+        #[expect(unsafe_code, reason = "several cores write to one slice")]
+        // SAFETY: the row lies within the slice, which is borrowed until this goes, and no other core writes it.
         unsafe {
             self.0.add(at).copy_from_nonoverlapping(row.as_ptr(), row.len());
         }
     }
 }
 
-/// `alpha * lhs x rhs + bias`, shapes `[m, k] x [k, n]`.
-pub(crate) struct Product<'a> {
-    pub(crate) shape: [usize; 3],
-    pub(crate) lhs: Matrix<'a>,
-    pub(crate) rhs: Matrix<'a>,
-    pub(crate) bias: Option<&'a [f32]>,
-    pub(crate) alpha: f32,
-    /// Where the result begins, and from row to row.
-    pub(crate) first: usize,
-    pub(crate) row: usize,
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-impl Product<'_> {
-    /// Writes the product to its place in `all` in blocks of whole rows or whole columns, one a core. Splitting the longer
-    /// side by hand keeps packing parallel too, which the crate's own threads leave to one.
-    pub(crate) fn run(&self, all: &Shared, parts: usize) {
-        let [m, _, n] = self.shape;
-        self.check();
-        if m > n {
-            let rows = m.div_ceil(parts).max(1);
-            for_each_part(m.div_ceil(rows), |i| {
-                self.block(all, [i * rows, (i * rows + rows).min(m)], [0, n]);
-            });
-        } else {
-            let columns = n.div_ceil(parts).next_multiple_of(LINE);
-            for_each_part(n.div_ceil(columns), |i| {
-                self.block(all, [0, m], [i * columns, (i * columns + columns).min(n)]);
-            });
-        }
-    }
+    use super::*;
 
-    /// Whether everything that is read is there.
-    fn check(&self) {
-        let [m, k, n] = self.shape;
-        assert!(self.lhs.holds(m, k), "the left matrix lies within its slot");
-        assert!(self.rhs.holds(k, n), "the right matrix lies within its slot");
-        assert!(self.bias.is_none_or(|bias| bias.len() >= n), "the bias has a number a column");
-    }
-
-    /// One block: rows and columns from the first up to the second.
-    fn block(&self, out: &Shared, rows: [usize; 2], columns: [usize; 2]) {
-        let (k, row) = (self.shape[1], self.row);
-        let (m, width) = (rows[1] - rows[0], columns[1] - columns[0]);
-        #[expect(unsafe_code, reason = "gemm takes pointers; `check` asserts its conditions")]
-        // SAFETY: every element that is read or written lies inside the slices, by `holds` and `check`, and no other
-        // block has these rows and columns.
-        unsafe {
-            let first = out.0.add(self.first + rows[0] * row + columns[0]);
-            if let Some(bias) = self.bias {
-                for i in 0..m {
-                    first.add(i * row).copy_from_nonoverlapping(bias[columns[0]..].as_ptr(), width);
+    proptest! {
+        /// Both against the definition: matrices one after the other or joined in each row, factors in rows or in columns.
+        #[test]
+        fn products_by_definition(
+            [count, m, k, n] in [1_usize..4, 1_usize..12, 0_usize..12, 1_usize..30], turned: [bool; 2], joined: bool, bias: bool,
+        ) {
+            let number = |i: usize| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0;
+            let numbers = |len: usize, seed: usize| (0..len).map(|i| number(i + seed)).collect::<Vec<f32>>();
+            let (a, b, beta) = (numbers(count * m * k, 1), numbers(count * k * n, 2), numbers(n, 3));
+            let strides = |[rows, columns]: [usize; 2], turned| {
+                if turned { [0, rows * columns, 1, rows] } else { [0, rows * columns, columns, 1] }
+            };
+            let (left, right) = (strides([m, k], turned[0]), strides([k, n], turned[1]));
+            let (shapes, places) = ([[1, count, m, k], [1, count, k, n]], if joined { [0, n, count * n] } else { [0, m * n, n] });
+            let [a, b] = [(&a, &shapes[0], &left), (&b, &shapes[1], &right)]
+                .map(|(data, shape, strides)| Strided { data, shape, strides });
+            let then = Then { alpha: 0.5, bias: bias.then_some(&beta[..]), gelu: false };
+            for product in [cut::matmul, whole::matmul] {
+                let mut out = vec![f32::NAN; count * m * n];
+                product(&mut out, places, a, b, then);
+                for (c, i, j) in (0..count).flat_map(|c| (0..m).flat_map(move |i| (0..n).map(move |j| (c, i, j)))) {
+                    let of = |x: Strided<'_>, i: usize, j: usize| f64::from(x.data[c * x.strides[1] + i * x.strides[2] + j * x.strides[3]]);
+                    let sum: f64 = (0..k).map(|p| of(a, i, p) * of(b, p, j)).sum();
+                    let y = 0.5 * sum + if bias { f64::from(beta[j]) } else { 0.0 };
+                    let found = f64::from(out[c * places[1] + i * places[2] + j]);
+                    // An f32 sum of 12 products below 1.
+                    prop_assert!((found - y).abs() < 5e-6, "{c} {i} {j}: {found} {y}");
                 }
             }
-            gemm::gemm(
-                m,
-                width,
-                k,
-                first,
-                1,
-                row as isize,
-                self.bias.is_some(),
-                self.lhs.data.as_ptr().add(if k == 0 { 0 } else { rows[0] * self.lhs.strides[0] }),
-                self.lhs.strides[1] as isize,
-                self.lhs.strides[0] as isize,
-                self.rhs.data.as_ptr().add(if k == 0 { 0 } else { columns[0] * self.rhs.strides[1] }),
-                self.rhs.strides[1] as isize,
-                self.rhs.strides[0] as isize,
-                1.0,
-                self.alpha,
-                false,
-                false,
-                false,
-                gemm::Parallelism::None,
-            );
         }
     }
 }

@@ -10,7 +10,8 @@ mod wide;
 use self::narrow as tile;
 #[cfg(not(target_arch = "wasm32"))]
 use self::wide as tile;
-use crate::Strided;
+use crate::spread::for_each_chunk;
+use crate::{Matrix, Strided};
 
 /// What is done to a product.
 #[derive(Clone, Copy)]
@@ -23,8 +24,9 @@ pub struct Then<'a> {
     pub gelu: bool,
 }
 
-/// What multiplies by the whole panels of a right side, with what comes then but for GELU; arguments as [`multiply`]'s.
-pub type Product = fn(&mut [f32], &[f32], &[f32], [usize; 2], Then<'_>);
+/// What multiplies by the whole panels of a right side, with what comes then but for GELU; arguments as [`multiply`]'s, the left side
+/// in rows.
+pub type Product = fn(&mut [f32], Matrix<'_>, &[f32], [usize; 2], Then<'_>);
 
 /// Has whole panels multiplied by `product` from now on.
 #[cfg(target_arch = "wasm32")]
@@ -38,42 +40,67 @@ pub fn fused() -> bool {
     narrow::FUSED.get().is_some()
 }
 
-/// `[1, 1, k, n]` as panels of some columns, `[n / width, k, width]`; what is missing in the last is 0.
-pub fn pack(b: Strided<'_>) -> Vec<f32> {
-    packed(b, tile::width(b.shape[3]))
+/// `[k, n]` as panels of some columns, `[n / width, k, width]`; what is missing in the last is 0.
+pub fn pack(b: Matrix<'_>, [k, n]: [usize; 2]) -> Vec<f32> {
+    let width = tile::width(n);
+    let mut panels = vec![0.0; n.next_multiple_of(width) * k];
+    for_each_chunk(&mut panels, (width * k).max(1), 1, |i, panel| fill(panel, b, i * width, n, width));
+    panels
 }
 
-/// `out = alpha * a x b + bias`, shapes `[m, k] x [k, n] -> [m, n]`, then GELU: `a` row-major, `b` packed.
-pub fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
-    tile::multiply(out, a, b, [k, n], then);
+/// The same on the core that calls, into memory that it had before.
+pub(crate) fn pack_here(panels: &mut Vec<f32>, b: Matrix<'_>, [k, n]: [usize; 2]) {
+    let width = tile::width(n);
+    panels.resize(n.next_multiple_of(width) * k, 0.0);
+    for (i, panel) in panels.chunks_mut((width * k).max(1)).enumerate() {
+        fill(panel, b, i * width, n, width);
+    }
+}
+
+/// The panel of the columns from `first` on.
+fn fill(panel: &mut [f32], b: Matrix<'_>, first: usize, n: usize, width: usize) {
+    let ([row, column], columns) = (b.strides, first..n.min(first + width));
+    if column == 1 {
+        for (p, line) in panel.chunks_mut(width).enumerate() {
+            line[..columns.len()].copy_from_slice(&b.data[p * row..][columns.clone()]);
+        }
+    } else {
+        for (i, j) in columns.enumerate() {
+            let column = &b.data[j * column..];
+            panel.chunks_mut(width).enumerate().for_each(|(p, line)| line[i] = column[p * row]);
+        }
+    }
+}
+
+/// `out = alpha * a x b + bias`, shapes `[m, k] x [k, n] -> [m, n]`, then GELU, `b` packed.
+pub fn multiply(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+    let rows = in_rows(out.len(), a, [k, n]);
+    tile::multiply(out, rows.as_ref().map_or(a, Lined::matrix), b, [k, n], then);
 }
 
 /// The same on the core that calls.
-pub(crate) fn multiply_here(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
-    tile::multiply_here(out, a, b, [k, n], then);
+pub(crate) fn multiply_here(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+    let rows = in_rows(out.len(), a, [k, n]);
+    tile::multiply_here(out, rows.as_ref().map_or(a, Lined::matrix), b, [k, n], then);
 }
 
-fn packed(b: Strided<'_>, width: usize) -> Vec<f32> {
-    let ([_, _, k, n], [_, _, row, column]) = (b.shape, b.strides) else {
-        unreachable!("products have four axes")
-    };
-    let mut panels = vec![0.0; n.next_multiple_of(width) * k];
-    for (first, panel) in (0..*n).step_by(width).zip(panels.chunks_mut((width * k).max(1))) {
-        let columns = first..*n.min(&(first + width));
-        if *column == 1 {
-            for (p, line) in panel.chunks_mut(width).enumerate() {
-                line[..columns.len()].copy_from_slice(&b.data[p * row..][columns.clone()]);
-            }
-        } else {
-            for (i, j) in columns.enumerate() {
-                panel
-                    .chunks_mut(width)
-                    .enumerate()
-                    .for_each(|(p, line)| line[i] = b.data[p * row + j * column]);
-            }
-        }
+/// A matrix in rows of `k`.
+struct Lined(Vec<f32>, usize);
+
+impl Lined {
+    fn matrix(&self) -> Matrix<'_> {
+        Matrix { data: &self.0, strides: [self.1, 1] }
     }
-    panels
+}
+
+/// A left side in rows, if it does not lie so; one without columns may lie anywhere.
+fn in_rows(len: usize, a: Matrix<'_>, [k, n]: [usize; 2]) -> Option<Lined> {
+    let column = a.strides[1];
+    let lies = len == 0 || k == 1 || k > 1 && column == 1;
+    (!lies).then(|| {
+        let shape = [len / n, k];
+        Lined(Strided { data: a.data, shape: &shape, strides: &a.strides }.to_rows(), k)
+    })
 }
 
 #[cfg(test)]
@@ -82,24 +109,30 @@ mod tests {
 
     use super::*;
 
-    /// Both kinds of panels, with what cuts them and what multiplies by them.
+    /// Both kinds of panels: their width, and what multiplies by them.
     fn kinds(n: usize) -> [(usize, Product); 2] {
         [(narrow::width(n), narrow::multiply), (wide::width(n), wide::multiply)]
     }
 
-    fn check([m, k, n]: [usize; 3], turned: bool, bias: bool, gelu: bool) -> Result<(), TestCaseError> {
+    fn check([m, k, n]: [usize; 3], turned: [bool; 2], bias: bool, gelu: bool) -> Result<(), TestCaseError> {
         let number = |i: usize| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0;
         let numbers = |len: usize, seed: usize| (0..len).map(|i| number(i + seed)).collect::<Vec<f32>>();
         let (a, b, beta) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n, 3));
-        let strides = if turned { [0, 0, 1, k] } else { [0, 0, n, 1] };
+        let strides = |[rows, columns]: [usize; 2], turned| if turned { [1, rows] } else { [columns, 1] };
+        let (left, right) = (strides([m, k], turned[0]), strides([k, n], turned[1]));
         let then = Then { alpha: 0.5, bias: bias.then_some(&beta[..]), gelu };
+        let rows = Strided { data: &a, shape: &[m, k], strides: &left }.to_rows();
         for (width, multiply) in kinds(n) {
-            let packed = packed(Strided { data: &b, shape: &[1, 1, k, n], strides: &strides }, width);
+            let mut panels = vec![0.0; n.next_multiple_of(width) * k];
+            for (i, panel) in panels.chunks_mut((width * k).max(1)).enumerate() {
+                fill(panel, Matrix { data: &b, strides: right }, i * width, n, width);
+            }
             let mut out = vec![f32::NAN; m * n];
-            multiply(&mut out, &a, &packed, [k, n], then);
+            multiply(&mut out, Matrix { data: &rows, strides: [k, 1] }, &panels, [k, n], then);
             for (at, found) in out.iter().enumerate() {
                 let (i, j) = (at / n, at % n);
-                let product = |p| f64::from(a[i * k + p]) * f64::from(b[p * strides[2] + j * strides[3]]);
+                let left = |p| f64::from(a[i * left[0] + p * left[1]]);
+                let product = |p| left(p) * f64::from(b[p * right[0] + j * right[1]]);
                 let sum: f64 = (0..k).map(product).sum();
                 let sum = 0.5 * sum + if bias { f64::from(beta[j]) } else { 0.0 };
                 let expected = if gelu { 0.5 * sum * (1.0 + libm::erf(sum / 2_f64.sqrt())) } else { sum };
@@ -113,7 +146,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn panels_multiply(m in 0_usize..20, k in 0_usize..20, n in 0_usize..120, turned: bool, bias: bool, gelu: bool) {
+        fn panels_multiply(m in 0_usize..20, k in 0_usize..20, n in 0_usize..120, turned: [bool; 2], bias: bool, gelu: bool) {
             check([m, k, n], turned, bias, gelu)?;
         }
     }
@@ -122,7 +155,7 @@ mod tests {
     #[test]
     fn large_products_in_blocks() {
         for shape in [[67, 64, 101], [8, 128, 300], [300, 64, 16], [300, 1031, 5]] {
-            check(shape, true, true, true).unwrap_or_else(|fault| panic!("{fault}"));
+            check(shape, [true; 2], true, true).unwrap_or_else(|fault| panic!("{fault}"));
         }
     }
 }

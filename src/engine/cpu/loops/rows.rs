@@ -1,12 +1,8 @@
 //! Kernels over the last axis: reductions, softmax, layer norm and their derivatives.
 
 use crate::fours;
-#[cfg(target_arch = "wasm32")]
-use crate::fours as lanes;
-#[cfg(not(target_arch = "wasm32"))]
-use crate::lanes;
 use crate::spread::{NARROW_VECTORS, for_each_chunk, vectorised};
-use crate::{Strided, pointwise::exp};
+use crate::{Strided, lanes, pointwise::exp};
 
 /// Reductions over an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -32,6 +32,7 @@ pub fn cores() -> usize {
 pub(crate) const NARROW_VECTORS: bool = cfg!(target_arch = "wasm32");
 
 /// Multiplications below which a product stays on one core: waking another would cost more.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) const SMALL: usize = 1 << 18;
 
 /// Calls `f` with every number below `parts`: on all cores natively, in order in a browser.

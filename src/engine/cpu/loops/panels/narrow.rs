@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use wide::f32x4;
 
 use super::{Product, Then};
+use crate::Matrix;
 use crate::pointwise::gelu_in_place;
 
 /// Columns of a panel: two vectors.
@@ -25,7 +26,7 @@ pub(super) fn width(_: usize) -> usize {
 }
 
 /// See [`super::multiply`].
-pub(super) fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+pub(super) fn multiply(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
     if out.is_empty() {
         return;
     }
@@ -45,13 +46,13 @@ pub(super) use self::multiply as multiply_here;
 
 /// The columns of the product from `first` on.
 #[inline(never)] // alone, V8 keeps the sums in registers
-fn product(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>, first: usize) {
+fn product(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>, first: usize) {
     let m = out.len() / n;
     for first in (first..n).step_by(WIDTH) {
         let (panel, columns) = (&b[first * k..][..WIDTH * k], first..n.min(first + WIDTH));
         for row in (0..m).step_by(ROWS) {
             // Below the last row the tile repeats it.
-            let tile = std::array::from_fn(|i| &a[(row + i).min(m - 1) * k..][..k]);
+            let tile = std::array::from_fn(|i| &a.data[(row + i).min(m - 1) * a.strides[0]..][..k]);
             for (out, sums) in out[row * n..].chunks_mut(n).zip(sums(tile, panel)) {
                 let out = &mut out[columns.clone()];
                 for (y, sum) in out.iter_mut().zip(sums.as_flattened()) {
@@ -95,7 +96,14 @@ mod tests {
         let (k, n) = (3, 19);
         let (a, b) = ([1.0; 6], vec![2.0; 24 * k]);
         let mut out = vec![f32::NAN; 2 * n];
-        product(&mut out, &a, &b, [k, n], Then { alpha: 0.5, bias: None, gelu: false }, 16);
+        product(
+            &mut out,
+            Matrix { data: &a, strides: [k, 1] },
+            &b,
+            [k, n],
+            Then { alpha: 0.5, bias: None, gelu: false },
+            16,
+        );
         for row in out.chunks(n) {
             assert!(row[..16].iter().all(|it| it.is_nan()));
             assert_eq!(row[16..], [3.0; 3]);

@@ -20,15 +20,17 @@ const VECTORS: usize = 2;
 const ROWS: usize = 4;
 const WIDTH: usize = 4 * VECTORS;
 
-/// `out = alpha * a x b + bias` for the whole panels of `b`, shapes `[m, k] x [k, n] -> [m, n]`; `bias` may be null.
+/// `out = alpha * a x b + bias` for the whole panels of `b`, shapes `[m, k] x [k, n] -> [m, n]`; `bias` may be null, and from row to row of `a`
+/// it is `a_row`.
 ///
 /// # Safety
 ///
-/// `out`, `a`, `b` and `bias` hold `m * n`, `m * k`, `n / 8 * 8 * k` and `n` numbers, and nothing else reads or writes `out`.
+/// `out`, `a`, `b` and `bias` hold `m * n`, `(m - 1) * a_row + k`, `n / 8 * 8 * k` and `n` numbers, and nothing else reads or writes `out`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn multiply(
     out: *mut f32,
     a: *const f32,
+    a_row: usize,
     b: *const f32,
     bias: *const f32,
     m: usize,
@@ -42,7 +44,7 @@ pub unsafe extern "C" fn multiply(
             let rows: [usize; ROWS] = core::array::from_fn(|i| if row + i < m { row + i } else { m - 1 });
             // SAFETY: rows are less than m, columns up to column + 8 less than n, and panel `column / 8` begins at `column * k`.
             unsafe {
-                let sums = sums(rows.map(|it| a.add(it * k)), b.add(column * k), k);
+                let sums = sums(rows.map(|it| a.add(it * a_row)), b.add(column * k), k);
                 for (row, sums) in rows.into_iter().zip(sums) {
                     for (i, sum) in sums.into_iter().enumerate() {
                         let mut y = f32x4_mul(f32x4_splat(alpha), sum);

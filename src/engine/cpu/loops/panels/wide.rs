@@ -3,6 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::Then;
+use crate::Matrix;
 use crate::pointwise::gelu_of;
 use crate::spread::{SMALL, cores, for_each_of};
 
@@ -44,19 +45,19 @@ fn vectors<S: Simd>(n: usize) -> usize {
 }
 
 /// See [`super::multiply`].
-pub(super) fn multiply(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+pub(super) fn multiply(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
     let work = out.len().saturating_mul(k);
     let parts = if work < SMALL { 1 } else { (work / PART).clamp(cores(), PARTS * cores()) };
     spread(out, a, b, [k, n], then, parts);
 }
 
 /// See [`super::multiply_here`].
-pub(super) fn multiply_here(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+pub(super) fn multiply_here(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
     spread(out, a, b, [k, n], then, 1);
 }
 
 /// The product in blocks of one size, `parts` at least where it has as many rows or panels.
-fn spread(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<'_>, parts: usize) {
+fn spread(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>, parts: usize) {
     if out.is_empty() {
         return;
     }
@@ -67,35 +68,61 @@ fn spread(out: &mut [f32], a: &[f32], b: &[f32], [k, n]: [usize; 2], then: Then<
     let rows = m.div_ceil(m.div_ceil(near).max(parts / n.div_ceil(columns))).next_multiple_of(ROWS);
     let mut blocks = vec![];
     for (i, out) in out.chunks_mut(rows * n).enumerate() {
-        let first = blocks.len();
-        blocks.extend((0..n).step_by(columns).map(|column| Block {
-            a: &a[i * rows * k..],
+        let block = |column: usize, out| Block {
+            a: a.below(i * rows),
             panels: &b[column * k..],
             k,
             n,
-            out: vec![],
+            out,
             then: Then { bias: then.bias.map(|it| &it[column..]), ..then },
-        }));
-        for row in out.chunks_mut(n) {
-            for (block, piece) in blocks[first..].iter_mut().zip(row.chunks_mut(columns)) {
-                block.out.push(piece);
-            }
+        };
+        if columns >= n {
+            blocks.push(block(0, Out::Rows(out, n)));
+            continue;
         }
+        let mut parts: Vec<Vec<&mut [f32]>> = (0..n).step_by(columns).map(|_| vec![]).collect();
+        for row in out.chunks_mut(n) {
+            parts.iter_mut().zip(row.chunks_mut(columns)).for_each(|(part, piece)| part.push(piece));
+        }
+        blocks.extend(parts.into_iter().enumerate().map(|(i, it)| block(i * columns, Out::Pieces(it))));
     }
     for_each_of(blocks, |block| Arch::new().dispatch(block));
 }
 
+/// What a block writes: rows that follow each other, or pieces of rows.
+enum Out<'a> {
+    Rows(&'a mut [f32], usize),
+    Pieces(Vec<&'a mut [f32]>),
+}
+
+impl Out<'_> {
+    /// Rows and columns.
+    fn shape(&self) -> [usize; 2] {
+        match self {
+            Self::Rows(all, columns) => [all.len() / columns, *columns],
+            Self::Pieces(rows) => [rows.len(), rows.first().map_or(0, |it| it.len())],
+        }
+    }
+
+    #[inline(always)]
+    fn row(&mut self, i: usize) -> &mut [f32] {
+        match self {
+            Self::Rows(all, columns) => &mut all[i * *columns..][..*columns],
+            Self::Pieces(rows) => rows[i],
+        }
+    }
+}
+
 /// A part of the result: some rows of some panels.
 struct Block<'a> {
-    /// The left side from its first row on.
-    a: &'a [f32],
+    /// The left side from its first row on, in rows.
+    a: Matrix<'a>,
     k: usize,
     /// Columns of the whole right side.
     n: usize,
     /// The right side from its first panel on.
     panels: &'a [f32],
-    /// What is written of each row.
-    out: Vec<&'a mut [f32]>,
+    out: Out<'a>,
     then: Then<'a>,
 }
 
@@ -110,8 +137,8 @@ impl WithSimd for Block<'_> {
             _ => self.tiles::<S, VECTORS>(simd),
         }
         if self.then.gelu {
-            for row in self.out {
-                for y in row {
+            for i in 0..self.out.shape()[0] {
+                for y in self.out.row(i) {
                     *y = gelu_of([*y]);
                 }
             }
@@ -123,12 +150,12 @@ impl Block<'_> {
     /// Writes everything, with panels of `V` vectors.
     #[inline(always)]
     fn tiles<S: Simd, const V: usize>(&mut self, simd: S) {
-        let width = V * S::F32_LANES;
-        for column in (0..self.out[0].len()).step_by(width) {
+        let (width, [rows, columns]) = (V * S::F32_LANES, self.out.shape());
+        for column in (0..columns).step_by(width) {
             let panel = S::as_simd_f32s(&self.panels[column * self.k..][..width * self.k]).0;
             let mut row = 0;
-            while row < self.out.len() {
-                row += match self.out.len() - row {
+            while row < rows {
+                row += match rows - row {
                     8.. if S::REGISTER_COUNT > 16 => self.tile::<S, V, 8>(simd, panel, row, column),
                     4.. => self.tile::<S, V, 4>(simd, panel, row, column),
                     2.. => self.tile::<S, V, 2>(simd, panel, row, column),
@@ -147,10 +174,11 @@ impl Block<'_> {
         row: usize,
         column: usize,
     ) -> usize {
-        let rows = std::array::from_fn(|i| &self.a[(row + i) * self.k..][..self.k]);
+        let (Matrix { data, strides: [below, _] }, panel) = (self.a.below(row), panel.as_chunks::<V>().0);
+        let rows = std::array::from_fn(|i| &data[i * below..][..panel.len()]);
         let sums = sums::<S, V, R>(simd, rows, panel);
-        for (out, sums) in self.out[row..row + R].iter_mut().zip(sums) {
-            self.then.write(simd, out, sums, column);
+        for (i, sums) in sums.into_iter().enumerate() {
+            self.then.write(simd, self.out.row(row + i), sums, column);
         }
         R
     }
@@ -180,12 +208,10 @@ impl Then<'_> {
 fn sums<S: Simd, const V: usize, const R: usize>(
     simd: S,
     rows: [&[f32]; R],
-    panel: &[S::f32s],
+    panel: &[[S::f32s; V]],
 ) -> [[S::f32s; V]; R] {
     let mut sums = [[simd.splat_f32s(0.0); V]; R];
-    let (columns, _) = panel.as_chunks::<V>();
-    let rows = rows.map(|it| &it[..columns.len()]);
-    for (p, y) in columns.iter().enumerate() {
+    for (p, y) in panel.iter().enumerate() {
         for (sums, row) in sums.iter_mut().zip(rows) {
             let x = simd.splat_f32s(row[p]);
             for (sum, y) in sums.iter_mut().zip(y) {
