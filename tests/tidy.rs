@@ -192,6 +192,7 @@ fn what_is_outside_of_the_crate_has_its_place() {
             "data/tokens/lib.rs",
             "engine/cpu/loops/spread.rs",
             "engine/cpu/loops/panels.rs",
+            "engine/cpu/loops/matmul.rs",
         ],
         "target_arch",
     );

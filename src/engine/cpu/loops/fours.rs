@@ -30,7 +30,6 @@ pub(crate) fn gelu(row: &mut [f32]) {
 }
 
 /// Sum over `i` of the products of the `i`-th elements of `rows`, which are of one length.
-#[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) fn sum<const N: usize>(rows: [&[f32]; N]) -> f32 {
     let parts = rows.map(|it| it.as_chunks::<4>());
     let (vectors, rest) = (parts.map(|it| it.0), parts.map(|it| it.1));
@@ -45,7 +44,6 @@ pub(crate) fn sum<const N: usize>(rows: [&[f32]; N]) -> f32 {
 }
 
 /// Largest of a row, and of what is before it; no number beside one is passed over.
-#[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) fn max(row: &[f32], start: f32) -> f32 {
     let larger = |most: f32x4, x: f32x4| most.simd_lt(x).select(x, most);
     let mut most = [f32x4::splat(start); 4];

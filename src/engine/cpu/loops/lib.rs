@@ -5,10 +5,6 @@ pub mod attention;
 pub mod conv;
 pub mod depthwise;
 mod fours;
-#[cfg(not(target_arch = "wasm32"))]
-mod lanes;
-#[cfg(target_arch = "wasm32")]
-use fours as lanes;
 pub mod matmul;
 pub mod panels;
 pub mod places;

@@ -7,9 +7,9 @@ mod narrow;
 mod wide;
 
 #[cfg(target_arch = "wasm32")]
-use self::narrow as tile;
+use self::narrow::{multiply as on_all, multiply as here, width};
 #[cfg(not(target_arch = "wasm32"))]
-use self::wide as tile;
+use self::wide::{multiply as on_all, multiply_here as here, width};
 use crate::spread::for_each_chunk;
 use crate::{Matrix, Strided};
 
@@ -42,7 +42,7 @@ pub fn fused() -> bool {
 
 /// `[k, n]` as panels of some columns, `[n / width, k, width]`; what is missing in the last is 0.
 pub fn pack(b: Matrix<'_>, [k, n]: [usize; 2]) -> Vec<f32> {
-    let width = tile::width(n);
+    let width = width(n);
     let mut panels = vec![0.0; n.next_multiple_of(width) * k];
     for_each_chunk(&mut panels, (width * k).max(1), 1, |i, panel| fill(panel, b, i * width, n, width));
     panels
@@ -50,7 +50,7 @@ pub fn pack(b: Matrix<'_>, [k, n]: [usize; 2]) -> Vec<f32> {
 
 /// The same on the core that calls, into memory that it had before.
 pub(crate) fn pack_here(panels: &mut Vec<f32>, b: Matrix<'_>, [k, n]: [usize; 2]) {
-    let width = tile::width(n);
+    let width = width(n);
     panels.resize(n.next_multiple_of(width) * k, 0.0);
     for (i, panel) in panels.chunks_mut((width * k).max(1)).enumerate() {
         fill(panel, b, i * width, n, width);
@@ -75,13 +75,13 @@ fn fill(panel: &mut [f32], b: Matrix<'_>, first: usize, n: usize, width: usize) 
 /// `out = alpha * a x b + bias`, shapes `[m, k] x [k, n] -> [m, n]`, then GELU, `b` packed.
 pub fn multiply(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
     let rows = in_rows(out.len(), a, [k, n]);
-    tile::multiply(out, rows.as_ref().map_or(a, Lined::matrix), b, [k, n], then);
+    on_all(out, rows.as_ref().map_or(a, Lined::matrix), b, [k, n], then);
 }
 
 /// The same on the core that calls.
 pub(crate) fn multiply_here(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
     let rows = in_rows(out.len(), a, [k, n]);
-    tile::multiply_here(out, rows.as_ref().map_or(a, Lined::matrix), b, [k, n], then);
+    here(out, rows.as_ref().map_or(a, Lined::matrix), b, [k, n], then);
 }
 
 /// A matrix in rows of `k`.

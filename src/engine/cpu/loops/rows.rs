@@ -2,7 +2,7 @@
 
 use crate::fours;
 use crate::spread::{NARROW_VECTORS, for_each_chunk, vectorised};
-use crate::{Strided, lanes, pointwise::exp};
+use crate::{Strided, pointwise::exp};
 
 /// Reductions over an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,20 +18,13 @@ const TASK: usize = 4096;
 /// Reduces the last axis of `x`.
 pub fn reduce(f: Reduce, out: &mut [f32], x: Strided<'_>) {
     match f {
-        Reduce::Sum => by(out, x, 0.0, |a, b| a + b, |row| lanes::sum([row])),
-        Reduce::Max => by(out, x, f32::NEG_INFINITY, larger, |row| lanes::max(row, f32::NEG_INFINITY)),
+        Reduce::Sum => by(out, x, 0.0, add),
+        Reduce::Max => by(out, x, f32::NEG_INFINITY, larger),
     }
 }
 
-/// `out[i] = f(..f(f(start, x[i, 0]), x[i, 1])..)`, in an order that depends on the shape and the processor; `whole` is the same of
-/// a contiguous row.
-fn by(
-    out: &mut [f32],
-    x: Strided<'_>,
-    start: f32,
-    f: impl Fn(f32, f32) -> f32 + Sync + Copy,
-    whole: impl Fn(&[f32]) -> f32 + Sync,
-) {
+/// `out[i] = f(..f(f(start, x[i, 0]), x[i, 1])..)`, in an order that depends on the shape only.
+fn by(out: &mut [f32], x: Strided<'_>, start: f32, f: impl Fn(f32, f32) -> f32 + Sync + Copy) {
     let ([leading @ .., n], [strides @ .., stride]) = (x.shape, x.strides) else {
         unreachable!("the reduced axis is the last")
     };
@@ -46,7 +39,7 @@ fn by(
             |i, y| {
                 let row = &x.data[x.position(i * n)..];
                 y[0] = if stride == 1 {
-                    whole(&row[..n])
+                    lanes(&row[..n], start, f)
                 } else {
                     (0..n).fold(start, |y, j| f(y, row[j * stride]))
                 };
@@ -115,15 +108,15 @@ pub(crate) fn softmax_in_place(rows: &mut [f32], n: usize) {
 /// Softmax of a row in its place.
 #[inline(always)]
 fn soften(row: &mut [f32]) {
-    let max = lanes::max(row, f32::NEG_INFINITY);
     if NARROW_VECTORS {
-        fours::exp(row, max);
+        fours::exp(row, fours::max(row, f32::NEG_INFINITY));
     } else {
+        let max = lanes(row, f32::NEG_INFINITY, larger);
         for y in row.iter_mut() {
             *y = exp(*y - max);
         }
     }
-    let scale = 1.0 / lanes::sum([row]);
+    let scale = 1.0 / sum(row);
     for y in row {
         *y *= scale;
     }
@@ -143,7 +136,7 @@ pub fn softmax_grad(out: &mut [f32], y: Strided<'_>, dy: Strided<'_>) {
             for ((dx, y), dy) in out.iter_mut().zip(y).zip(dy) {
                 *dx = y * dy;
             }
-            let dot = lanes::sum([out]);
+            let dot = sum(out);
             for (dx, y) in out.iter_mut().zip(y) {
                 *dx -= y * dot;
             }
@@ -195,8 +188,9 @@ pub fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy: Strid
             let dy = &dy[i * n..][..n];
             out.copy_from_slice(&x[i * n..][..n]);
             let r = centre(out, eps);
-            let mean = lanes::sum([dy, gamma]) / n as f32;
-            let along = lanes::sum([dy, gamma, out]) * r * r / n as f32;
+            let mean = total([dy, gamma], |[dy, gamma]| dy * gamma) / n as f32;
+            let along =
+                total([dy, gamma, out], |[dy, gamma, centred]| dy * gamma * centred) * r * r / n as f32;
             for ((it, dy), gamma) in out.iter_mut().zip(dy).zip(gamma) {
                 *it = r * (dy * gamma - mean - *it * along);
             }
@@ -208,11 +202,11 @@ pub fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy: Strid
 #[inline(always)]
 fn centre(row: &mut [f32], eps: f32) -> f32 {
     let n = row.len() as f32;
-    let mean = lanes::sum([row]) / n;
+    let mean = sum(row) / n;
     for x in row.iter_mut() {
         *x -= mean;
     }
-    1.0 / (lanes::sum([row, row]) / n + eps).sqrt()
+    1.0 / (total([row], |[x]| x * x) / n + eps).sqrt()
 }
 
 /// Calls `f` with the number of every `len`-long row of `out`, and the row; `cost` is what a row takes.
@@ -230,8 +224,57 @@ fn each_row(out: &mut [f32], len: usize, cost: usize, f: impl Fn(usize, &mut [f3
     });
 }
 
+/// Sum in sixteen lanes: vectorised, and as exact as a tree.
+#[inline(always)]
+fn sum(x: &[f32]) -> f32 {
+    if NARROW_VECTORS { fours::sum([x]) } else { lanes(x, 0.0, add) }
+}
+
+#[inline(always)]
+fn add(a: f32, b: f32) -> f32 {
+    a + b
+}
+
 /// The larger of two, and the first beside what is no number: one instruction, where `f32::max` takes three, or a call in wasm.
 #[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
+}
+
+/// `f` over all elements, in sixteen lanes.
+#[inline(always)]
+fn lanes(x: &[f32], start: f32, f: impl Fn(f32, f32) -> f32 + Copy) -> f32 {
+    let mut lanes = [start; 16];
+    let (chunks, rest) = x.as_chunks::<16>();
+    for chunk in chunks {
+        for (y, x) in lanes.iter_mut().zip(chunk) {
+            *y = f(*y, *x);
+        }
+    }
+    let mut halves = [start; 2];
+    for (y, half) in halves.iter_mut().zip(lanes.as_chunks::<8>().0) {
+        for x in half {
+            *y = f(*y, *x);
+        }
+    }
+    let mut y = f(halves[0], halves[1]);
+    for x in rest {
+        y = f(y, *x);
+    }
+    y
+}
+
+/// Sum over `i` of `f` of the `i`-th elements of `xs`, of equal length, in lanes.
+#[inline(always)]
+fn total<const N: usize>(xs: [&[f32]; N], f: impl Fn([f32; N]) -> f32) -> f32 {
+    let mut lanes = [0.0; 16];
+    let parts = xs.map(|x| x.as_chunks::<16>());
+    for i in 0..parts[0].0.len() {
+        let chunks = parts.map(|(chunks, _)| &chunks[i]);
+        for (j, lane) in lanes.iter_mut().enumerate() {
+            *lane += f(chunks.map(|it| it[j]));
+        }
+    }
+    let rest = (0..parts[0].1.len()).map(|j| f(parts.map(|(_, rest)| rest[j])));
+    lanes.iter().sum::<f32>() + rest.sum::<f32>()
 }

@@ -3,7 +3,7 @@
 use super::Shared;
 use crate::panels::{self, Then};
 use crate::spread::{for_each_part, vectorised};
-use crate::{Matrix, Strided, lanes};
+use crate::{Matrix, Strided, fours};
 
 /// Multiplications of a task at least: small matrices are taken together.
 const TASK: usize = 1 << 17;
@@ -51,7 +51,7 @@ fn few(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, [k, n]: [usize; 2], then: 
         if columns {
             let row = &a.data[..k];
             for (j, y) in out.iter_mut().enumerate() {
-                *y = lanes::sum([row, &b.data[j * b.strides[1]..][..k]]);
+                *y = fours::sum([row, &b.data[j * b.strides[1]..][..k]]);
             }
         } else {
             vectorised(

@@ -41,9 +41,6 @@ pub(super) fn multiply(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize
     }
 }
 
-#[cfg(target_arch = "wasm32")]
-pub(super) use self::multiply as multiply_here;
-
 /// The columns of the product from `first` on.
 #[inline(never)] // alone, V8 keeps the sums in registers
 fn product(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>, first: usize) {
