@@ -8,8 +8,9 @@ use crate::{Matrix, Strided, fours};
 /// Multiplications of a task at least: small matrices are taken together.
 const TASK: usize = 1 << 17;
 
-/// Rows of a left side for which the right one is not cut into panels: that takes as long as the product.
+/// Rows of a left side, and multiplications, up to which the right one is not cut into panels: that takes as long as the product.
 const FEW: usize = 2;
+const LITTLE: usize = 1 << 13;
 
 /// See [`super::matmul`].
 pub(super) fn matmul(out: &mut [f32], places: [usize; 3], a: Strided<'_>, b: Strided<'_>, then: Then<'_>) {
@@ -17,7 +18,8 @@ pub(super) fn matmul(out: &mut [f32], places: [usize; 3], a: Strided<'_>, b: Str
         unreachable!("products have four axes")
     };
     let (count, shape) = (outer * inner, [k, n]);
-    if count == 1 && places[2] == n && m > FEW {
+    let cut = m > FEW && m * k * n > LITTLE;
+    if count == 1 && places[2] == n && cut {
         let panels = panels::pack(Matrix::of(b, [0, 0], 0), shape);
         return panels::multiply(&mut out[..m * n], Matrix::of(a, [0, 0], 0), &panels, shape, then);
     }
@@ -31,7 +33,7 @@ pub(super) fn matmul(out: &mut [f32], places: [usize; 3], a: Strided<'_>, b: Str
         let (mut panels, mut rows) = (vec![], vec![0.0; m * n]);
         for i in task * group..count.min((task + 1) * group) {
             let [a, b] = [a, b].map(|it| Matrix::of(it, [i / inner, i % inner], 0));
-            if m > FEW || !few(&mut rows, a, b, shape, then) {
+            if cut || !at_once(&mut rows, a, b, shape, then) {
                 panels::pack_here(&mut panels, b, shape);
                 panels::multiply_here(&mut rows, a, &panels, shape, then);
             }
@@ -40,8 +42,8 @@ pub(super) fn matmul(out: &mut [f32], places: [usize; 3], a: Strided<'_>, b: Str
     });
 }
 
-/// The product of few rows, if the right side lies in rows or in columns.
-fn few(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, [k, n]: [usize; 2], then: Then<'_>) -> bool {
+/// The product as it lies, if the right side lies in rows or in columns.
+fn at_once(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, [k, n]: [usize; 2], then: Then<'_>) -> bool {
     let columns = b.strides[0] == 1 && a.strides[1] == 1;
     if b.strides[1] != 1 && !columns {
         return false;
