@@ -52,13 +52,15 @@ test("the module multiplies, over odd shapes, and writes nothing else", bounded,
     const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
     const all = new Float32Array(memory.buffer);
     let worst = 0;
-    const check = (m, k, n, biased) => {
+    const check = (m, k, n, biased, gap) => {
+      const below = k + gap;
       const a = 16; // An address of 0 is no bias.
-      const [b, bias] = [a + m * k, a + m * k + k * n + 8 * k];
+      const b = a + m * below;
+      const bias = b + k * n + 8 * k;
       const out = bias + n;
       for (let i = 0; i < all.length; i++) all[i] = ((i * 7919 + 13) % 101) / 50 - 1;
       const before = all.slice();
-      instance.exports.multiply(4 * out, 4 * a, 4 * b, biased ? 4 * bias : 0, m, k, n, 0.5);
+      instance.exports.multiply(4 * out, 4 * a, below, 4 * b, biased ? 4 * bias : 0, m, k, n, 0.5);
       const whole = n - n % 8;
       for (let i = 0; i < all.length; i++) {
         const [row, column] = [Math.floor((i - out) / n), (i - out) % n];
@@ -66,14 +68,14 @@ test("the module multiplies, over odd shapes, and writes nothing else", bounded,
         if (i >= out && row < m && column < whole) {
           expected = 0;
           const panel = b + (column - column % 8) * k + column % 8;
-          for (let p = 0; p < k; p++) expected += before[a + row * k + p] * before[panel + 8 * p];
+          for (let p = 0; p < k; p++) expected += before[a + row * below + p] * before[panel + 8 * p];
           expected = 0.5 * expected + (biased ? before[bias + column] : 0);
         }
         worst = Math.max(worst, Math.abs(all[i] - expected));
       }
     };
     for (const m of [0, 1, 2, 3, 4, 5, 13]) for (const k of [0, 1, 7, 64]) for (const n of [1, 8, 19, 64])
-      for (const biased of [false, true]) check(m, k, n, biased);
+      for (const biased of [false, true]) for (const gap of [0, 3]) check(m, k, n, biased, gap);
     return worst;
   });
   // f32 sums of at most 64 products below 1.
