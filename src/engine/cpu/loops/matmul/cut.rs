@@ -26,7 +26,7 @@ pub(super) fn matmul(out: &mut [f32], places: [usize; 3], a: Strided<'_>, b: Str
     let all = Shared::new(out);
     let write = |i: usize, rows: &[f32]| {
         let first = i / inner * places[0] + i % inner * places[1];
-        rows.chunks(n.max(1)).enumerate().for_each(|(i, row)| all.write(first + i * places[2], row));
+        rows.chunks(n).enumerate().for_each(|(i, row)| all.write(first + i * places[2], row));
     };
     let group = (TASK / (m * k * n).max(1)).max(1);
     for_each_part(count.div_ceil(group), |task| {
@@ -48,7 +48,7 @@ fn at_once(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, [k, n]: [usize; 2], th
     if b.strides[1] != 1 && !columns {
         return false;
     }
-    for (i, out) in out.chunks_mut(n.max(1)).enumerate() {
+    for (i, out) in out.chunks_mut(n).enumerate() {
         let a = a.below(i);
         if columns {
             let row = &a.data[..k];
