@@ -26,6 +26,21 @@ fn a_structure_compiles_once_and_follows_its_inputs() {
     assert_eq!(pair.gpu.borrow().compiles(), 1, "one plan for four inputs");
 }
 
+/// The ways of a product are timed once for all of about its size; what they give is the same.
+#[test]
+fn products_of_a_size_are_timed_once() {
+    let Some(pair) = Pair::by(Gpu::measured) else { return };
+    for rows in [70, 100] {
+        pair.check(SUM, |g| {
+            let [x, w] = [g.input(&numbers(&[rows, 96], 1, 1.0)), g.input(&numbers(&[96, 80], 2, 1.0))];
+            (x.matmul(w).tap("left", "row unit").matmul(w.t()) + x.matmul(w).matmul(w.t())).keep("y");
+            x.slice(0, 0, 1).matmul(w).keep("little");
+        });
+    }
+    let sizes: Vec<[usize; 4]> = pair.gpu.borrow().tiles().into_iter().map(|(size, _)| size).collect();
+    assert_eq!(sizes, [[1, 128, 128, 128]; 2], "two products of one size, whose right sides lie differently");
+}
+
 #[test]
 fn traces_outlive_later_runs() {
     let Some(pair) = Pair::new() else { return };

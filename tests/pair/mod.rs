@@ -22,10 +22,15 @@ pub(crate) struct Pair {
 impl Pair {
     /// `None` if `NO_GPU=1`.
     pub(crate) fn new() -> Option<Self> {
+        Self::by(|gpu| gpu)
+    }
+
+    /// The same with a GPU that is told how to go about things.
+    pub(crate) fn by(how: impl FnOnce(Gpu) -> Gpu) -> Option<Self> {
         if std::env::var("NO_GPU").is_ok_and(|it| it == "1") {
             return None;
         }
-        let gpu = block_on(Gpu::new()).expect("there is a GPU, or NO_GPU=1");
+        let gpu = how(block_on(Gpu::new()).expect("there is a GPU, or NO_GPU=1"));
         Some(Self { cpu: RefCell::new(Cpu::new()), gpu: RefCell::new(gpu) })
     }
 

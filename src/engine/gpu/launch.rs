@@ -5,9 +5,10 @@ use vitrine_loops::tape::Instruction;
 
 use super::generate::Generated;
 use super::pipelines::{
-    ATTENTION, CONV, DEPTHWISE, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, REDUCE, SCATTER_ADD,
-    SOFTMAX, SOFTMAX_GRAD, Source, Variant,
+    ATTENTION, CONV, DEPTHWISE, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, MATMUL_SHARED, REDUCE,
+    SCATTER_ADD, SOFTMAX, SOFTMAX_GRAD, Source, Variant,
 };
+use super::tiles::{Tile, together};
 use crate::engine::layout::collapse;
 use crate::engine::plan::{Act, Bound, Kernel, Step};
 use crate::engine::{EngineError, Operand};
@@ -54,13 +55,13 @@ pub(super) struct Launch {
 }
 
 impl Launch {
-    /// How a device does `step`; on a `software` one the threads of a workgroup do not work together.
-    pub(super) fn new(step: &Step, software: bool) -> Result<Self, EngineError> {
+    /// How a device does `step`; on a `software` one the threads of a workgroup do not work together. A product is cut by `tile`.
+    pub(super) fn new(step: &Step, software: bool, tile: Tile) -> Result<Self, EngineError> {
         let it = match &step.kernel {
             Kernel::Pointwise { tape, bounds } => Some(pointwise(step, tape, bounds)),
             Kernel::Reduce(f) => reduce(step, *f as u32, software),
             Kernel::Attention { alpha } => attention(step, *alpha),
-            Kernel::Matmul { alpha, act } => matmul(step, *alpha, *act, software),
+            Kernel::Matmul { alpha, act } => matmul(step, *alpha, *act, tile),
             Kernel::Conv { taps, act } if step.inputs[1].shape.len() == 3 => {
                 Some(depthwise(step, *taps, *act))
             }
@@ -168,7 +169,7 @@ fn reduce(step: &Step, op: u32, software: bool) -> Option<Launch> {
     rows.strides.truncate(last);
     collapse([&mut rows].into_iter());
     let count = size(&rows.shape);
-    let together = together(count, n, software);
+    let together = shared(count, n, software);
     let params = Params::axes(&rows.shape, &rows.strides, &[])?.words(&[x.offset, count, n, stride]);
     let constants = [("OP", op), cooperate(together)];
     let inputs = vec![Part::whole(x)];
@@ -195,7 +196,7 @@ fn fold(step: &Step, axis: usize, stride: usize) -> Option<Launch> {
 
 fn softmax(step: &Step, source: Source, software: bool) -> Launch {
     let (rows, n) = by_last_axis(&step.output);
-    let together = together(rows, n, software);
+    let together = shared(rows, n, software);
     let params = Params::default().words(&[rows, n]);
     Launch::of(step, source, &[cooperate(together)], params, by_row(rows, together))
 }
@@ -203,7 +204,7 @@ fn softmax(step: &Step, source: Source, software: bool) -> Launch {
 fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
     let [x, gamma, beta, residual @ ..] = &step.inputs[..] else { unreachable!("{step:?} has three inputs") };
     let (rows, n) = by_last_axis(x);
-    let together = together(rows, n, software);
+    let together = shared(rows, n, software);
     let constants = [cooperate(together), ("RESIDUAL", residual.len() as u32)];
     let residual = residual.first().unwrap_or(x);
     let params = Params::default().words(&[rows, n]).float(eps);
@@ -213,7 +214,7 @@ fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
 
 fn layer_norm_grad(step: &Step, eps: f32, software: bool) -> Launch {
     let (rows, n) = by_last_axis(&step.output);
-    let together = together(rows, n, software);
+    let together = shared(rows, n, software);
     let params = Params::default().words(&[rows, n]).float(eps);
     Launch::of(step, LAYER_NORM_GRAD, &[cooperate(together)], params, by_row(rows, together))
 }
@@ -226,7 +227,7 @@ fn by_last_axis(x: &Operand) -> (usize, usize) {
 
 /// Whether a workgroup shares a row, instead of each thread walking one: in hardware where rows are long enough to have
 /// something for everybody, in software only where there are too few rows to go round.
-fn together(rows: usize, n: usize, software: bool) -> bool {
+fn shared(rows: usize, n: usize, software: bool) -> bool {
     if software { n >= 1024 && rows < GROUP } else { n >= GROUP }
 }
 
@@ -238,29 +239,35 @@ fn by_row(rows: usize, together: bool) -> [u32; 3] {
     linear(if together { rows } else { rows.div_ceil(GROUP) })
 }
 
-fn matmul(step: &Step, alpha: f32, act: Option<Act>, software: bool) -> Option<Launch> {
+fn matmul(step: &Step, alpha: f32, act: Option<Act>, tile: Tile) -> Option<Launch> {
     let [a, w, bias @ ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
     let (&[outer, inner, m, k], n) = (&a.shape[..], w.shape[3]) else {
         unreachable!("{step:?} has four axes")
     };
-    let batch = outer * inner;
-    // Beyond the end of k only a scalar read of a finds zeros.
-    let a_columns = vectors(a, 2) && k.is_multiple_of(4);
-    let a_rows = if vectors(a, 3) { 2 } else { u32::from(a_columns) };
-    let w_rows = if vectors(w, 2) { 2 } else { u32::from(vectors(w, 3)) };
-    // 8 x 8 results a thread read less than 8 x 4, but hardware wants many threads more than few reads.
-    let many = software || batch * m.div_ceil(8) * n.div_ceil(8) >= 1 << 14;
-    let wide = many && n > 4 && a_rows > 0 && w_rows > 0;
-    let constants = [("WIDE", u32::from(wide)), ("A_ROWS", a_rows), ("W_ROWS", w_rows)];
     let params = Params::default().words(&[m, k, n]).float(alpha);
     let params = params.words(&[a.offset]).words(&a.strides[1..]).words(&[w.offset]).words(&w.strides[1..]);
     let params = params.words(&[inner, a.strides[0], w.strides[0], bias.len()]);
     let [outer_y, inner_y, row_y] = step.product_strides();
     let (acts, [low, high]) = follows(act);
     let params = params.words(&[inner_y, outer_y, row_y, acts]).float(low).float(high);
-    let grid = [n.div_ceil(if wide { 64 } else { 32 }) as u32, m.div_ceil(32) as u32, batch as u32];
     let inputs = vec![Part::whole(a), Part::whole(w), bias.first().map_or(Part::whole(a), Part::rows)];
-    (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, MATMUL, &constants, params, grid) })
+    let [left, right] = together(step).map(|it| it as u32);
+    let (source, constants, [rows, columns]) = match tile {
+        Tile::Narrow => (MATMUL, vec![("TILE", 0), ("A_ROWS", left), ("W_ROWS", right)], [32, 32]),
+        Tile::Wide => (MATMUL, vec![("TILE", 1), ("A_ROWS", left), ("W_ROWS", right)], [32, 64]),
+        Tile::Large => {
+            let tile = [("TILE", 2), ("ACROSS", 4)];
+            (MATMUL, [tile, [("A_ROWS", left), ("W_ROWS", right)]].concat(), [64, 64])
+        }
+        Tile::Shared => {
+            let turned =
+                [("A_TURNED", u32::from(a.strides[3] != 1)), ("W_TURNED", u32::from(w.strides[3] != 1))];
+            (MATMUL_SHARED, turned.to_vec(), [32, 32])
+        }
+    };
+    let batch = outer * inner;
+    let grid = [n.div_ceil(columns) as u32, m.div_ceil(rows) as u32, batch as u32];
+    (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, source, &constants, params, grid) })
 }
 
 fn attention(step: &Step, alpha: f32) -> Option<Launch> {
@@ -345,7 +352,7 @@ fn conv(step: &Step, taps: Taps, act: Option<Act>) -> Launch {
 }
 
 /// Whether every four neighbours along `axis` are an aligned vec4 of their buffer.
-fn vectors(x: &Operand, axis: usize) -> bool {
+pub(super) fn vectors(x: &Operand, axis: usize) -> bool {
     let mut others = (0..x.shape.len()).filter(|it| *it != axis && x.shape[*it] > 1);
     let aligned = x.shape[axis].is_multiple_of(4) && x.offset.is_multiple_of(4);
     x.strides[axis] == 1 && aligned && others.all(|it| x.strides[it].is_multiple_of(4))

@@ -11,6 +11,7 @@ mod pipelines;
 mod program;
 mod signal;
 mod tensor;
+mod tiles;
 
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ use self::pipelines::Pipelines;
 use self::program::{Program, Uploads};
 use self::signal::{Receiver, signal};
 pub use self::tensor::DeviceTensor;
+pub use self::tiles::Tile;
+use self::tiles::Tiles;
 use super::plan::Plan;
 use super::{Cancel, EngineError};
 use crate::graph::Recording;
@@ -43,6 +46,7 @@ pub struct Gpu {
     context: Arc<Context>,
     name: String,
     pipelines: Pipelines,
+    tiles: Tiles,
     uploads: Uploads,
     /// By structure, the last used first.
     programs: Vec<(u64, Program)>,
@@ -103,6 +107,7 @@ impl Gpu {
             context: Context::new(device, queue, software),
             name: name(&info, software),
             pipelines: Pipelines::default(),
+            tiles: Tiles::new(software),
             uploads: Uploads::default(),
             programs: vec![],
             compiles: 0,
@@ -116,6 +121,25 @@ impl Gpu {
     #[must_use]
     pub fn unfused(self) -> Self {
         Self { unfused: true, ..self }
+    }
+
+    /// The same with all products by `tile`, if there is one and where it fits: what tests hold against the CPU.
+    #[must_use]
+    pub fn only(mut self, tile: Option<Tile>) -> Self {
+        self.tiles.only = tile;
+        self
+    }
+
+    /// The same timing the ways of products, also in software.
+    #[must_use]
+    pub fn measured(mut self) -> Self {
+        self.tiles.measure = true;
+        self
+    }
+
+    /// What timing products found: batch, m, k and n, rounded up to powers of two, and the fastest way for such.
+    pub fn tiles(&self) -> Vec<([usize; 4], Tile)> {
+        self.tiles.known().collect()
     }
 
     /// The device, for the badge: "Vulkan: NVIDIA H100", "WebGPU, software".
@@ -178,9 +202,9 @@ impl Gpu {
             self.programs[..=i].rotate_right(1);
             return Ok(());
         }
-        let Self { context, pipelines, uploads, .. } = self;
+        let Self { context, pipelines, tiles, uploads, .. } = self;
         let plan = if self.unfused { Plan::unfused(recording) } else { Plan::compile(recording) };
-        let program = Program::compile(context, pipelines, uploads, recording, plan).await?;
+        let program = Program::compile(context, pipelines, tiles, uploads, recording, plan).await?;
         self.compiles += 1;
         self.programs.truncate(PROGRAMS - 1);
         self.programs.insert(0, (structure, program));
@@ -194,6 +218,15 @@ struct Flight {
     submission: wgpu::SubmissionIndex,
     checks: Checks,
     cost: usize,
+}
+
+impl Flight {
+    /// Waits until it is done.
+    async fn land(self, context: &Context) -> Result<(), EngineError> {
+        context.settle(self.submission)?;
+        self.done.await;
+        self.checks.pass(context).await
+    }
 }
 
 /// Runs all dispatches, then copies what is kept. The next slice is submitted before the last is done, so that the device
@@ -227,10 +260,9 @@ async fn replay(
         });
         let over = flight.is_none();
         slices += usize::from(!over);
-        if let Some(Flight { done, submission, checks, cost }) = std::mem::replace(&mut last, flight) {
-            context.settle(submission)?;
-            done.await;
-            checks.pass(context).await?;
+        if let Some(flight) = std::mem::replace(&mut last, flight) {
+            let cost = flight.cost;
+            flight.land(context).await?;
             let seconds = std::mem::replace(&mut landed, Instant::now()).elapsed().as_secs_f64();
             budget = learn(budget, cost, seconds, if context.software { LEAST_IN_SOFTWARE } else { LEAST });
         }

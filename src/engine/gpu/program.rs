@@ -8,6 +8,7 @@ use super::DeviceTensor;
 use super::context::{Checks, Context, Lease};
 use super::launch::{Launch, Part, describe};
 use super::pipelines::Pipelines;
+use super::tiles::Tiles;
 use crate::engine::plan::{Fill, Plan, Slot, Step};
 use crate::engine::{EngineError, Operand};
 use crate::graph::Recording;
@@ -32,11 +33,33 @@ pub(super) struct Program {
     pub(super) keeps: Vec<(String, Operand)>,
 }
 
-struct Dispatch {
+/// One run of a kernel, with what it reads and writes.
+pub(super) struct Dispatch {
     pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
     grid: [u32; 3],
     cost: usize,
+}
+
+impl Dispatch {
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let [x, y, z] = self.grid;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bindings, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+
+    /// The same in the way of `launch`, which reads and writes the same.
+    pub(super) fn by(
+        &self,
+        context: &Context,
+        pipelines: &mut Pipelines,
+        launch: &Launch,
+        checks: &mut Checks,
+    ) -> Self {
+        let pipeline = pipelines.get(context, &launch.variant, launch.inputs.len(), checks);
+        Self { pipeline, bindings: self.bindings.clone(), grid: launch.grid, cost: self.cost }
+    }
 }
 
 impl Program {
@@ -44,6 +67,7 @@ impl Program {
     pub(super) async fn compile(
         context: &Arc<Context>,
         pipelines: &mut Pipelines,
+        tiles: &mut Tiles,
         uploads: &mut Uploads,
         recording: &Recording,
         plan: Plan,
@@ -84,14 +108,16 @@ impl Program {
                 platform::breathe().await;
             }
         }
-        let dispatches = dispatches(context, pipelines, &plan.steps, &slots, &mut checks);
+        let dispatches = dispatches(context, pipelines, tiles, &plan.steps, &slots, &mut checks);
         let passed = checks.pass(context).await;
         if passed.is_err() {
             pipelines.clear();
             uploads.clear();
         }
         passed?;
-        Ok(Self { slots, inputs, states, dispatches: dispatches?, keeps: plan.keeps })
+        let mut dispatches = dispatches?;
+        tiles.learn(context, pipelines, &plan.steps, &mut dispatches).await?;
+        Ok(Self { slots, inputs, states, dispatches, keeps: plan.keeps })
     }
 
     /// Number of kernel runs.
@@ -126,12 +152,7 @@ impl Program {
     /// Encodes a slice of the dispatches as one pass.
     pub(super) fn encode(&self, encoder: &mut wgpu::CommandEncoder, slice: Range<usize>) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for it in &self.dispatches[slice] {
-            let [x, y, z] = it.grid;
-            pass.set_pipeline(&it.pipeline);
-            pass.set_bind_group(0, &it.bindings, &[]);
-            pass.dispatch_workgroups(x, y, z);
-        }
+        self.dispatches[slice].iter().for_each(|it| it.encode(&mut pass));
     }
 
     /// Encodes the copies of the recording's states that are on the device.
@@ -188,12 +209,12 @@ fn upload(lease: &Lease, recording: &Recording, set: usize, name: &str) {
 fn dispatches(
     context: &Context,
     pipelines: &mut Pipelines,
+    tiles: &Tiles,
     steps: &[Step],
     slots: &[Arc<Lease>],
     checks: &mut Checks,
 ) -> Result<Vec<Dispatch>, EngineError> {
-    let launches: Vec<Launch> =
-        steps.iter().map(|it| Launch::new(it, context.software)).collect::<Result<_, _>>()?;
+    let launches: Vec<Launch> = steps.iter().map(|it| tiles.launch(it)).collect::<Result<_, _>>()?;
     let align = context.limits.min_uniform_buffer_offset_alignment as usize;
     let mut words: Vec<u32> = vec![];
     let mut places = vec![];

@@ -1,8 +1,8 @@
 // matmul: y[b] = act(alpha * a[b] x w[b] + bias), act = GELU, a clamp or nothing
 //
 // a: [batch, m, k], w: [batch, k, n], any strides; the batch is two axes. bias: [n], rows. y: [batch, m, n], rows anywhere.
-// Cost: 2 m k n operations a batch. A thread keeps 8 x 4 results (8 x 8 with WIDE) and takes four of k at a time: 12 vec4s
-// read for 256 operations (16 for 512). Barriers would cost more in software than sharing saves.
+// Cost: 2 m k n operations a batch. A thread keeps 8 x 4 results (8 x 8 and 16 x 16 with TILE 1 and 2) and takes four of k at a
+// time: 12 vec4s read for 256 operations (16 for 512, 32 for 2048). What threads share is left to caches; matmul_shared is the other way.
 
 struct Params {
     m: u32, k: u32, n: u32, alpha: f32,
@@ -19,7 +19,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-override WIDE: bool = false;
+override TILE: u32 = 0u;
+override ACROSS: u32 = 8u; // threads of a workgroup
 // Which four neighbours lie in one vec4 of a and w: none (0), those along m or n (1), those along k (2).
 override A_ROWS: u32 = 0u;
 override W_ROWS: u32 = 0u;
@@ -59,9 +60,14 @@ fn block_w(columns: vec4<u32>, k: u32) -> mat4x4<f32> {
     return mat4x4<f32>(read_w(at.x), read_w(at.y), read_w(at.z), read_w(at.w));
 }
 
-// Where rows of a or columns of w begin. Those over the edge are the last one again: they are read, but not written.
-fn starts(first: u32, count: u32, stride: u32) -> vec4<u32> {
-    return min(first + FOUR, vec4<u32>(count - 1u)) * stride;
+// Where 16 rows of a or columns of w begin. Those over the edge are the last one again: they are read, but not written.
+fn starts(matrix: u32, first: u32, count: u32, stride: u32) -> array<vec4<u32>, 4> {
+    let last = vec4<u32>(count - 1u);
+    let it = first + FOUR;
+    return array(
+        matrix + min(it, last) * stride, matrix + min(it + 4u, last) * stride,
+        matrix + min(it + 8u, last) * stride, matrix + min(it + 12u, last) * stride,
+    );
 }
 
 // GELU with the error function of Abramowitz & Stegun 7.1.26, the small side of it without cancellation.
@@ -85,36 +91,55 @@ fn write(first: u32, row: u32, column: u32, block: mat4x4<f32>) {
     }
 }
 
-@compute @workgroup_size(8, 4)
+// Adds the products of four columns of w with 8 or 16 rows of a.
+fn add(sums: ptr<function, array<mat4x4<f32>, 4>>, w: mat4x4<f32>, a: array<mat4x4<f32>, 4>) {
+    (*sums)[0] += w * a[0];
+    (*sums)[1] += w * a[1];
+    if (TILE < 2u) { return; }
+    (*sums)[2] += w * a[2];
+    (*sums)[3] += w * a[3];
+}
+
+fn write_all(first: u32, row: u32, column: u32, sums: array<mat4x4<f32>, 4>) {
+    write(first, row, column, sums[0]);
+    write(first, row + 4u, column, sums[1]);
+    if (TILE < 2u) { return; }
+    write(first, row + 8u, column, sums[2]);
+    write(first, row + 12u, column, sums[3]);
+}
+
+@compute @workgroup_size(ACROSS, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.y * 8u;
-    let column = id.x * select(4u, 8u, WIDE);
+    let row = id.y * select(8u, 16u, TILE == 2u);
+    let column = id.x * (4u << TILE);
     if (row >= params.m || column >= params.n) { return; }
     let batch = vec2<u32>(id.z % params.outer.x, id.z / params.outer.x);
-    let first_a = params.a.x + batch.x * params.a.y + batch.y * params.outer.y;
-    let first_w = params.w.x + batch.x * params.w.y + batch.y * params.outer.z;
-    let upper = first_a + starts(row, params.m, params.a.z);
-    let lower = first_a + starts(row + 4u, params.m, params.a.z);
-    let left = first_w + starts(column, params.n, params.w.w);
-    let right = first_w + starts(column + 4u, params.n, params.w.w);
-    var sums: array<mat4x4<f32>, 4>;
+    let rows = starts(params.a.x + batch.x * params.a.y + batch.y * params.outer.y, row, params.m, params.a.z);
+    let columns = starts(params.w.x + batch.x * params.w.y + batch.y * params.outer.z, column, params.n, params.w.w);
+    var a: array<mat4x4<f32>, 4>;
+    var sums_0: array<mat4x4<f32>, 4>;
+    var sums_1: array<mat4x4<f32>, 4>;
+    var sums_2: array<mat4x4<f32>, 4>;
+    var sums_3: array<mat4x4<f32>, 4>;
     for (var k = 0u; k < params.k; k += 4u) {
-        let a_upper = block_a(upper, k);
-        let a_lower = block_a(lower, k);
-        let w_left = block_w(left, k);
-        sums[0] += w_left * a_upper;
-        sums[1] += w_left * a_lower;
-        if (WIDE) {
-            let w_right = block_w(right, k);
-            sums[2] += w_right * a_upper;
-            sums[3] += w_right * a_lower;
+        a[0] = block_a(rows[0], k);
+        a[1] = block_a(rows[1], k);
+        if (TILE == 2u) {
+            a[2] = block_a(rows[2], k);
+            a[3] = block_a(rows[3], k);
         }
+        add(&sums_0, block_w(columns[0], k), a);
+        if (TILE == 0u) { continue; }
+        add(&sums_1, block_w(columns[1], k), a);
+        if (TILE == 1u) { continue; }
+        add(&sums_2, block_w(columns[2], k), a);
+        add(&sums_3, block_w(columns[3], k), a);
     }
     let first_y = batch.x * params.y.x + batch.y * params.y.y;
-    write(first_y, row, column, sums[0]);
-    write(first_y, row + 4u, column, sums[1]);
-    if (WIDE) {
-        write(first_y, row, column + 4u, sums[2]);
-        write(first_y, row + 4u, column + 4u, sums[3]);
-    }
+    write_all(first_y, row, column, sums_0);
+    if (TILE == 0u) { return; }
+    write_all(first_y, row, column + 4u, sums_1);
+    if (TILE == 1u) { return; }
+    write_all(first_y, row, column + 8u, sums_2);
+    write_all(first_y, row, column + 12u, sums_3);
 }

@@ -1,0 +1,181 @@
+//! How a product is cut among the threads of a GPU. Which way is fastest depends on its shape and on the adapter, so hardware is
+//! asked: where a plan first has a product of some size, the ways to do it are run on the plan's own memory and timed. In software,
+//! where that would take longer than it gains, the largest tile is best.
+
+use std::collections::BTreeMap;
+
+use web_time::Instant;
+
+use super::context::{Checks, Context};
+use super::launch::{Launch, vectors};
+use super::pipelines::Pipelines;
+use super::program::Dispatch;
+use super::submit;
+use crate::engine::EngineError;
+use crate::engine::plan::{Kernel, Step};
+
+/// Operations below which a product is not worth the question.
+const LEAST: usize = 1 << 20;
+/// Seconds that a measurement should take, and those that one plan may spend on all of its products.
+const WORTH: f64 = 0.002;
+const BUDGET: f64 = 0.15;
+/// Runs of a product in a measurement at most.
+const MOST: f64 = 256.0;
+
+/// What a thread of a product makes, and whether it shares what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tile {
+    /// 8 x 4 results.
+    Narrow,
+    /// 8 x 8 results.
+    Wide,
+    /// 16 x 16 results.
+    Large,
+    /// 4 x 4 results of 32 x 32 that a workgroup makes from what it reads once.
+    Shared,
+}
+
+/// Batch, m, k and n of a product up to the next power of two, and which four neighbours of its sides lie together.
+pub(super) type Class = [usize; 6];
+
+/// Which way products go.
+pub(super) struct Tiles {
+    software: bool,
+    /// Whether unknown products are timed.
+    pub(super) measure: bool,
+    /// The way of all products that can go it.
+    pub(super) only: Option<Tile>,
+    known: BTreeMap<Class, Tile>,
+}
+
+impl Tiles {
+    pub(super) fn new(software: bool) -> Self {
+        Self { software, measure: !software, only: None, known: BTreeMap::new() }
+    }
+
+    /// What was found out: batch, m, k, n, rounded up to powers of two, and the fastest way.
+    pub(super) fn known(&self) -> impl Iterator<Item = ([usize; 4], Tile)> {
+        self.known.iter().map(|(&[batch, m, k, n, ..], tile)| ([batch, m, k, n], *tile))
+    }
+
+    /// The way of a product.
+    fn of(&self, step: &Step) -> Tile {
+        let ways = ways(step, self.software);
+        let only = self.only.filter(|it| ways.contains(it));
+        only.or_else(|| self.known.get(&class(step)).copied()).unwrap_or(ways[0])
+    }
+
+    /// How the device does a step.
+    pub(super) fn launch(&self, step: &Step) -> Result<Launch, EngineError> {
+        let product = matches!(step.kernel, Kernel::Matmul { .. });
+        Launch::new(step, self.software, if product { self.of(step) } else { Tile::Narrow })
+    }
+
+    /// Times the products of a plan whose size is unknown, and has all go the way that is the fastest.
+    pub(super) async fn learn(
+        &mut self,
+        context: &Context,
+        pipelines: &mut Pipelines,
+        steps: &[Step],
+        dispatches: &mut [Dispatch],
+    ) -> Result<(), EngineError> {
+        if !self.measure || self.only.is_some() {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let asks = |step: &Step| matches!(step.kernel, Kernel::Matmul { .. }) && step.flops() >= LEAST;
+        for (step, dispatch) in steps.iter().zip(&mut *dispatches).filter(|(step, _)| asks(step)) {
+            if !self.known.contains_key(&class(step)) && start.elapsed().as_secs_f64() < BUDGET {
+                let tile = self.fastest(context, pipelines, step, dispatch).await?;
+                self.known.insert(class(step), tile);
+            }
+            let mut checks = Checks::default();
+            *dispatch = dispatch.by(context, pipelines, &self.launch(step)?, &mut checks);
+            checks.pass(context).await?;
+        }
+        Ok(())
+    }
+
+    /// The fastest way of a product whose memory is there; one that the driver refuses is none.
+    async fn fastest(
+        &self,
+        context: &Context,
+        pipelines: &mut Pipelines,
+        step: &Step,
+        known: &Dispatch,
+    ) -> Result<Tile, EngineError> {
+        let mut found: Option<(f64, Tile)> = None;
+        let mut runs = 1.0;
+        for tile in ways(step, self.software) {
+            let mut checks = Checks::default();
+            let dispatch =
+                known.by(context, pipelines, &Launch::new(step, self.software, tile)?, &mut checks);
+            if checks.pass(context).await.is_err() {
+                pipelines.clear();
+                continue;
+            }
+            // The first run compiles, and says how many a measurement needs.
+            time(context, &dispatch, 1).await?;
+            if found.is_none() {
+                runs = (WORTH / time(context, &dispatch, 4).await? * 4.0).clamp(1.0, MOST);
+            }
+            let seconds = time(context, &dispatch, runs as u32)
+                .await?
+                .min(time(context, &dispatch, runs as u32).await?);
+            if found.is_none_or(|(least, _)| seconds < least) {
+                found = Some((seconds, tile));
+            }
+        }
+        Ok(found.map_or(Tile::Narrow, |(_, tile)| tile))
+    }
+}
+
+/// Seconds that some runs of a dispatch take.
+async fn time(context: &Context, dispatch: &Dispatch, runs: u32) -> Result<f64, EngineError> {
+    let start = Instant::now();
+    let flight = submit(context, 0, |encoder| {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        (0..runs).for_each(|_| dispatch.encode(&mut pass));
+    });
+    flight.land(context).await?;
+    Ok(start.elapsed().as_secs_f64().max(1e-6))
+}
+
+/// How a product can be done, first what is chosen unasked: 8 x 8 results a thread read less than 8 x 4, but hardware wants many
+/// threads more than few reads.
+fn ways(step: &Step, software: bool) -> Vec<Tile> {
+    let [a, w, ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let (&[outer, inner, m, k], n) = (&a.shape[..], w.shape[3]) else {
+        unreachable!("{step:?} has four axes")
+    };
+    let [a_rows, w_rows] = together(step);
+    let fours = a_rows > 0 && w_rows > 0;
+    let many = outer * inner * m.div_ceil(8) * n.div_ceil(8) >= 1 << 14;
+    let [wide, large] = [fours && n > 4, fours && n > 8 && m > 8];
+    let mut ways = vec![];
+    ways.extend((software && large).then_some(Tile::Large));
+    ways.extend(((software || many) && wide).then_some(Tile::Wide));
+    ways.push(Tile::Narrow);
+    ways.extend((!software && !many && wide).then_some(Tile::Wide));
+    ways.extend((!software && large).then_some(Tile::Large));
+    ways.extend((k > 8).then_some(Tile::Shared));
+    ways
+}
+
+/// Which four neighbours lie in one vec4 of the left and the right side: none (0), those along m or n (1), those along k (2).
+pub(super) fn together(step: &Step) -> [usize; 2] {
+    let [a, w, ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    // Beyond the end of k only a scalar read of a finds zeros.
+    let columns = vectors(a, 2) && a.shape[3].is_multiple_of(4);
+    let left = if vectors(a, 3) { 2 } else { usize::from(columns) };
+    let right = if vectors(w, 2) { 2 } else { usize::from(vectors(w, 3)) };
+    [left, right]
+}
+
+fn class(step: &Step) -> Class {
+    let [a, w, ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let [left, right] = together(step);
+    let [batch, m, k, n] =
+        [a.shape[0] * a.shape[1], a.shape[2], a.shape[3], w.shape[3]].map(usize::next_power_of_two);
+    [batch, m, k, n, left, right]
+}
