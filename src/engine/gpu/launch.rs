@@ -252,19 +252,21 @@ fn matmul(step: &Step, alpha: f32, act: Option<Act>, tile: Tile) -> Option<Launc
     let params = params.words(&[inner_y, outer_y, row_y, acts]).float(low).float(high);
     let inputs = vec![Part::whole(a), Part::whole(w), bias.first().map_or(Part::whole(a), Part::rows)];
     let [left, right] = together(step).map(|it| it as u32);
-    let (source, constants, [rows, columns]) = match tile {
-        Tile::Narrow => (MATMUL, vec![("TILE", 0), ("A_ROWS", left), ("W_ROWS", right)], [32, 32]),
-        Tile::Wide => (MATMUL, vec![("TILE", 1), ("A_ROWS", left), ("W_ROWS", right)], [32, 64]),
-        Tile::Large => {
-            let tile = [("TILE", 2), ("ACROSS", 4)];
-            (MATMUL, [tile, [("A_ROWS", left), ("W_ROWS", right)]].concat(), [64, 64])
-        }
-        Tile::Shared => {
-            let turned =
-                [("A_TURNED", u32::from(a.strides[3] != 1)), ("W_TURNED", u32::from(w.strides[3] != 1))];
-            (MATMUL_SHARED, turned.to_vec(), [32, 32])
-        }
+    let (source, constants, across, [rows, columns]) = if tile == Tile::Shared {
+        let turned = [("A_TURNED", u32::from(a.strides[3] != 1)), ("W_TURNED", u32::from(w.strides[3] != 1))];
+        (MATMUL_SHARED, turned.to_vec(), 8, [32, 32])
+    } else {
+        let [rows, columns] = match tile {
+            Tile::Narrow => [8, 4],
+            Tile::Large => [16, 16],
+            _ => [8, 8],
+        };
+        // No threads beyond the last column.
+        let across = n.div_ceil(columns).next_power_of_two().min(8);
+        let constants = vec![("TILE", tile as u32), ("A_ROWS", left), ("W_ROWS", right)];
+        (MATMUL, constants, across, [rows * 32 / across, columns * across])
     };
+    let params = params.words(&[across]);
     let batch = outer * inner;
     let grid = [n.div_ceil(columns) as u32, m.div_ceil(rows) as u32, batch as u32];
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, source, &constants, params, grid) })

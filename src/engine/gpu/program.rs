@@ -108,6 +108,7 @@ impl Program {
                 platform::breathe().await;
             }
         }
+        tiles.weigh(&plan.steps);
         let dispatches = dispatches(context, pipelines, tiles, &plan.steps, &slots, &mut checks);
         let passed = checks.pass(context).await;
         if passed.is_err() {

@@ -1,8 +1,8 @@
 //! How a product is cut among the threads of a GPU. Which way is fastest depends on its shape and on the adapter, so hardware is
-//! asked: where a plan first has a product of some size, the ways to do it are run on the plan's own memory and timed. In software,
-//! where that would take longer than it gains, the largest tile is best.
+//! asked: where a plan first has a product of some size, the ways to do it are run on the plan's own memory and timed. In software
+//! each way takes so long to compile that it is chosen by rule.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use web_time::Instant;
 
@@ -16,6 +16,11 @@ use crate::engine::plan::{Kernel, Step};
 
 /// Operations below which a product is not worth the question.
 const LEAST: usize = 1 << 20;
+/// Operations of a plan's products from which on they go by the largest tile in software: a tenth of a second there, against one that
+/// it takes to compile.
+const LARGE: usize = 1 << 29;
+/// And the least k of those: with less, too much of the time goes into writing results.
+const DEEP: usize = 256;
 /// Seconds that a measurement should take, and those that one plan may spend on all of its products.
 const WORTH: f64 = 0.002;
 const BUDGET: f64 = 0.15;
@@ -46,11 +51,13 @@ pub(super) struct Tiles {
     /// The way of all products that can go it.
     pub(super) only: Option<Tile>,
     known: BTreeMap<Class, Tile>,
+    /// Neighbours of sides whose products are many in the plan at hand.
+    many: BTreeSet<[usize; 2]>,
 }
 
 impl Tiles {
     pub(super) fn new(software: bool) -> Self {
-        Self { software, measure: !software, only: None, known: BTreeMap::new() }
+        Self { software, measure: !software, only: None, known: BTreeMap::new(), many: BTreeSet::new() }
     }
 
     /// What was found out: batch, m, k, n, rounded up to powers of two, and the fastest way.
@@ -60,15 +67,45 @@ impl Tiles {
 
     /// The way of a product.
     fn of(&self, step: &Step) -> Tile {
-        let ways = ways(step, self.software);
+        let ways = self.ways(step);
         let only = self.only.filter(|it| ways.contains(it));
         only.or_else(|| self.known.get(&class(step)).copied()).unwrap_or(ways[0])
     }
 
+    /// How a product can be done, first what is chosen unasked: 8 x 8 results a thread read less than 8 x 4, but hardware wants many
+    /// threads more than few reads.
+    fn ways(&self, step: &Step) -> Vec<Tile> {
+        let [batch, m, k, n] = sizes(step);
+        let large = fits_large(step);
+        let wide = together(step).iter().all(|it| *it > 0) && n > 4;
+        let large_first = large && k >= DEEP && self.many.contains(&together(step));
+        let wide_first = wide && (self.software || batch * m.div_ceil(8) * n.div_ceil(8) >= 1 << 14);
+        let mut ways = vec![];
+        ways.extend(large_first.then_some(Tile::Large));
+        ways.extend(wide_first.then_some(Tile::Wide));
+        ways.push(Tile::Narrow);
+        ways.extend((wide && !wide_first).then_some(Tile::Wide));
+        ways.extend((large && !large_first).then_some(Tile::Large));
+        ways.extend((k > 8).then_some(Tile::Shared));
+        ways
+    }
+
+    /// Looks over a plan before its steps are launched.
+    pub(super) fn weigh(&mut self, steps: &[Step]) {
+        let mut operations = BTreeMap::<[usize; 2], usize>::new();
+        for step in steps
+            .iter()
+            .filter(|it| self.software && is_product(it) && fits_large(it) && sizes(it)[2] >= DEEP)
+        {
+            let sum = operations.entry(together(step)).or_default();
+            *sum = sum.saturating_add(step.flops());
+        }
+        self.many = operations.into_iter().filter(|(_, it)| *it >= LARGE).map(|(sides, _)| sides).collect();
+    }
+
     /// How the device does a step.
     pub(super) fn launch(&self, step: &Step) -> Result<Launch, EngineError> {
-        let product = matches!(step.kernel, Kernel::Matmul { .. });
-        Launch::new(step, self.software, if product { self.of(step) } else { Tile::Narrow })
+        Launch::new(step, self.software, if is_product(step) { self.of(step) } else { Tile::Narrow })
     }
 
     /// Times the products of a plan whose size is unknown, and has all go the way that is the fastest.
@@ -83,7 +120,7 @@ impl Tiles {
             return Ok(());
         }
         let start = Instant::now();
-        let asks = |step: &Step| matches!(step.kernel, Kernel::Matmul { .. }) && step.flops() >= LEAST;
+        let asks = |step: &Step| is_product(step) && step.flops() >= LEAST;
         for (step, dispatch) in steps.iter().zip(&mut *dispatches).filter(|(step, _)| asks(step)) {
             if !self.known.contains_key(&class(step)) && start.elapsed().as_secs_f64() < BUDGET {
                 let tile = self.fastest(context, pipelines, step, dispatch).await?;
@@ -106,7 +143,7 @@ impl Tiles {
     ) -> Result<Tile, EngineError> {
         let mut found: Option<(f64, Tile)> = None;
         let mut runs = 1.0;
-        for tile in ways(step, self.software) {
+        for tile in self.ways(step) {
             let mut checks = Checks::default();
             let dispatch =
                 known.by(context, pipelines, &Launch::new(step, self.software, tile)?, &mut checks);
@@ -141,25 +178,20 @@ async fn time(context: &Context, dispatch: &Dispatch, runs: u32) -> Result<f64, 
     Ok(start.elapsed().as_secs_f64().max(1e-6))
 }
 
-/// How a product can be done, first what is chosen unasked: 8 x 8 results a thread read less than 8 x 4, but hardware wants many
-/// threads more than few reads.
-fn ways(step: &Step, software: bool) -> Vec<Tile> {
+fn is_product(step: &Step) -> bool {
+    matches!(step.kernel, Kernel::Matmul { .. })
+}
+
+/// Batch, m, k and n.
+fn sizes(step: &Step) -> [usize; 4] {
     let [a, w, ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
-    let (&[outer, inner, m, k], n) = (&a.shape[..], w.shape[3]) else {
-        unreachable!("{step:?} has four axes")
-    };
-    let [a_rows, w_rows] = together(step);
-    let fours = a_rows > 0 && w_rows > 0;
-    let many = outer * inner * m.div_ceil(8) * n.div_ceil(8) >= 1 << 14;
-    let [wide, large] = [fours && n > 4, fours && n > 8 && m > 8];
-    let mut ways = vec![];
-    ways.extend((software && large).then_some(Tile::Large));
-    ways.extend(((software || many) && wide).then_some(Tile::Wide));
-    ways.push(Tile::Narrow);
-    ways.extend((!software && !many && wide).then_some(Tile::Wide));
-    ways.extend((!software && large).then_some(Tile::Large));
-    ways.extend((k > 8).then_some(Tile::Shared));
-    ways
+    [a.shape[0] * a.shape[1], a.shape[2], a.shape[3], w.shape[3]]
+}
+
+/// Whether a large tile has something to do.
+fn fits_large(step: &Step) -> bool {
+    let [_, m, _, n] = sizes(step);
+    together(step).iter().all(|it| *it > 0) && n > 8 && m > 8
 }
 
 /// Which four neighbours lie in one vec4 of the left and the right side: none (0), those along m or n (1), those along k (2).
@@ -173,9 +205,6 @@ pub(super) fn together(step: &Step) -> [usize; 2] {
 }
 
 fn class(step: &Step) -> Class {
-    let [a, w, ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
-    let [left, right] = together(step);
-    let [batch, m, k, n] =
-        [a.shape[0] * a.shape[1], a.shape[2], a.shape[3], w.shape[3]].map(usize::next_power_of_two);
+    let ([batch, m, k, n], [left, right]) = (sizes(step).map(usize::next_power_of_two), together(step));
     [batch, m, k, n, left, right]
 }

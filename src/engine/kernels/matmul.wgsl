@@ -11,6 +11,7 @@ struct Params {
     outer: vec4<u32>, // matrices in an inner batch, strides of the outer one in a and w, then 1 if there is a bias
     y: vec4<u32>, // strides of inner batch, outer batch and row, then 1 if GELU follows and 2 if a clamp does
     clamp: vec2<f32>,
+    across: u32, // how many of the 32 threads of a workgroup lie along n
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -20,7 +21,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
 override TILE: u32 = 0u;
-override ACROSS: u32 = 8u; // threads of a workgroup
 // Which four neighbours lie in one vec4 of a and w: none (0), those along m or n (1), those along k (2).
 override A_ROWS: u32 = 0u;
 override W_ROWS: u32 = 0u;
@@ -101,15 +101,15 @@ fn add(sums: ptr<function, array<mat4x4<f32>, 4>>, w: mat4x4<f32>, a: array<mat4
 }
 
 fn write_all(first: u32, row: u32, column: u32, sums: array<mat4x4<f32>, 4>) {
-    write(first, row, column, sums[0]);
-    write(first, row + 4u, column, sums[1]);
-    if (TILE < 2u) { return; }
-    write(first, row + 8u, column, sums[2]);
-    write(first, row + 12u, column, sums[3]);
+    var blocks = sums;
+    for (var i = 0u; i < select(2u, 4u, TILE == 2u); i += 1u) {
+        write(first, row + 4u * i, column, blocks[i]);
+    }
 }
 
-@compute @workgroup_size(ACROSS, 4)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+@compute @workgroup_size(32)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    let id = group * vec3<u32>(params.across, 32u / params.across, 1u) + vec3<u32>(thread % params.across, thread / params.across, 0u);
     let row = id.y * select(8u, 16u, TILE == 2u);
     let column = id.x * (4u << TILE);
     if (row >= params.m || column >= params.n) { return; }
