@@ -310,7 +310,12 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
         }
         Kernel::SoftmaxGrad => rows::softmax_grad(out, input(0), input(1)),
         Kernel::LayerNormGrad { eps } => {
-            rows::layer_norm_grad(out, input(0), input(1).rows(), input(2), *eps);
+            let residual = (step.inputs.len() == 4).then(|| input(3).rows());
+            let (dx, behind) = out.split_at_mut(size(&step.inputs[0].shape));
+            rows::layer_norm_grad(dx, input(0), input(1).rows(), input(2), residual, *eps);
+            if let Some(gain) = behind.len().checked_sub(dx.len()).filter(|_| !behind.is_empty()) {
+                rows::layer_norm_gain(&mut behind[gain..], input(0), input(2), *eps);
+            }
         }
         Kernel::ScatterAdd => places::scatter_add(out, input(0), input(1).rows()),
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
