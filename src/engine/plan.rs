@@ -228,9 +228,7 @@ impl<'r> Compiler<'r> {
             Op::Def(Def::SoftmaxGrad) => self.by_rows(id, Kernel::SoftmaxGrad),
             Op::Pack => self.pack(id),
             Op::Matmul | Op::Def(Def::Conv(_) | Def::ConvGrad { .. } | Def::LayerNormGrad { .. }) => {
-                unreachable!(
-                    "every product is in `products`, and so are derivatives of layer norms in `norm_grads`"
-                )
+                unreachable!("what takes others along was found before")
             }
         }
     }
