@@ -216,7 +216,12 @@ fn softmax_and_layer_norm() {
             distinct.layer_norm(gamma, beta, eps).keep("layer_norm");
             (distinct + other).layer_norm(gamma, beta, eps).keep("layer_norm with residual");
         }
-        x.layer_norm(gamma, beta, 1.0).keep("layer_norm of anything");
+        let y = x.layer_norm(gamma, beta, 1.0).keep("layer_norm of anything");
+        // The derivative of a residual block: what it takes along is read by two.
+        let branch = (x + y).keep("branch");
+        for (i, dx) in g.pull_back(branch, other.exp(), &[x, gamma, beta]).into_iter().enumerate() {
+            dx.keep(&format!("derivative {i}"));
+        }
     });
 }
 

@@ -6,6 +6,7 @@
 
 mod attention;
 mod fuse;
+mod norm_grad;
 mod pack;
 mod pointwise;
 mod product;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 
 use self::attention::Attention;
 use self::fuse::Product;
+use self::norm_grad::NormGrad;
 pub use self::pointwise::Bound;
 pub use self::step::{Act, Kernel, Step};
 use super::EngineError;
@@ -110,6 +112,8 @@ struct Compiler<'r> {
     products: BTreeMap<usize, Product>,
     /// Those of them that compute the pattern on their left on the way.
     attentions: BTreeMap<usize, Attention>,
+    /// Derivatives of layer norms that end at a node.
+    norm_grads: BTreeMap<usize, NormGrad>,
     absorbed: Vec<bool>,
     /// Which nodes are computed within the step of another.
     seated: Vec<bool>,
@@ -148,6 +152,7 @@ impl<'r> Compiler<'r> {
             reader,
             products: BTreeMap::new(),
             attentions: BTreeMap::new(),
+            norm_grads: BTreeMap::new(),
             absorbed: vec![false; n],
             seated: vec![false; n],
             homes: vec![None; n],
@@ -184,6 +189,9 @@ impl<'r> Compiler<'r> {
         if let Some(product) = self.products.get(&id).copied() {
             return self.product(id, product);
         }
+        if let Some(grad) = self.norm_grads.get(&id).copied() {
+            return self.norm_grad(id, grad);
+        }
         let nodes = self.nodes;
         let Node { op, inputs, shape } = &nodes[id];
         match op {
@@ -218,10 +226,9 @@ impl<'r> Compiler<'r> {
             Op::Def(Def::Softmax) => self.by_rows(id, Kernel::Softmax),
             Op::Def(Def::LayerNorm { eps }) => self.layer_norm(id, eps.get()),
             Op::Def(Def::SoftmaxGrad) => self.by_rows(id, Kernel::SoftmaxGrad),
-            Op::Def(Def::LayerNormGrad { eps }) => self.by_rows(id, Kernel::LayerNormGrad { eps: eps.get() }),
             Op::Pack => self.pack(id),
-            Op::Matmul | Op::Def(Def::Conv(_) | Def::ConvGrad { .. }) => {
-                unreachable!("every product is in `products`")
+            Op::Matmul | Op::Def(Def::Conv(_) | Def::ConvGrad { .. } | Def::LayerNormGrad { .. }) => {
+                unreachable!("what takes others along was found before")
             }
         }
     }

@@ -309,9 +309,7 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
             Attention { of, field, alpha: *alpha, beta: 1.0, places: step.product_strides() }.attend(out);
         }
         Kernel::SoftmaxGrad => rows::softmax_grad(out, input(0), input(1)),
-        Kernel::LayerNormGrad { eps } => {
-            rows::layer_norm_grad(out, input(0), input(1).rows(), input(2), *eps);
-        }
+        Kernel::LayerNormGrad { eps } => layer_norm_grad(step, out, buffers, *eps),
         Kernel::ScatterAdd => places::scatter_add(out, input(0), input(1).rows()),
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),
@@ -320,6 +318,18 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
 
 fn strided<'a>(x: &'a Operand, buffers: &'a [Arc<[f32]>]) -> Strided<'a> {
     Strided { data: &buffers[x.slot][x.offset..], shape: &x.shape, strides: &x.strides }
+}
+
+/// The derivative of a layer norm and, where the result has room behind it, what the gradient of the gain sums up.
+fn layer_norm_grad(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], eps: f32) {
+    let input = |i: usize| strided(&step.inputs[i], buffers);
+    let residual = (step.inputs.len() == 4).then(|| input(3).rows());
+    let (dx, behind) = out.split_at_mut(size(&step.inputs[0].shape));
+    rows::layer_norm_grad(dx, input(0), input(1).rows(), input(2), residual, eps);
+    if !behind.is_empty() {
+        let gain = behind.len() - dx.len();
+        rows::layer_norm_gain(&mut behind[gain..], input(0), input(2), eps);
+    }
 }
 
 /// What follows a product.

@@ -213,10 +213,15 @@ fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
 }
 
 fn layer_norm_grad(step: &Step, eps: f32, software: bool) -> Launch {
-    let (rows, n) = by_last_axis(&step.output);
+    let [x, gamma, dy, residual @ ..] = &step.inputs[..] else { unreachable!("{step:?} has three inputs") };
+    let (rows, n) = by_last_axis(x);
     let together = shared(rows, n, software);
-    let params = Params::default().words(&[rows, n]).float(eps);
-    Launch::of(step, LAYER_NORM_GRAD, &[cooperate(together)], params, by_row(rows, together))
+    // Where the second result begins, if there is one.
+    let gain = if step.output.shape.len() > x.shape.len() { step.output.strides[0] } else { 0 };
+    let constants = [cooperate(together), ("RESIDUAL", residual.len() as u32), ("GAIN", u32::from(gain > 0))];
+    let params = Params::default().words(&[rows, n]).float(eps).words(&[gain]);
+    let inputs = [x, gamma, dy, residual.first().unwrap_or(x)].map(Part::rows).to_vec();
+    Launch { inputs, ..Launch::of(step, LAYER_NORM_GRAD, &constants, params, by_row(rows, together)) }
 }
 
 /// Rows and their length.

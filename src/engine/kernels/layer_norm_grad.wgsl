@@ -1,22 +1,28 @@
 // layer_norm_grad: dx = r (d - mean d - u mean(u d)), where d = dy * gamma, r = 1 / sqrt(var x + eps), u = r (x - mean x)
+// dx += residual with RESIDUAL; and behind dx with GAIN, dy u, which sums up to the gradient of gamma
 //
-// x, dy, dx: [rows, n], rows, each row by itself. gamma: [n], rows.
-// Cost: seven reads and one write an element. A thread walks a row by itself, or with COOPERATE the 64 threads of a
+// x, dy, residual, dx: [rows, n], rows, each row by itself. gamma: [n], rows. Without a residual, x is bound in its place and
+// not read.
+// Cost: eight reads and two writes an element. A thread walks a row by itself, or with COOPERATE the 64 threads of a
 // workgroup share it.
 
 struct Params {
     rows: u32,
     n: u32,
     eps: f32,
+    gain: u32, // where dy u begins
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> gamma: array<f32>;
 @group(0) @binding(3) var<storage, read> dy: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
 
 override COOPERATE: bool = false;
+override RESIDUAL: bool = false;
+override GAIN: bool = false;
 
 var<workgroup> parts: array<vec2<f32>, 64>;
 
@@ -66,6 +72,13 @@ fn main(
     let along = moments.y * r * r;
     for (var j = first; j < n; j += step) {
         let centred = x[start + j] - means.x;
-        dx[start + j] = r * (dy[start + j] * gamma[j] - means.y - centred * along);
+        var it = r * (dy[start + j] * gamma[j] - means.y - centred * along);
+        if (RESIDUAL) {
+            it += residual[start + j];
+        }
+        dx[start + j] = it;
+        if (GAIN) {
+            dx[params.gain + start + j] = dy[start + j] * (centred * r);
+        }
     }
 }

@@ -50,6 +50,7 @@ impl Compiler<'_> {
             }
         }
         self.find_attention();
+        self.find_norm_grads();
     }
 
     fn fuse_product(&mut self, mut it: Product) {

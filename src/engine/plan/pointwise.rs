@@ -78,7 +78,7 @@ impl Compiler<'_> {
 
     /// Where the inputs of `id` are seen from.
     fn below(&self, id: usize, seat: Option<Seat>) -> Option<Seat> {
-        if self.absorbed[id] || self.products.contains_key(&id) {
+        if self.is_end(id) {
             return None;
         }
         let is_view = matches!(self.nodes[id].op, Op::View(_));
@@ -91,9 +91,14 @@ impl Compiler<'_> {
         Some(seat)
     }
 
+    /// Whether `id` is computed by a step of another kind.
+    fn is_end(&self, id: usize) -> bool {
+        self.absorbed[id] || self.products.contains_key(&id) || self.norm_grads.contains_key(&id)
+    }
+
     /// Whether `id` can be computed where `seat` says.
     fn takes(&self, id: usize, Seat { route, .. }: &Seat) -> bool {
-        if self.absorbed[id] || self.products.contains_key(&id) {
+        if self.is_end(id) {
             return false;
         }
         let node = &self.nodes[id];

@@ -74,7 +74,8 @@ pub enum Kernel {
     },
     /// `dx` of softmax from rows `y` and `dy`.
     SoftmaxGrad,
-    /// `dx` of layer norm from rows `x`, `gamma` and rows `dy`.
+    /// `dx` of layer norm from rows `x`, `gamma` and rows `dy`, added to a residual if there is a fourth. Where the result has an
+    /// axis of two before the others, `dy (x - mean x) / sqrt(var x + eps)` is behind it: what the gradient of `gamma` sums up.
     LayerNormGrad {
         /// Added to the variance.
         eps: f32,

@@ -9,12 +9,19 @@ impl Compiler<'_> {
     /// Where a batch of products is written whose only reader exchanges its axes and then sees them as rows: such that these are
     /// rows. `None` where that is not so. The two axes of matrices that `inputs` have, all but a bias, become those of the result.
     pub(super) fn turned(&mut self, id: usize, inputs: &mut [Operand]) -> Option<Operand> {
-        let turn = self.reader[id].filter(|_| self.homes[id].is_none())?;
-        let Op::View(View::Permute(order)) = &self.nodes[turn].op else { return None };
-        let then = &self.nodes[self.reader[turn]?].op;
+        let mut then = self.reader[id].filter(|_| self.homes[id].is_none())?;
         let shape = &self.nodes[id].shape;
+        let mut order: Vec<usize> = (0..shape.len()).collect();
+        while let Op::View(View::Permute(next)) = &self.nodes[then].op {
+            order = next.iter().map(|axis| order[*axis]).collect();
+            then = self.reader[then]?;
+        }
         let rows_stay = order.last() == Some(&(shape.len() - 1));
-        if *then != Op::View(View::Reshape) || !rows_stay || size(shape) == 0 {
+        if order.is_sorted()
+            || self.nodes[then].op != Op::View(View::Reshape)
+            || !rows_stay
+            || size(shape) == 0
+        {
             return None;
         }
         let matrices = match shape[..] {

@@ -175,8 +175,15 @@ pub fn layer_norm(
     );
 }
 
-/// `r (dy gamma - mean(dy gamma) - u mean(u dy gamma))` of every row, with `u = r (x - mean x)`.
-pub fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy: Strided<'_>, eps: f32) {
+/// `r (dy gamma - mean(dy gamma) - u mean(u dy gamma)) + residual` of every row, with `u = r (x - mean x)`.
+pub fn layer_norm_grad(
+    out: &mut [f32],
+    x: Strided<'_>,
+    gamma: &[f32],
+    dy: Strided<'_>,
+    residual: Option<&[f32]>,
+    eps: f32,
+) {
     let n = gamma.len();
     let (x, dy) = (x.rows(), dy.rows());
     each_row(
@@ -193,6 +200,30 @@ pub fn layer_norm_grad(out: &mut [f32], x: Strided<'_>, gamma: &[f32], dy: Strid
                 total([dy, gamma, out], |[dy, gamma, centred]| dy * gamma * centred) * r * r / n as f32;
             for ((it, dy), gamma) in out.iter_mut().zip(dy).zip(gamma) {
                 *it = r * (dy * gamma - mean - *it * along);
+            }
+            if let Some(residual) = residual {
+                for (it, residual) in out.iter_mut().zip(&residual[i * n..][..n]) {
+                    *it += residual;
+                }
+            }
+        },
+    );
+}
+
+/// `dy u` of every row, with `u = (x - mean x) / sqrt(var + eps)`.
+pub fn layer_norm_gain(out: &mut [f32], x: Strided<'_>, dy: Strided<'_>, eps: f32) {
+    let n = x.shape[x.shape.len() - 1];
+    let (x, dy) = (x.rows(), dy.rows());
+    each_row(
+        out,
+        n,
+        n,
+        #[inline(always)]
+        |i, out| {
+            out.copy_from_slice(&x[i * n..][..n]);
+            let r = centre(out, eps);
+            for (it, dy) in out.iter_mut().zip(&dy[i * n..][..n]) {
+                *it = *it * r * dy;
             }
         },
     );
