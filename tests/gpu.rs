@@ -30,15 +30,25 @@ fn a_structure_compiles_once_and_follows_its_inputs() {
 #[test]
 fn products_of_a_size_are_timed_once() {
     let Some(pair) = Pair::by(Gpu::measured) else { return };
-    for rows in [70, 100] {
+    // Each plan times one at least.
+    for rows in [70, 90, 100] {
         pair.check(SUM, |g| {
             let [x, w] = [g.input(&numbers(&[rows, 96], 1, 1.0)), g.input(&numbers(&[96, 80], 2, 1.0))];
             (x.matmul(w).tap("left", "row unit").matmul(w.t()) + x.matmul(w).matmul(w.t())).keep("y");
             x.slice(0, 0, 1).matmul(w).keep("little");
+            // Few columns, for which the ways differ in how threads lie.
+            let [tall, few] =
+                [g.input(&numbers(&[10 * rows, 96], 3, 1.0)), g.input(&numbers(&[96, 12], 4, 1.0))];
+            tall.matmul(few).keep("few");
         });
     }
     let sizes: Vec<[usize; 4]> = pair.gpu.borrow().tiles().into_iter().map(|(size, _)| size).collect();
-    assert_eq!(sizes, [[1, 128, 128, 128]; 2], "two products of one size, whose right sides lie differently");
+    let two = [1, 128, 128, 128];
+    assert_eq!(
+        sizes,
+        [two, two, [1, 1024, 128, 16]],
+        "two of one size, whose right sides lie differently, and few columns"
+    );
 }
 
 #[test]

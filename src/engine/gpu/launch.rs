@@ -8,7 +8,7 @@ use super::pipelines::{
     ATTENTION, CONV, DEPTHWISE, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, MATMUL_SHARED, REDUCE,
     SCATTER_ADD, SOFTMAX, SOFTMAX_GRAD, Source, Variant,
 };
-use super::tiles::{Tile, together};
+use super::tiles::{Tile, neighbours};
 use crate::engine::layout::collapse;
 use crate::engine::plan::{Act, Bound, Kernel, Step};
 use crate::engine::{EngineError, Operand};
@@ -169,7 +169,7 @@ fn reduce(step: &Step, op: u32, software: bool) -> Option<Launch> {
     rows.strides.truncate(last);
     collapse([&mut rows].into_iter());
     let count = size(&rows.shape);
-    let together = shared(count, n, software);
+    let together = together(count, n, software);
     let params = Params::axes(&rows.shape, &rows.strides, &[])?.words(&[x.offset, count, n, stride]);
     let constants = [("OP", op), cooperate(together)];
     let inputs = vec![Part::whole(x)];
@@ -196,7 +196,7 @@ fn fold(step: &Step, axis: usize, stride: usize) -> Option<Launch> {
 
 fn softmax(step: &Step, source: Source, software: bool) -> Launch {
     let (rows, n) = by_last_axis(&step.output);
-    let together = shared(rows, n, software);
+    let together = together(rows, n, software);
     let params = Params::default().words(&[rows, n]);
     Launch::of(step, source, &[cooperate(together)], params, by_row(rows, together))
 }
@@ -204,7 +204,7 @@ fn softmax(step: &Step, source: Source, software: bool) -> Launch {
 fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
     let [x, gamma, beta, residual @ ..] = &step.inputs[..] else { unreachable!("{step:?} has three inputs") };
     let (rows, n) = by_last_axis(x);
-    let together = shared(rows, n, software);
+    let together = together(rows, n, software);
     let constants = [cooperate(together), ("RESIDUAL", residual.len() as u32)];
     let residual = residual.first().unwrap_or(x);
     let params = Params::default().words(&[rows, n]).float(eps);
@@ -215,7 +215,7 @@ fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
 fn layer_norm_grad(step: &Step, eps: f32, software: bool) -> Launch {
     let [x, gamma, dy, residual @ ..] = &step.inputs[..] else { unreachable!("{step:?} has three inputs") };
     let (rows, n) = by_last_axis(x);
-    let together = shared(rows, n, software);
+    let together = together(rows, n, software);
     // Where the second result begins, if there is one.
     let gain = if step.output.shape.len() > x.shape.len() { step.output.strides[0] } else { 0 };
     let constants = [cooperate(together), ("RESIDUAL", residual.len() as u32), ("GAIN", u32::from(gain > 0))];
@@ -232,7 +232,7 @@ fn by_last_axis(x: &Operand) -> (usize, usize) {
 
 /// Whether a workgroup shares a row, instead of each thread walking one: in hardware where rows are long enough to have
 /// something for everybody, in software only where there are too few rows to go round.
-fn shared(rows: usize, n: usize, software: bool) -> bool {
+fn together(rows: usize, n: usize, software: bool) -> bool {
     if software { n >= 1024 && rows < GROUP } else { n >= GROUP }
 }
 
@@ -256,22 +256,21 @@ fn matmul(step: &Step, alpha: f32, act: Option<Act>, tile: Tile) -> Option<Launc
     let (acts, [low, high]) = follows(act);
     let params = params.words(&[inner_y, outer_y, row_y, acts]).float(low).float(high);
     let inputs = vec![Part::whole(a), Part::whole(w), bias.first().map_or(Part::whole(a), Part::rows)];
-    let [left, right] = together(step).map(|it| it as u32);
-    let (source, constants, across, [rows, columns]) = if tile == Tile::Shared {
+    let [left, right] = neighbours(step).map(|it| it as u32);
+    let (source, constants, [rows, columns]) = if tile == Tile::Shared {
         let turned = [("A_TURNED", u32::from(a.strides[3] != 1)), ("W_TURNED", u32::from(w.strides[3] != 1))];
-        (MATMUL_SHARED, turned.to_vec(), 8, [32, 32])
+        (MATMUL_SHARED, turned.to_vec(), [32, 32])
     } else {
         let [rows, columns] = match tile {
             Tile::Narrow => [8, 4],
             Tile::Large => [16, 16],
             _ => [8, 8],
         };
-        // No threads beyond the last column.
+        // As the kernel has it.
         let across = n.div_ceil(columns).next_power_of_two().min(8);
         let constants = vec![("TILE", tile as u32), ("A_ROWS", left), ("W_ROWS", right)];
-        (MATMUL, constants, across, [rows * 32 / across, columns * across])
+        (MATMUL, constants, [rows * 32 / across, columns * across])
     };
-    let params = params.words(&[across]);
     let batch = outer * inner;
     let grid = [n.div_ceil(columns) as u32, m.div_ceil(rows) as u32, batch as u32];
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, source, &constants, params, grid) })

@@ -49,7 +49,7 @@ impl Dispatch {
         pass.dispatch_workgroups(x, y, z);
     }
 
-    /// The same in the way of `launch`, which reads and writes the same.
+    /// The same in the way of `launch`, which reads and writes the same and has the same parameters.
     pub(super) fn by(
         &self,
         context: &Context,

@@ -11,7 +11,6 @@ struct Params {
     outer: vec4<u32>, // matrices in an inner batch, strides of the outer one in a and w, then 1 if there is a bias
     y: vec4<u32>, // strides of inner batch, outer batch and row, then 1 if GELU follows and 2 if a clamp does
     clamp: vec2<f32>,
-    across: u32, // how many of the 32 threads of a workgroup lie along n
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -109,7 +108,9 @@ fn write_all(first: u32, row: u32, column: u32, sums: array<mat4x4<f32>, 4>) {
 
 @compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-    let id = group * vec3<u32>(params.across, 32u / params.across, 1u) + vec3<u32>(thread % params.across, thread / params.across, 0u);
+    // Threads along n: the next power of two of what there is for them, so that few columns leave none idle.
+    let across = min(1u << firstLeadingBit(2u * ((params.n + (4u << TILE) - 1u) / (4u << TILE)) - 1u), 8u);
+    let id = group * vec3<u32>(across, 32u / across, 1u) + vec3<u32>(thread % across, thread / across, 0u);
     let row = id.y * select(8u, 16u, TILE == 2u);
     let column = id.x * (4u << TILE);
     if (row >= params.m || column >= params.n) { return; }
