@@ -15,7 +15,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use shader::wgsl;
-use vitrine::engine::plan::Plan;
+use vitrine::engine::plan::{Kernel, Plan};
 use vitrine::engine::{Cancel, cpu::Cpu, gpu};
 use vitrine::graph::{Graph, Op, Recording, Slide, Var};
 use vitrine::platform::block_on;
@@ -416,4 +416,45 @@ fn gradients_are_differences() {
         derivatives(program, &recording)?;
         devices(pair, &recording)
     });
+}
+
+/// A block of a transformer with its gradients in one vector, as a training records it.
+fn block(g: &Graph, [batch, pos, heads, d_head]: [usize; 4]) {
+    let d_model = heads * d_head;
+    let leaf = |shape: &[usize], seed| g.input(&numbers(shape, seed, 1.0));
+    let vectors = [1, 2, 3, 4, 5].map(|seed| leaf(&[d_model], seed));
+    let matrices = [leaf(&[d_model, 3 * d_model], 6), leaf(&[d_model, d_model], 7)];
+    let ([gain, bias, out, next_gain, next_bias], [qkv, w]) = (vectors, matrices);
+    let x = leaf(&[batch, pos, d_model], 8);
+    let before = x * x;
+    let together = before.layer_norm(gain, bias, 1e-2).matmul(qkv);
+    let [q, k, v] = [0, 1, 2].map(|i| {
+        let own = together.slice(2, i * d_model, d_model);
+        own.reshape(&[batch, pos, heads, d_head]).permute(&[0, 2, 1, 3])
+    });
+    let z = (q.matmul(k.t()) * 0.1).softmax().matmul(v).permute(&[0, 2, 1, 3]);
+    let after = before + (z.reshape(&[batch, pos, d_model]).matmul(w) + out);
+    let y = (after.layer_norm(next_gain, next_bias, 1e-2) + after).keep("y");
+    let gradients = g.pull_back(y, leaf(&[batch, pos, d_model], 9), &[out, gain, next_gain, bias, w, qkv, x]);
+    Var::pack(&gradients).keep("gradients");
+}
+
+#[test]
+fn a_block_takes_along_what_lies_beside() {
+    let pair = Pair::new();
+    // Of 15 numbers a GPU cannot begin to bind a buffer at the second row, of 64 it can; of 7 rows sums are taken one by one.
+    for (shape, along) in [([2, 7, 3, 5], false), ([2, 7, 4, 16], true), ([2, 150, 2, 32], true)] {
+        let g = Graph::default();
+        block(&g, shape);
+        let recording = g.finish();
+        let steps = Plan::compile(&recording).steps;
+        let sums = steps.iter().any(|it| matches!(it.kernel, Kernel::Reduce(_)) && !it.output.is_rows());
+        let norms = steps.iter().any(|it| {
+            matches!(it.kernel, Kernel::LayerNorm { .. }) && it.output.shape.len() > it.inputs[0].shape.len()
+        });
+        let beside =
+            steps.iter().any(|it| matches!(it.kernel, Kernel::Matmul { .. }) && it.output.offset == 64);
+        assert_eq!((sums, norms, beside), (true, true, along), "{shape:?}");
+        devices(pair.as_ref(), &recording).unwrap_or_else(|fault| panic!("{fault}"));
+    }
 }

@@ -6,18 +6,22 @@
 
 mod attention;
 mod fuse;
+mod join;
+mod layer_norm;
 mod norm_grad;
 mod pack;
 mod pointwise;
 mod product;
 mod scratch;
 mod step;
+mod sums;
 mod turned;
 
 use std::collections::BTreeMap;
 
 use self::attention::Attention;
 use self::fuse::Product;
+use self::join::Join;
 use self::norm_grad::NormGrad;
 pub use self::pointwise::Bound;
 pub use self::step::{Act, Kernel, Step};
@@ -79,6 +83,7 @@ impl Plan {
     /// Compiles `recording`.
     pub fn compile(recording: &Recording) -> Self {
         let mut compiler = Compiler::new(recording);
+        compiler.find_joins();
         compiler.seat(recording.keeps.iter().map(|(_, id)| *id));
         compiler.plan(recording)
     }
@@ -108,12 +113,17 @@ struct Compiler<'r> {
     uses: Vec<usize>,
     /// The only reader of a node, if it has one and nobody keeps it.
     reader: Vec<Option<usize>>,
-    /// Products that end at a node, and layer norms that swallow a sum.
+    /// Products that end at a node.
     products: BTreeMap<usize, Product>,
     /// Those of them that compute the pattern on their left on the way.
     attentions: BTreeMap<usize, Attention>,
     /// Derivatives of layer norms that end at a node.
     norm_grads: BTreeMap<usize, NormGrad>,
+    /// The sums that layer norms take along.
+    sums: BTreeMap<usize, usize>,
+    /// Sums of parts that are written beside each other, and to which of them a part belongs.
+    joins: BTreeMap<usize, Join>,
+    joined: BTreeMap<usize, usize>,
     absorbed: Vec<bool>,
     /// Which nodes are computed within the step of another.
     seated: Vec<bool>,
@@ -153,6 +163,9 @@ impl<'r> Compiler<'r> {
             products: BTreeMap::new(),
             attentions: BTreeMap::new(),
             norm_grads: BTreeMap::new(),
+            sums: BTreeMap::new(),
+            joins: BTreeMap::new(),
+            joined: BTreeMap::new(),
             absorbed: vec![false; n],
             seated: vec![false; n],
             homes: vec![None; n],
@@ -174,6 +187,7 @@ impl<'r> Compiler<'r> {
         let keeps = recording.keeps.iter();
         let keeps = keeps.map(|(name, id)| (name.clone(), self.rows(*id))).collect();
         let mut plan = Plan { slots: self.slots, steps: self.steps, keeps };
+        plan.join_sums();
         plan.share_scratch();
         plan
     }
@@ -231,18 +245,6 @@ impl<'r> Compiler<'r> {
                 unreachable!("what takes others along was found before")
             }
         }
-    }
-
-    fn layer_norm(&mut self, id: usize, eps: f32) {
-        let [x, gamma, beta] = self.nodes[id].inputs[..] else { unreachable!("layer norm has three inputs") };
-        let (x, residual) = if self.absorbed[x] {
-            (self.nodes[x].inputs[0], Some(self.nodes[x].inputs[1]))
-        } else {
-            (x, None)
-        };
-        let mut inputs = vec![self.rows(x), self.rows(gamma), self.rows(beta)];
-        inputs.extend(residual.map(|it| self.rows(it)));
-        self.emit(id, Kernel::LayerNorm { eps }, inputs);
     }
 
     fn view(&mut self, id: usize, view: &View, input: usize, shape: &[usize]) {

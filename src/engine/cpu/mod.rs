@@ -18,7 +18,7 @@ use self::spare::Spare;
 use self::weights::Shared;
 use super::plan::{Act, Fill, Kernel, Plan, Slot, Step};
 use super::{Cancel, EngineError, Operand};
-use crate::graph::Recording;
+use crate::graph::{Recording, Reduce};
 use crate::platform;
 use crate::tensor::size;
 use crate::trace::{Kept, Stats, Storage, Trace};
@@ -273,11 +273,12 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
                 },
             );
         }
-        Kernel::Reduce(f) => rows::reduce(*f, out, input(0)),
+        Kernel::Reduce(f) => reduce(step, *f, out, buffers),
         Kernel::Softmax => rows::softmax(out, input(0)),
         Kernel::LayerNorm { eps } => {
             let residual = (step.inputs.len() == 4).then(|| input(3).rows());
-            rows::layer_norm(out, input(0), input(1).rows(), input(2).rows(), residual, *eps);
+            let results = results(step, out);
+            rows::layer_norm(results, input(0), input(1).rows(), input(2).rows(), residual, *eps);
         }
         Kernel::Conv { taps, act } => {
             let bias = (step.inputs.len() == 3).then(|| input(2).rows());
@@ -309,7 +310,10 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
             Attention { of, field, alpha: *alpha, beta: 1.0, places: step.product_strides() }.attend(out);
         }
         Kernel::SoftmaxGrad => rows::softmax_grad(out, input(0), input(1)),
-        Kernel::LayerNormGrad { eps } => layer_norm_grad(step, out, buffers, *eps),
+        Kernel::LayerNormGrad { eps } => {
+            let residual = (step.inputs.len() == 4).then(|| input(3).rows());
+            rows::layer_norm_grad(results(step, out), input(0), input(1).rows(), input(2), residual, *eps);
+        }
         Kernel::ScatterAdd => places::scatter_add(out, input(0), input(1).rows()),
         Kernel::Fold { axis, stride } => places::fold(out, &step.output.shape, input(0), *axis, *stride),
         Kernel::Gather => places::gather(out, input(0), input(1).rows()),
@@ -320,16 +324,24 @@ fn strided<'a>(x: &'a Operand, buffers: &'a [Arc<[f32]>]) -> Strided<'a> {
     Strided { data: &buffers[x.slot][x.offset..], shape: &x.shape, strides: &x.strides }
 }
 
-/// The derivative of a layer norm and, where the result has room behind it, what the gradient of the gain sums up.
-fn layer_norm_grad(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], eps: f32) {
-    let input = |i: usize| strided(&step.inputs[i], buffers);
-    let residual = (step.inputs.len() == 4).then(|| input(3).rows());
-    let (dx, behind) = out.split_at_mut(size(&step.inputs[0].shape));
-    rows::layer_norm_grad(dx, input(0), input(1).rows(), input(2), residual, eps);
-    if !behind.is_empty() {
-        let gain = behind.len() - dx.len();
-        rows::layer_norm_gain(&mut behind[gain..], input(0), input(2), eps);
+/// Reduces the last axis, to rows or to two results that are packed apart from each other.
+fn reduce(step: &Step, f: Reduce, out: &mut [f32], buffers: &[Arc<[f32]>]) {
+    let x = &step.inputs[0];
+    if step.output.is_rows() {
+        return rows::reduce(f, out, strided(x, buffers));
     }
+    let len = size(&step.output.shape) / 2;
+    for (i, out) in out.chunks_mut(step.output.strides[0]).enumerate() {
+        rows::reduce(f, &mut out[..len], strided(&x.slice(0, i, 1, 1), buffers));
+    }
+}
+
+/// The result of a step, and what it writes behind it.
+fn results<'o>(step: &Step, out: &'o mut [f32]) -> [&'o mut [f32]; 2] {
+    let len = size(&step.inputs[0].shape);
+    let behind = out.len() - len;
+    let (first, rest) = out.split_at_mut(len);
+    [first, &mut rest[behind.saturating_sub(len)..]]
 }
 
 /// What follows a product.

@@ -45,7 +45,9 @@ fn parts(step: &Step, count: usize) -> Option<Vec<Step>> {
         Kernel::Attention { .. } => vec![true, axis < 2, axis < 2, true],
         Kernel::Softmax => vec![true],
         Kernel::SoftmaxGrad => vec![true, true],
-        Kernel::LayerNorm { .. } => vec![true, false, false, true],
+        Kernel::LayerNorm { .. } if shape.len() == step.inputs[0].shape.len() => {
+            vec![true, false, false, true]
+        }
         _ => return None,
     };
     let each = shape[axis].div_ceil(count);

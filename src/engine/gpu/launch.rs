@@ -170,7 +170,11 @@ fn reduce(step: &Step, op: u32, software: bool) -> Option<Launch> {
     collapse([&mut rows].into_iter());
     let count = size(&rows.shape);
     let together = together(count, n, software);
-    let params = Params::axes(&rows.shape, &rows.strides, &[])?.words(&[x.offset, count, n, stride]);
+    // Two results that are packed apart from each other.
+    let y = &step.output;
+    let [each, apart] = if y.is_rows() { [count.max(1), 0] } else { [count / 2, y.strides[0]] };
+    let params = Params::axes(&rows.shape, &rows.strides, &[])?;
+    let params = params.words(&[x.offset, count, n, stride, each, apart]);
     let constants = [("OP", op), cooperate(together)];
     let inputs = vec![Part::whole(x)];
     Some(Launch { inputs, ..Launch::of(step, REDUCE, &constants, params, by_row(count, together)) })
@@ -205,9 +209,10 @@ fn layer_norm(step: &Step, eps: f32, software: bool) -> Launch {
     let [x, gamma, beta, residual @ ..] = &step.inputs[..] else { unreachable!("{step:?} has three inputs") };
     let (rows, n) = by_last_axis(x);
     let together = together(rows, n, software);
-    let constants = [cooperate(together), ("RESIDUAL", residual.len() as u32)];
+    let sum = behind(step);
+    let constants = [cooperate(together), ("RESIDUAL", residual.len() as u32), ("SUM", u32::from(sum > 0))];
     let residual = residual.first().unwrap_or(x);
-    let params = Params::default().words(&[rows, n]).float(eps);
+    let params = Params::default().words(&[rows, n]).float(eps).words(&[sum]);
     let inputs = [x, gamma, beta, residual].map(Part::rows).to_vec();
     Launch { inputs, ..Launch::of(step, LAYER_NORM, &constants, params, by_row(rows, together)) }
 }
@@ -216,12 +221,16 @@ fn layer_norm_grad(step: &Step, eps: f32, software: bool) -> Launch {
     let [x, gamma, dy, residual @ ..] = &step.inputs[..] else { unreachable!("{step:?} has three inputs") };
     let (rows, n) = by_last_axis(x);
     let together = together(rows, n, software);
-    // Where the second result begins, if there is one.
-    let gain = if step.output.shape.len() > x.shape.len() { step.output.strides[0] } else { 0 };
+    let gain = behind(step);
     let constants = [cooperate(together), ("RESIDUAL", residual.len() as u32), ("GAIN", u32::from(gain > 0))];
     let params = Params::default().words(&[rows, n]).float(eps).words(&[gain]);
     let inputs = [x, gamma, dy, residual.first().unwrap_or(x)].map(Part::rows).to_vec();
     Launch { inputs, ..Launch::of(step, LAYER_NORM_GRAD, &constants, params, by_row(rows, together)) }
+}
+
+/// Where the second result of a step begins, if there is one.
+fn behind(step: &Step) -> usize {
+    if step.output.shape.len() > step.inputs[0].shape.len() { step.output.strides[0] } else { 0 }
 }
 
 /// Rows and their length.

@@ -1,13 +1,15 @@
 // layer_norm: y[row] = (s - mean s) / sqrt(var s + eps) * gamma + beta, where s = x[row] + residual[row]
+// and behind y with SUM, s
 //
-// x, residual, y: [rows, n], rows. gamma, beta: [n], rows. Without a residual, x is bound in its place and not read.
-// Cost: six reads and three writes an element. A thread walks a row by itself, or with COOPERATE the 64 threads of a
+// x, residual, y, s: [rows, n], rows. gamma, beta: [n], rows. Without a residual, x is bound in its place and not read.
+// Cost: six reads and three or four writes an element. A thread walks a row by itself, or with COOPERATE the 64 threads of a
 // workgroup share it.
 
 struct Params {
     rows: u32,
     n: u32,
     eps: f32,
+    sum: u32, // where s begins
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -19,6 +21,7 @@ struct Params {
 
 override COOPERATE: bool = false;
 override RESIDUAL: bool = false;
+override SUM: bool = false;
 
 var<workgroup> parts: array<f32, 64>;
 
@@ -43,6 +46,9 @@ fn main(
             s += residual[start + j];
         }
         y[start + j] = s;
+        if (SUM) {
+            y[params.sum + start + j] = s;
+        }
         sum += s;
     }
     if (COOPERATE) {

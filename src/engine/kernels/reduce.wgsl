@@ -1,6 +1,6 @@
 // reduce: y[row] = sum or max over j of x[row, j], chosen by OP
 //
-// x: [.., n], at most 8 axes before the last, any strides. y: [..], rows.
+// x: [.., n], at most 8 axes before the last, any strides. y: [..], rows, of which every `each` begin `apart` from the others.
 // Cost: one read an element. A thread walks a row by itself, or with COOPERATE the 64 threads of a workgroup share it.
 
 struct Params {
@@ -11,6 +11,8 @@ struct Params {
     rows: u32,
     n: u32,
     stride: u32,
+    each: u32,
+    apart: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -70,6 +72,7 @@ fn main(
         total = parts[0];
     }
     if (row < params.rows && first == 0u) {
-        y[row] = total;
+        let part = row / params.each;
+        y[part * params.apart + row - part * params.each] = total;
     }
 }

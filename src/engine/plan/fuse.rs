@@ -1,5 +1,4 @@
-//! What steps take along: a product its scale, bias and activation, a convolution the last two, a layer norm its residual
-//! sum, where nobody looks between.
+//! What steps take along where nobody looks between: a product its scale, bias and activation, a convolution the last two.
 
 use super::{Act, Compiler};
 use crate::graph::{ALIGN, Binary, Def, Op, View};
@@ -24,7 +23,7 @@ pub(super) struct Product {
 }
 
 impl Compiler<'_> {
-    /// Finds what products and layer norms can take along.
+    /// Finds what steps can take along.
     pub(super) fn fuse(&mut self) {
         for root in 0..self.nodes.len() {
             if self.uses[root] == 0 {
@@ -42,13 +41,8 @@ impl Compiler<'_> {
                 }
                 _ => {}
             }
-            if let Op::Def(Def::LayerNorm { .. }) = self.nodes[root].op {
-                let sum = self.nodes[root].inputs[0];
-                let is_sum = self.nodes[sum].op == Op::Binary(Binary::Add);
-                self.absorbed[sum] =
-                    is_sum && self.reader[sum] == Some(root) && !self.products.contains_key(&sum);
-            }
         }
+        self.find_layer_norms();
         self.find_attention();
         self.find_norm_grads();
     }

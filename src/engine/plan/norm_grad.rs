@@ -1,10 +1,8 @@
 //! The derivative of a layer norm takes along what would read the same rows again: the residual stream's own derivative, which
 //! is added to its result, and what the gradient of the gain sums up.
 
-use super::{Compiler, Fill, Kernel};
-use crate::engine::layout::Operand;
-use crate::graph::{ALIGN, Binary, Def, Op};
-use crate::tensor::size;
+use super::{Compiler, Kernel};
+use crate::graph::{Binary, Def, Op};
 
 /// `residual? + dx`, and `dy u` behind it, as found in the recording.
 #[derive(Clone, Copy)]
@@ -74,19 +72,7 @@ impl Compiler<'_> {
         let inputs = nodes[root].inputs.iter().copied().chain(residual).map(|it| self.rows(it)).collect();
         let kernel = Kernel::LayerNormGrad { eps: eps.get() };
         let Some(gain) = gain else { return self.emit(id, kernel, inputs) };
-        // Both results lie in one slot; what is packed is copied from there.
-        (self.homes[id], self.homes[gain]) = (None, None);
-        let shape = &nodes[id].shape;
-        let each = size(shape).next_multiple_of(ALIGN);
-        let slot = self.slot(2 * each, Fill::Scratch);
-        let dx = Operand::rows(slot, shape);
-        let output = Operand {
-            shape: [&[2], &shape[..]].concat(),
-            strides: [&[each], &dx.strides[..]].concat(),
-            ..dx.clone()
-        };
-        self.operands[gain] = Some(Operand { offset: each, ..dx.clone() });
-        self.operands[id] = Some(dx);
+        let output = self.pair(id, gain);
         self.step(kernel, inputs, output);
     }
 }

@@ -156,6 +156,10 @@ impl Compiler<'_> {
 
     /// Emits the step of root `id`.
     pub(super) fn pointwise(&mut self, id: usize) {
+        if let Some(parts) = self.join(id) {
+            self.operands[id] = Some(parts);
+            return;
+        }
         let tree = loop {
             let mut tree = Tree::default();
             match tree.compute(self, id, &mut vec![], &[]) {

@@ -30,7 +30,7 @@ pub enum Kernel {
         /// What is inside of padded tensors.
         bounds: Vec<Bound>,
     },
-    /// Reduces the last axis.
+    /// Reduces the last axis. A result that is not rows is two of them, apart from each other.
     Reduce(Reduce),
     /// `y[b] = act(alpha * a[b] x b[b] + bias)`: inputs `[b, m, k]`, `[b, k, n]` and, if there is one, bias `[n]` rows.
     /// The batch `b` is two axes, of whatever strides, also in the result.
@@ -67,7 +67,8 @@ pub enum Kernel {
     },
     /// Softmax of rows.
     Softmax,
-    /// Layer norm of rows: `x`, `gamma`, `beta` and, if there is a fourth, a residual that is added to `x` first.
+    /// Layer norm of rows: `x`, `gamma`, `beta` and, if there is a fourth, a residual that is added to `x` first. Where the result
+    /// has an axis of two before the others, the sum is behind it.
     LayerNorm {
         /// Added to the variance.
         eps: f32,

@@ -1,6 +1,6 @@
 //! Products that are written in the order in which they are read, so that heads are joined without a copy.
 
-use super::{Compiler, Fill};
+use super::Compiler;
 use crate::engine::layout::Operand;
 use crate::graph::{Op, View};
 use crate::tensor::size;
@@ -38,14 +38,14 @@ impl Compiler<'_> {
         let merged: Vec<Operand> =
             inputs[..batches].iter().map(|it| it.reshape(&with(it))).collect::<Option<_>>()?;
         let read: Vec<usize> = order.iter().map(|axis| shape[*axis]).collect();
-        let mut seen = Operand::rows(0, shape);
-        for (axis, stride) in order.iter().zip(Operand::rows(0, &read).strides) {
-            seen.strides[*axis] = stride;
+        let place = self.beside_others(then, &read);
+        let mut seen = Operand { shape: shape.clone(), ..place.clone() };
+        for (axis, stride) in order.iter().zip(&place.strides) {
+            seen.strides[*axis] = *stride;
         }
-        let written = seen.reshape(&[&matrices[..], &shape[shape.len() - 2..]].concat())?;
+        let written = seen.reshape(&[&matrices[..], &shape[shape.len() - 2..]].concat());
         inputs[..batches].clone_from_slice(&merged);
-        let slot = self.slot(size(shape), Fill::Scratch);
-        self.operands[id] = Some(Operand { slot, ..seen });
-        Some(Operand { slot, ..written })
+        self.operands[id] = Some(seen);
+        Some(written.unwrap_or_else(|| unreachable!("one axis more takes any strides")))
     }
 }

@@ -1,7 +1,7 @@
 //! Kernels over the last axis: reductions, softmax, layer norm and their derivatives.
 
 use crate::fours;
-use crate::spread::{NARROW_VECTORS, for_each_chunk, vectorised};
+use crate::spread::{NARROW_VECTORS, for_each_chunk, for_each_chunk_of_two, vectorised};
 use crate::{Strided, pointwise::exp};
 
 /// Reductions over an axis.
@@ -144,9 +144,9 @@ pub fn softmax_grad(out: &mut [f32], y: Strided<'_>, dy: Strided<'_>) {
     );
 }
 
-/// `(x + residual - mean) / sqrt(var + eps) * gamma + beta` of every row.
+/// `(x + residual - mean) / sqrt(var + eps) * gamma + beta` of every row, and `x + residual` in `sum` unless that is empty.
 pub fn layer_norm(
-    out: &mut [f32],
+    [out, sum]: [&mut [f32]; 2],
     x: Strided<'_>,
     gamma: &[f32],
     beta: &[f32],
@@ -155,17 +155,19 @@ pub fn layer_norm(
 ) {
     let n = gamma.len();
     let x = x.rows();
-    each_row(
-        out,
-        n,
+    each_row_of_two(
+        [out, sum],
         n,
         #[inline(always)]
-        |i, out| {
+        |i, [out, sum]| {
             out.copy_from_slice(&x[i * n..][..n]);
             if let Some(residual) = residual {
                 for (y, r) in out.iter_mut().zip(&residual[i * n..][..n]) {
                     *y += r;
                 }
+            }
+            if !sum.is_empty() {
+                sum.copy_from_slice(out);
             }
             let scale = centre(out, eps);
             for ((y, gamma), beta) in out.iter_mut().zip(gamma).zip(beta) {
@@ -175,9 +177,10 @@ pub fn layer_norm(
     );
 }
 
-/// `r (dy gamma - mean(dy gamma) - u mean(u dy gamma)) + residual` of every row, with `u = r (x - mean x)`.
+/// `r (dy gamma - mean(dy gamma) - u mean(u dy gamma)) + residual` of every row, with `u = r (x - mean x)`, and `dy u` in `gain`
+/// unless that is empty.
 pub fn layer_norm_grad(
-    out: &mut [f32],
+    [out, gain]: [&mut [f32]; 2],
     x: Strided<'_>,
     gamma: &[f32],
     dy: Strided<'_>,
@@ -186,15 +189,17 @@ pub fn layer_norm_grad(
 ) {
     let n = gamma.len();
     let (x, dy) = (x.rows(), dy.rows());
-    each_row(
-        out,
-        n,
+    each_row_of_two(
+        [out, gain],
         n,
         #[inline(always)]
-        |i, out| {
+        |i, [out, gain]| {
             let dy = &dy[i * n..][..n];
             out.copy_from_slice(&x[i * n..][..n]);
             let r = centre(out, eps);
+            for ((it, centred), dy) in gain.iter_mut().zip(&*out).zip(dy) {
+                *it = centred * r * dy;
+            }
             let mean = total([dy, gamma], |[dy, gamma]| dy * gamma) / n as f32;
             let along =
                 total([dy, gamma, out], |[dy, gamma, centred]| dy * gamma * centred) * r * r / n as f32;
@@ -205,25 +210,6 @@ pub fn layer_norm_grad(
                 for (it, residual) in out.iter_mut().zip(&residual[i * n..][..n]) {
                     *it += residual;
                 }
-            }
-        },
-    );
-}
-
-/// `dy u` of every row, with `u = (x - mean x) / sqrt(var + eps)`.
-pub fn layer_norm_gain(out: &mut [f32], x: Strided<'_>, dy: Strided<'_>, eps: f32) {
-    let n = x.shape[x.shape.len() - 1];
-    let (x, dy) = (x.rows(), dy.rows());
-    each_row(
-        out,
-        n,
-        n,
-        #[inline(always)]
-        |i, out| {
-            out.copy_from_slice(&x[i * n..][..n]);
-            let r = centre(out, eps);
-            for (it, dy) in out.iter_mut().zip(&dy[i * n..][..n]) {
-                *it = *it * r * dy;
             }
         },
     );
@@ -249,6 +235,34 @@ fn each_row(out: &mut [f32], len: usize, cost: usize, f: impl Fn(usize, &mut [f3
             || {
                 for (i, out) in out.chunks_mut(len).enumerate() {
                     f(task * rows + i, out);
+                }
+            },
+        );
+    });
+}
+
+/// The same with a row of a second result, or an empty one where there is none; a row takes its length.
+fn each_row_of_two(
+    [out, behind]: [&mut [f32]; 2],
+    len: usize,
+    f: impl Fn(usize, [&mut [f32]; 2]) + Sync + Copy,
+) {
+    if behind.is_empty() {
+        return each_row(
+            out,
+            len,
+            len,
+            #[inline(always)]
+            |i, out| f(i, [out, &mut []]),
+        );
+    }
+    let rows = TASK.div_ceil(len.max(1));
+    for_each_chunk_of_two([out, behind], rows * len, 1, |task, [out, behind]| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (i, (out, behind)) in out.chunks_mut(len).zip(behind.chunks_mut(len)).enumerate() {
+                    f(task * rows + i, [out, behind]);
                 }
             },
         );

@@ -1,23 +1,37 @@
 //! Work spread over cores, and over the lanes of their vectors. In a browser there is one core.
 
-/// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser. `cost`
-/// is what an element takes, in simple operations.
+/// Operations below which waking the other cores costs more than they save.
 #[cfg(not(target_arch = "wasm32"))]
-pub fn for_each_chunk(out: &mut [f32], chunk: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
-    use rayon::prelude::*;
-    // Below some 16k operations waking the other cores costs more than they save.
-    if out.len().saturating_mul(cost) < 1 << 14 || out.len() <= chunk {
-        out.chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
-    } else {
-        out.par_chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
-    }
-}
+const SPREAD: usize = 1 << 14;
 
 /// Calls `f` with every `chunk`-long piece of `out` and its position: on all cores natively, in order in a browser. `cost`
 /// is what an element takes, in simple operations.
-#[cfg(target_arch = "wasm32")]
-pub fn for_each_chunk(out: &mut [f32], chunk: usize, _cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+#[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "one core does it all"))]
+pub fn for_each_chunk(out: &mut [f32], chunk: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    #[cfg(not(target_arch = "wasm32"))]
+    if out.len().saturating_mul(cost) >= SPREAD && out.len() > chunk {
+        use rayon::prelude::*;
+        return out.par_chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
+    }
     out.chunks_mut(chunk).enumerate().for_each(|(i, it)| f(i, it));
+}
+
+/// The same with pieces of two results of one length.
+#[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "one core does it all"))]
+pub fn for_each_chunk_of_two(
+    [one, other]: [&mut [f32]; 2],
+    chunk: usize,
+    cost: usize,
+    f: impl Fn(usize, [&mut [f32]; 2]) + Sync,
+) {
+    #[cfg(not(target_arch = "wasm32"))]
+    if one.len().saturating_mul(cost) >= SPREAD && one.len() > chunk {
+        use rayon::prelude::*;
+        let pieces = one.par_chunks_mut(chunk).zip(other.par_chunks_mut(chunk));
+        return pieces.enumerate().for_each(|(i, (one, other))| f(i, [one, other]));
+    }
+    let pieces = one.chunks_mut(chunk).zip(other.chunks_mut(chunk));
+    pieces.enumerate().for_each(|(i, (one, other))| f(i, [one, other]));
 }
 
 /// On how many cores work is spread.
