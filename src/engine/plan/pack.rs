@@ -6,17 +6,31 @@ use crate::graph::{ALIGN, Op, View};
 use crate::tensor::size;
 
 impl Compiler<'_> {
-    /// Finds the results that only a pack reads, as they are: these are written into it.
+    /// Finds the results that a pack reads as they are: these are written into it.
     pub(super) fn find_homes(&mut self) {
         let nodes = self.nodes;
         let packs = |it: &usize| nodes[*it].op == Op::Pack && self.uses[*it] > 0;
         for pack in (0..nodes.len()).filter(packs).collect::<Vec<_>>() {
-            for (input, start) in self.parts(pack) {
-                if let Some(writer) = self.writer(input) {
+            let parts = self.parts(pack);
+            for &(input, start) in &parts {
+                let others = parts.iter().filter(|it| it.1 != start).map(|it| it.0);
+                if let Some(writer) = self.writer(input)
+                    && (self.uses[writer] == 1 || !self.is_read_for(writer, others))
+                {
                     self.homes[writer] = Some((pack, start));
                 }
             }
         }
+    }
+
+    /// Whether one of `others` depends on `id`: no step can read where it writes.
+    fn is_read_for(&self, id: usize, mut others: impl Iterator<Item = usize>) -> bool {
+        let mut depends = vec![false; self.nodes.len()];
+        depends[id] = true;
+        for later in id + 1..self.nodes.len() {
+            depends[later] = self.nodes[later].inputs.iter().any(|it| depends[*it]);
+        }
+        others.any(|it| depends[it])
     }
 
     /// The inputs of a pack and where they begin.
@@ -30,7 +44,7 @@ impl Compiler<'_> {
         self.nodes[pack].inputs.iter().map(place).collect()
     }
 
-    /// The node that computes what `id` shows in the same order, for no other reader; `None` if there is none.
+    /// The node that computes what `id` shows in the same order; `None` if there is none.
     fn writer(&self, id: usize) -> Option<usize> {
         let (mut it, mut views) = (id, vec![]);
         while !self.products.contains_key(&it) {
@@ -49,7 +63,7 @@ impl Compiler<'_> {
             seen = see(view, &seen, shape)?;
         }
         let whole = size(&seen.shape) == size(&self.nodes[it].shape);
-        (self.uses[it] == 1 && whole && seen.is_rows()).then_some(it)
+        (whole && seen.is_rows()).then_some(it)
     }
 
     /// Where the result of `id` is to be written: in a new slot, or where it is packed.
