@@ -16,17 +16,21 @@ addEventListener("vitrine-first-frame", () => {
   canvas.focus(); // its keys work without a click
   setTimeout(forget, 10_000);
 });
-addEventListener("vitrine-crash", ({ detail }) => stopped(detail));
+addEventListener("vitrine-crash", ({ detail }) => failed(detail));
 addEventListener("vitrine-lost", ({ detail }) => lost(detail)); // WebGPU
 canvas.addEventListener("webglcontextlost", () => lost("the browser took WebGL2 away"));
 addEventListener("error", ({ error }) => trapped(error));
 addEventListener("unhandledrejection", ({ reason }) => trapped(reason));
 
-if (await canDraw()) {
-  await start().catch((error) => stopped(`The program could not be loaded: ${error.message}`));
-} else if (reopened()) {
-  stopped("The graphics processor was lost, and the browser does not let the page draw any more. Please start it anew.");
-} else {
+start().catch((error) => stopped(`The program could not be loaded: ${error.message}`));
+
+/// Says why the program did not begin or does not go on. Whether the browser lets a page draw at all is asked only now: a canvas to try
+/// it on would hold the page for a third of a second while it is loading.
+async function failed(reason) {
+  if (running || await canDraw()) return stopped(reason);
+  if (reopened()) {
+    return stopped("The graphics processor was lost, and the browser does not let the page draw any more. Please start it anew.");
+  }
   progress.textContent = "This browser offers neither WebGPU nor WebGL2, so Vitrine cannot draw here. A current Chrome, "
     + "Edge, Firefox or Safari with hardware acceleration switched on can; so can the desktop program.";
   lobby.classList.add("words");
