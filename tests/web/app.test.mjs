@@ -67,7 +67,10 @@ test("WebGPU: a typed sentence gives ONNX Runtime's attention", bounded, async (
 });
 
 test("WebGPU off: the CPU computes, WebGL2 draws", bounded, async (t) => {
-  await computes(await session(t, "webgl2"), { compute: "cpu", renderer: "webgl2" });
+  const page = await session(t, "webgl2");
+  await computes(page, { compute: "cpu", renderer: "webgl2" });
+  const drawn = await page.evaluate(() => document.getElementById("vitrine").getContext("webgl2").getContextAttributes());
+  assert.deepEqual([drawn.antialias, drawn.depth], [false, false], "every pixel is drawn once");
 });
 
 test("?compute=cpu: the CPU computes, WebGPU draws", bounded, async (t) => {
