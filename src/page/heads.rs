@@ -62,20 +62,22 @@ impl Heads {
         (hover, touch)
     }
 
-    /// Numbers of layers and heads along the edges.
+    /// Numbers of layers and heads along the edges, of which those are left out that would touch.
     fn numbers(&self, ui: &Ui, style: &Style, at: &dyn Fn(usize, usize) -> Rect) {
         let font = style.regular(style.caption);
         let write = |pos: Pos2, align: Align2, i: usize, lit: bool| {
             let colour = if lit { style.accent } else { style.secondary };
             ui.painter().text(pos, align, i, font.clone(), colour);
         };
-        for h in 0..self.heads {
+        let size = at(0, 0).width();
+        let digits = if self.heads > 10 { 2.0 } else { 1.0 };
+        for (h, lit) in apart(self.heads, self.spot.head, (0.65 * digits + 0.25) * style.caption / size) {
             let pos = at(0, h).center_top() - vec2(0.0, 3.0);
-            write(pos, Align2::CENTER_BOTTOM, h, self.spot.head == Some(h));
+            write(pos, Align2::CENTER_BOTTOM, h, lit);
         }
-        for l in 0..self.layers.len() {
+        for (l, lit) in apart(self.layers.len(), self.spot.layer, 1.15 * style.caption / size) {
             let pos = at(l, 0).left_center() - vec2(6.0, 0.0);
-            write(pos, Align2::RIGHT_CENTER, l, self.spot.layer == Some(l));
+            write(pos, Align2::RIGHT_CENTER, l, lit);
         }
     }
 
@@ -116,4 +118,12 @@ impl Heads {
         });
         clicked
     }
+}
+
+/// The numbers below `n` that are written where each takes as much room as `places`, and whether it is the `lit` one, from which
+/// they are counted.
+fn apart(n: usize, lit: Option<usize>, places: f32) -> impl Iterator<Item = (usize, bool)> {
+    let (every, from) = (places.ceil().max(1.0) as usize, lit.unwrap_or(0));
+    let written = move |i: &usize| i.abs_diff(from).is_multiple_of(every);
+    (0..n).filter(written).map(move |i| (i, lit == Some(i)))
 }

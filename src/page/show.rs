@@ -85,7 +85,13 @@ fn one(
     words.spacing_mut().item_spacing.y = 0.0;
     words.shrink_clip_rect(above);
     if !panel.title.is_empty() && !bare {
-        let title = RichText::new(&panel.title).font(style.semibold(style.body)).color(style.text);
+        // A long one is written smaller before it is cut.
+        let wide = |size: f32| {
+            let words = words.painter().layout_no_wrap(panel.title.clone(), style.semibold(size), style.text);
+            words.size().x
+        };
+        let size = if wide(style.body) > above.width() { style.caption } else { style.body };
+        let title = RichText::new(&panel.title).font(style.semibold(size)).color(style.text);
         words.add(egui::Label::new(title).truncate());
     }
     if let Some(note) = panel.note.as_ref().filter(|it| !it.is_empty()) {

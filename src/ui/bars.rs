@@ -101,7 +101,7 @@ impl Bars {
             return response;
         }
         let colour = if bar.lit { style.accent } else { style.text };
-        let name = style.cut(ui, &bar.name, colour, plan.name);
+        let name = style.cut(ui, &bar.name, colour, plan.name - style.grid(1.0));
         ui.painter().galley(pos2(rect.left(), rect.center().y - name.size().y / 2.0), name, colour);
         let zero = rect.left() + plan.zero;
         let end = |value: f32| (zero + plan.unit * value).max(rect.left() + plan.name);
