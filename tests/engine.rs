@@ -353,6 +353,17 @@ fn parts_of_a_pack_are_written_to_their_places() {
     check(&recording, SUM);
 }
 
+/// Also where others read a view of it, or it is kept beside its pack.
+#[test]
+fn what_others_read_is_packed() {
+    let g = Graph::default();
+    let x = g.input(&random(&[70, 4], 1));
+    let [seen, kept] = [x.sum(0).flat(), x.sum(1).flat().keep("kept")];
+    Var::pack(&[seen, kept, (x * 2.0).keep("twice")]).keep("pack");
+    (seen * 2.0).keep("read");
+    check(&g.finish(), SUM);
+}
+
 #[test]
 fn no_step_reads_the_pack_that_it_writes() {
     let g = Graph::default();

@@ -49,11 +49,14 @@ impl Compiler<'_> {
         let (mut it, mut views) = (id, vec![]);
         while !self.products.contains_key(&it) {
             match &self.nodes[it].op {
-                Op::Input { .. } | Op::State { .. } | Op::Weight { .. } | Op::Const(_) => return None,
                 Op::View(View::Pad { .. }) => break,
                 Op::View(view) if self.uses[it] == 1 => {
                     views.push((view, &self.nodes[it].shape));
                     it = self.nodes[it].inputs[0];
+                }
+                // Nobody computes a leaf, nor a view by itself, which others read, too.
+                Op::Input { .. } | Op::State { .. } | Op::Weight { .. } | Op::Const(_) | Op::View(_) => {
+                    return None;
                 }
                 _ => break,
             }
