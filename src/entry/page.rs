@@ -71,8 +71,8 @@ async fn run() -> Result<(), JsValue> {
     runner.start(canvas, options, create).await
 }
 
-/// Has WebGL2 draw every pixel once, and without a depth, which is what the painter then finds: edges are smooth already, and
-/// four samples for each take four times as long where a processor draws.
+/// Makes the context that the painter then finds: one that draws every pixel once and knows no depth. The painter's edges are smooth
+/// already; the several samples that a context has by itself are much work where a processor draws.
 fn draw_once(canvas: &HtmlCanvasElement) -> Result<(), JsValue> {
     let wishes = js_sys::Object::new();
     for wish in ["antialias", "depth"] {

@@ -85,12 +85,10 @@ fn one(
     words.spacing_mut().item_spacing.y = 0.0;
     words.shrink_clip_rect(above);
     if !panel.title.is_empty() && !bare {
+        let whole =
+            words.painter().layout_no_wrap(panel.title.clone(), style.semibold(style.body), style.text);
         // A long one is written smaller before it is cut.
-        let wide = |size: f32| {
-            let words = words.painter().layout_no_wrap(panel.title.clone(), style.semibold(size), style.text);
-            words.size().x
-        };
-        let size = if wide(style.body) > above.width() { style.caption } else { style.body };
+        let size = if whole.size().x > above.width() { style.caption } else { style.body };
         let title = RichText::new(&panel.title).font(style.semibold(size)).color(style.text);
         words.add(egui::Label::new(title).truncate());
     }
