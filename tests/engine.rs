@@ -77,13 +77,15 @@ fn attention_is_one_step_unless_somebody_looks() {
     let one = [Kernel::Attention { alpha: 0.5 }];
     assert_eq!(kernels(&|scores, v| _ = scores.softmax().matmul(v).keep("z")), one);
     assert_eq!(kernels(&|scores, v| _ = (scores + v.sum(-1)).softmax().matmul(v).keep("z"))[1..], one);
+    let product = |alpha| Kernel::Matmul { alpha, act: None };
+    let looks = [Kernel::Pattern { alpha: 0.5 }, product(1.0)];
+    assert_eq!(kernels(&|scores, v| _ = scores.softmax().keep("pattern").matmul(v).keep("z")), looks);
+    assert_eq!(kernels(&|scores, v| _ = scores.softmax().t().matmul(v).keep("z")), looks);
     for looks in [
-        (&|scores: Var<'_>, v: Var<'_>| _ = scores.softmax().keep("pattern").matmul(v).keep("z")) as &Record,
-        &|scores, v| _ = scores.keep("scores").softmax().matmul(v).keep("z"),
+        (&|scores: Var<'_>, v: Var<'_>| _ = scores.keep("scores").softmax().matmul(v).keep("z")) as &Record,
         &|scores, v| _ = (scores.softmax().matmul(v) + scores.sum(-1)).keep("z"),
-        &|scores, v| _ = scores.softmax().t().matmul(v).keep("z"),
     ] {
-        assert!(kernels(looks).contains(&Kernel::Softmax));
+        assert_eq!(kernels(looks)[..2], [product(0.5), Kernel::Softmax]);
     }
 }
 
@@ -169,6 +171,8 @@ proptest! {
         op(shapes, seed, SUM, |x| (x[3] + scores(x)).softmax().matmul(x[2]).permute(&[1, 0, 2]).reshape(&[m, h * e]));
         op(shapes, seed, SUM, |x| (scores(x) + (x[3].less(x[3] * 0.5) - 1.0) * 1e30).softmax().matmul(x[2]));
         op(shapes, seed, SUM, |x| scores(x).softmax().keep("pattern").matmul(x[2]));
+        op(shapes, seed, SUM, |x| (scores(x) + x[3]).softmax().keep("pattern").matmul(x[2]));
+        op(shapes, seed, SUM, |x| (x[3].t().softmax().t() + scores(x)).softmax());
     }
 
     #[test]
@@ -217,6 +221,24 @@ fn an_edit_changes_what_it_selects_and_nothing_else() {
     let z = block_on(trace.get("z").unwrap().read()).unwrap();
     let expected = Tensor::from_fn(&[3, 4, 5], |at| if at[0] == 1 { 0.0 } else { x.at(at) });
     assert_eq!(z, expected);
+}
+
+/// Patterns that are kept beside what they mix, which lies beside what others mix.
+#[test]
+fn mixes_are_written_beside_each_other() {
+    let g = Graph::default();
+    let [q, k, v] = [1, 2, 3].map(|seed| g.input(&random(&[2, 9, 32], seed)));
+    let mix = |name, [one, other]: [_; 2]| {
+        let pattern = (Var::matmul(one, Var::t(other)) * 0.1).softmax().keep(name);
+        pattern.matmul(v).permute(&[1, 0, 2]).reshape(&[9, 64])
+    };
+    let (left, right) = (mix("left", [q, k]), mix("right", [k, q]));
+    (left.pad(1, 0, 64, 0.0) + right.pad(1, 64, 0, 0.0)).keep("both");
+    let recording = g.finish();
+    let steps = Plan::compile(&recording).steps;
+    assert_eq!(steps.len(), 4, "{steps:#?}");
+    assert_eq!(steps[1].output.slot, steps[3].output.slot);
+    check(&recording, SUM);
 }
 
 #[test]

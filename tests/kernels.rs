@@ -346,17 +346,33 @@ fn attention_as_models_write_it() {
 }
 
 #[test]
-fn attention_without_a_pattern() {
+fn attention_with_and_without_its_pattern() {
     let Some(pair) = Pair::new() else { return };
     let lengths = (1..4_usize, length(), length(), 1..40_usize, 1..70_usize);
-    check_all(&pair, SUM, (lengths, [seen(), seen(), seen(), seen()], any::<bool>()), |g, case| {
-        let ((heads, m, n, d, e), how, fielded) = case;
+    let flags = [any::<bool>(), any::<bool>()];
+    check_all(&pair, SUM, (lengths, [seen(), seen(), seen(), seen()], flags), |g, case| {
+        let ((heads, m, n, d, e), how, [fielded, kept]) = case;
         let x = |i: usize, shape: [usize; 3]| operand(g, &shape, how[i], 1 + i as u32, 1.0);
         let [q, k, v] = [x(0, [*heads, *m, *d]), x(1, [*heads, *n, *d]), x(2, [*heads, *n, *e])];
         let scores = q.matmul(k.t()) / (*d as f32).sqrt();
         let logits = if *fielded { scores + x(3, [*heads, *m, *n]) * 3.0 } else { scores };
-        logits.softmax().matmul(v).keep("z");
+        let pattern = logits.softmax();
+        let pattern = if *kept { pattern.keep("pattern") } else { pattern };
+        pattern.matmul(v).keep("z");
     });
+}
+
+#[test]
+fn few_queries_of_many_keys_are_shared_by_threads() {
+    let Some(pair) = Pair::new() else { return };
+    for (m, n, d) in [(1, 1024, 8), (5, 1031, 3), (17, 1090, 16), (60, 2048, 4)] {
+        pair.check(SUM, |g| {
+            let [q, k] = [m, n].map(|it| g.input(&numbers(&[1, it, d], 1 + it as u32, 1.0)));
+            let logits = q.matmul(k.t()) + operand(g, &[1, m, n], Seen::Swapped, 4, 2.0);
+            // Its numbers are near 1/n: multiplied by n they are held as closely as all others.
+            (logits.softmax().keep("pattern") * n as f32).keep("pattern times n");
+        });
+    }
 }
 
 #[test]

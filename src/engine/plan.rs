@@ -19,7 +19,7 @@ mod turned;
 
 use std::collections::BTreeMap;
 
-use self::attention::Attention;
+use self::attention::{Attention, Pattern};
 use self::fuse::Product;
 use self::join::Join;
 use self::norm_grad::NormGrad;
@@ -115,7 +115,9 @@ struct Compiler<'r> {
     reader: Vec<Option<usize>>,
     /// Products that end at a node.
     products: BTreeMap<usize, Product>,
-    /// Those of them that compute the pattern on their left on the way.
+    /// Softmaxes that compute their scores on the way.
+    patterns: BTreeMap<usize, Pattern>,
+    /// Products that compute such a softmax on the way.
     attentions: BTreeMap<usize, Attention>,
     /// Derivatives of layer norms that end at a node.
     norm_grads: BTreeMap<usize, NormGrad>,
@@ -161,6 +163,7 @@ impl<'r> Compiler<'r> {
             uses,
             reader,
             products: BTreeMap::new(),
+            patterns: BTreeMap::new(),
             attentions: BTreeMap::new(),
             norm_grads: BTreeMap::new(),
             sums: BTreeMap::new(),
@@ -199,6 +202,9 @@ impl<'r> Compiler<'r> {
         }
         if let Some(attention) = self.attentions.get(&id).copied() {
             return self.attend(id, attention);
+        }
+        if let Some(pattern) = self.patterns.get(&id).copied() {
+            return self.soften(id, pattern);
         }
         if let Some(product) = self.products.get(&id).copied() {
             return self.product(id, product);

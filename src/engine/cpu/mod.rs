@@ -8,7 +8,7 @@ mod weights;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vitrine_loops::attention::Attention;
+use vitrine_loops::attention::{self as mixing, Attention};
 use vitrine_loops::panels::{self, Then};
 use vitrine_loops::tape::{self, Place, Reel};
 use vitrine_loops::{Matrix, Strided, conv, depthwise, matmul, places, pointwise, rows};
@@ -55,7 +55,7 @@ struct Compiled {
     turned: Vec<Option<Operand>>,
     /// Which weights are tables of which only rows are looked up.
     tables: Vec<bool>,
-    /// At which steps three begin that are done together.
+    /// At which steps two begin that are done together.
     attention: Vec<bool>,
 }
 
@@ -125,9 +125,9 @@ impl Cpu {
             cancel.check()?;
             compiled.bring(i, files, weights);
             if !platform::PAGE && compiled.attention[i] {
-                compiled.bring(i + 2, files, weights);
+                compiled.bring(i + 1, files, weights);
                 compiled.attend(i, spare);
-                i += 3;
+                i += 2;
             } else {
                 compiled.run(i, files, spare);
                 i += 1;
@@ -235,14 +235,21 @@ impl Compiled {
         kept
     }
 
-    /// Runs step `i`, whose inputs do not share the slot of its output.
-    fn run(&mut self, i: usize, files: &[Arc<Weights>], spare: &mut Spare) {
-        let step = &self.plan.steps[i];
-        let Slot { len, fill } = &self.plan.slots[step.output.slot];
-        let mut storage = std::mem::take(&mut self.buffers[step.output.slot]);
+    /// The memory that step `i` writes to, out of its slot.
+    fn room(&mut self, i: usize, spare: &mut Spare) -> Arc<[f32]> {
+        let slot = self.plan.steps[i].output.slot;
+        let Slot { len, fill } = &self.plan.slots[slot];
+        let mut storage = std::mem::take(&mut self.buffers[slot]);
         if storage.len() != *len || Arc::get_mut(&mut storage).is_none() {
             storage = if *fill == Fill::Zeros { spare::zeros(*len) } else { spare.take(*len) };
         }
+        storage
+    }
+
+    /// Runs step `i`, whose inputs do not share the slot of its output.
+    fn run(&mut self, i: usize, files: &[Arc<Weights>], spare: &mut Spare) {
+        let mut storage = self.room(i, spare);
+        let step = &self.plan.steps[i];
         let Some(whole) = Arc::get_mut(&mut storage) else { unreachable!("new memory has one owner") };
         let out = &mut whole[step.output.offset..][..step.output.span()];
         if let Some(table) = step.inputs.first().filter(|it| self.tables[it.slot])
@@ -292,18 +299,17 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
             let (a, b) = (input(0), input(1));
             if packed {
                 let (a, gelu) = (Matrix::of(a, [0, 0], 0), *act == Some(Act::Gelu));
-                panels::multiply(
-                    out,
-                    a,
-                    b.data,
-                    [b.shape[2], b.shape[3]],
-                    Then { alpha: *alpha, bias, gelu },
-                );
+                let then = Then { alpha: *alpha, bias, gelu };
+                panels::multiply(out, a, b.data, [b.shape[2], b.shape[3]], then);
                 follow(act.filter(|it| *it != Act::Gelu), out);
             } else {
                 matmul::matmul(out, step.product_strides(), a, b, bias, *alpha);
                 follow(*act, out);
             }
+        }
+        Kernel::Pattern { alpha } => {
+            let field = (step.inputs.len() == 3).then(|| input(2));
+            mixing::pattern(out, [0, 1].map(input), field, *alpha);
         }
         Kernel::Attention { alpha } => {
             let (of, field) = ([0, 1, 2].map(input), (step.inputs.len() == 4).then(|| input(3)));

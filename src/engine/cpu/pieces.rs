@@ -28,7 +28,7 @@ fn pieces(step: Step, most: usize) -> Vec<Step> {
 fn parts(step: &Step, count: usize) -> Option<Vec<Step>> {
     let output = match step.kernel {
         // The axes of its inputs: how the product is seen later is another matter.
-        Kernel::Matmul { .. } | Kernel::Attention { .. } => {
+        Kernel::Matmul { .. } | Kernel::Pattern { .. } | Kernel::Attention { .. } => {
             let columns = step.columns();
             step.output.reshape(&[&step.inputs[0].shape[..3], &[columns]].concat())?
         }
@@ -42,6 +42,7 @@ fn parts(step: &Step, count: usize) -> Option<Vec<Step>> {
         // Rows and columns are found by where they begin; images are apart.
         Kernel::Conv { .. } => vec![axis + 3 < shape.len(), false, false],
         Kernel::Matmul { .. } => vec![true, axis < 2, false],
+        Kernel::Pattern { .. } => vec![true, axis < 2, true],
         Kernel::Attention { .. } => vec![true, axis < 2, axis < 2, true],
         Kernel::Softmax => vec![true],
         Kernel::SoftmaxGrad => vec![true, true],

@@ -5,8 +5,8 @@ use vitrine_loops::tape::Instruction;
 
 use super::generate::Generated;
 use super::pipelines::{
-    ATTENTION, CONV, DEPTHWISE, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, MATMUL_SHARED, REDUCE,
-    SCATTER_ADD, SOFTMAX, SOFTMAX_GRAD, Source, Variant,
+    ATTENTION, CONV, DEPTHWISE, FOLD, GATHER, LAYER_NORM, LAYER_NORM_GRAD, MATMUL, MATMUL_SHARED, PATTERN,
+    REDUCE, SCATTER_ADD, SOFTMAX, SOFTMAX_GRAD, Source, Variant,
 };
 use super::tiles::{Tile, neighbours};
 use crate::engine::layout::collapse;
@@ -60,6 +60,7 @@ impl Launch {
         let it = match &step.kernel {
             Kernel::Pointwise { tape, bounds } => Some(pointwise(step, tape, bounds)),
             Kernel::Reduce(f) => reduce(step, *f as u32, software),
+            Kernel::Pattern { alpha } => pattern(step, *alpha, software),
             Kernel::Attention { alpha } => attention(step, *alpha),
             Kernel::Matmul { alpha, act } => matmul(step, *alpha, *act, tile),
             Kernel::Conv { taps, act } if step.inputs[1].shape.len() == 3 => {
@@ -283,6 +284,24 @@ fn matmul(step: &Step, alpha: f32, act: Option<Act>, tile: Tile) -> Option<Launc
     let batch = outer * inner;
     let grid = [n.div_ceil(columns) as u32, m.div_ceil(rows) as u32, batch as u32];
     (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, source, &constants, params, grid) })
+}
+
+fn pattern(step: &Step, alpha: f32, software: bool) -> Option<Launch> {
+    /// Queries that threads share.
+    const ROWS: usize = 4;
+    let [q, k, field @ ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
+    let &[outer, inner, m, d] = &q.shape[..] else { unreachable!("{step:?} has four axes") };
+    let (batch, n) = (outer * inner, k.shape[3]);
+    let lanes = if software && !together(batch * m, n, software) { 1 } else { 16 };
+    let seen = [q, k, field.first().unwrap_or(q)];
+    let params = Params::default().words(&[m, n, d]).float(alpha).words(&[inner, field.len(), 0, 0]);
+    let params = seen.iter().fold(params, |params, it| params.words(&[it.offset]).words(&it.strides[1..]));
+    let params = params.words(&seen.map(|it| it.strides[0])).words(&[0]);
+    let fours = vectors(q, 3) && vectors(k, 2);
+    let constants = [("LANES", lanes as u32), ("FOURS", u32::from(fours))];
+    let grid = [m.div_ceil(ROWS * GROUP / lanes) as u32, 1, batch as u32];
+    let inputs = seen.map(Part::whole).to_vec();
+    (batch <= GRID).then(|| Launch { inputs, ..Launch::of(step, PATTERN, &constants, params, grid) })
 }
 
 fn attention(step: &Step, alpha: f32) -> Option<Launch> {

@@ -27,6 +27,7 @@ pub(super) const LAYER_NORM: Source = source!("layer_norm");
 pub(super) const LAYER_NORM_GRAD: Source = source!("layer_norm_grad");
 pub(super) const MATMUL: Source = source!("matmul");
 pub(super) const MATMUL_SHARED: Source = source!("matmul_shared");
+pub(super) const PATTERN: Source = source!("pattern");
 pub(super) const REDUCE: Source = source!("reduce");
 pub(super) const SCATTER_ADD: Source = source!("scatter_add");
 pub(super) const SOFTMAX: Source = source!("softmax");

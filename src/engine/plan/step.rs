@@ -48,6 +48,12 @@ pub enum Kernel {
         /// What follows; no GELU.
         act: Option<Act>,
     },
+    /// `y[b] = softmax(alpha * q[b] x k[b] + field[b])`: inputs `[b, m, d]`, `[b, d, n]` and, if there is one, a field `[b, m, n]`.
+    /// Batches as those of products.
+    Pattern {
+        /// Factor of the scores.
+        alpha: f32,
+    },
     /// `y[b] = softmax(alpha * q[b] x k[b] + field[b]) x v[b]`: inputs `[b, m, d]`, `[b, d, n]`, `[b, n, e]` and, if there is one,
     /// a field `[b, m, n]`. Batches and result as those of products.
     Attention {
@@ -129,6 +135,7 @@ impl Step {
                 // Of 4096 queries and keys it is more than the 32 bits of a page count.
                 [q[0], q[1], q[2], k[3], 2 * q[3] + 8 + 2 * v[3]].into_iter().fold(1, usize::saturating_mul)
             }
+            Kernel::Pattern { .. } => (2 * self.inputs[0].shape[3] + 8).saturating_mul(len),
             Kernel::Reduce(_) | Kernel::Fold { .. } => size(&self.inputs[0].shape),
             Kernel::ScatterAdd => len * self.inputs[1].shape[0],
             Kernel::Softmax | Kernel::LayerNorm { .. } => 8 * len,

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::matmul::{Shared, holds};
+use crate::matmul::{Shared, holds, matmul};
 use crate::panels::{self, Then};
 use crate::rows::softmax_in_place;
 use crate::spread::{for_each_chunk, for_each_part};
@@ -11,8 +11,24 @@ use crate::{Matrix, Strided, pointwise};
 /// Scores of a block: 16 kB, which stay in the nearest cache of a core.
 const BLOCK: usize = 1 << 12;
 
+/// Operations that an element of a softmax takes.
+const SOFTMAX: usize = 8;
+
 /// Queries of a block at least: all keys and values are read for each.
 const QUERIES: usize = 8;
+
+/// `softmax(alpha * q[i, j] x k[i, j] + field[i, j])` as rows, of shapes and strides as [`Attention`]'s.
+pub fn pattern(out: &mut [f32], [q, k]: [Strided<'_>; 2], field: Option<Strided<'_>>, alpha: f32) {
+    let (&[_, inner, m, _], n) = (q.shape, k.shape[3]) else { unreachable!("attention has four axes") };
+    matmul(out, [inner * m * n, m * n, n], q, k, None, alpha);
+    for_each_chunk(out, n.max(1), SOFTMAX, |row, out| {
+        if let Some(field) = field {
+            let Matrix { data, strides } = Matrix::of(field, [row / m / inner, row / m % inner], row % m);
+            pointwise::add_in_place(out, Strided { data, shape: &[1, n], strides: &strides });
+        }
+        softmax_in_place(out, n);
+    });
+}
 
 /// `beta * softmax(alpha * q[i, j] x k[i, j] + field[i, j]) x v[i, j]`, shapes `[.., m, d] x [.., d, n]`, `[.., m, n]` and
 /// `[.., n, e]` -> `[.., m, e]`, any strides.
@@ -148,9 +164,10 @@ mod tests {
             places,
         };
         let [mut out, mut same] = [(); 2].map(|()| vec![f32::NAN; heads * m * e]);
-        let mut pattern = vec![f32::NAN; heads * m * n];
+        let [mut pattern, mut alone] = [(); 2].map(|()| vec![f32::NAN; heads * m * n]);
         it.attend(&mut out);
         it.attend_and_keep(&mut pattern, &mut same);
+        super::pattern(&mut alone, [it.of[0], it.of[1]], it.field, it.alpha);
         for (h, i) in (0..heads).flat_map(|h| (0..m).map(move |i| (h, i))) {
             let product = |j, p| f64::from(q[(h * m + i) * d + p]) * f64::from(k[(h * n + j) * d + p]);
             let score = |j| 0.7 * (0..d).map(|p| product(j, p)).sum::<f64>();
@@ -158,8 +175,10 @@ mod tests {
             let weights: Vec<f64> = (0..n).map(|j| logit(j).exp()).collect();
             let sum: f64 = weights.iter().sum();
             for (j, weight) in weights.iter().enumerate() {
-                let found = f64::from(pattern[(h * m + i) * n + j]);
-                prop_assert!((found - weight / sum).abs() < 1e-6, "pattern {h} {i} {j}: {found}");
+                for pattern in [&pattern, &alone] {
+                    let found = f64::from(pattern[(h * m + i) * n + j]);
+                    prop_assert!((found - weight / sum).abs() < 1e-6, "pattern {h} {i} {j}: {found}");
+                }
             }
             for c in 0..e {
                 let mixed: f64 =
