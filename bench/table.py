@@ -54,6 +54,9 @@ def main(folder):
         a, b = sides.get(("vitrine", ours)), sides.get(("onnxruntime-web", theirs))
         if a and b:
             compare(what, a, b, target, ("tokens",))
+            for run, small in zip(a["runs"], a["eightBits"]):
+                ratio = f"{small['ms'] / run['ms']:.2f} of f32"
+                row(f"{what}, weights of 8 bits", small["tokens"], f"{small['ms']:.1f} ms", "", "", "", ratio)
     print()
     heads("page", "measured", "target")
     if vitrine:

@@ -1,5 +1,5 @@
 //! Weight files: safetensors with f32, f16, bf16 or f64 elements, or rows of 8 bits, checked once when they are loaded and
-//! held as f32, or as the 8 bits that they are.
+//! held as f32, or as the 8 or 16 bits that they are.
 //!
 //! A matrix of 8 bits has a number for each row beside it, `NAME_scale`, by which the row is multiplied, as in the files of
 //! compressed-tensors. `assets/models/shrink.py` makes such files.
@@ -13,7 +13,7 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors};
 
 use crate::tensor::{Tensor, size};
 
-/// The tensors of one weight file, in host memory once: [`Self::read`] copies nothing but rows of 8 bits.
+/// The tensors of one weight file, in host memory once: [`Self::read`] copies only what is held in fewer bits than f32.
 pub struct Weights {
     id: u64,
     tensors: BTreeMap<String, Held>,
@@ -25,24 +25,62 @@ pub struct Weights {
 
 /// A tensor as memory holds it.
 #[derive(Clone)]
-enum Held {
+pub(crate) enum Held {
     /// Its numbers.
     F32(Tensor),
+    /// Its shape, and its numbers in 16 bits: half of the memory.
+    Halves(Vec<usize>, Arc<[f16]>),
     /// A matrix of 8 bits, `[row, column]`, and what each row is multiplied by: a quarter of the memory.
     Rows(Arc<[u8]>, Arc<[f32]>),
 }
 
 impl Held {
-    fn shape(&self) -> Vec<usize> {
+    /// Its axes.
+    pub(crate) fn shape(&self) -> Vec<usize> {
         match self {
             Self::F32(it) => it.shape.clone(),
+            Self::Halves(shape, _) => shape.clone(),
             Self::Rows(bytes, scales) => vec![scales.len(), bytes.len() / scales.len().max(1)],
+        }
+    }
+
+    /// What 16 bits a number say.
+    fn halves(shape: &[usize], bytes: &[u8]) -> Self {
+        let number = |it: &[u8]| f16::from_le_bytes([it[0], it[1]]);
+        Self::Halves(shape.to_vec(), bytes.chunks_exact(2).map(number).collect())
+    }
+
+    /// Tensors on top of each other, in fewer bits if all of them are.
+    fn stack(parts: &[Self]) -> Self {
+        let shapes: Vec<Vec<usize>> = parts.iter().map(Self::shape).collect();
+        let shape = [&[shapes.iter().map(|it| it[0]).sum()], &shapes[0][1..]].concat();
+        let (mut bytes, mut scales, mut halves) = (vec![], vec![], vec![]);
+        for part in parts {
+            match part {
+                Self::F32(_) => {}
+                Self::Halves(_, it) => halves.extend_from_slice(it),
+                Self::Rows(these, of) => {
+                    bytes.extend_from_slice(these);
+                    scales.extend_from_slice(of);
+                }
+            }
+        }
+        if !bytes.is_empty() && bytes.len() == size(&shape) {
+            Self::Rows(bytes.into(), scales.into())
+        } else if !halves.is_empty() && halves.len() == size(&shape) {
+            Self::Halves(shape, halves.into())
+        } else {
+            let numbers = parts.iter().flat_map(|it| it.tensor().data.to_vec());
+            Self::F32(Tensor::new(&shape, numbers.collect::<Vec<f32>>()))
         }
     }
 
     fn tensor(&self) -> Tensor {
         match self {
             Self::F32(it) => it.clone(),
+            Self::Halves(shape, halves) => {
+                Tensor::new(shape, halves.iter().map(|it| it.to_f32()).collect::<Arc<[f32]>>())
+            }
             Self::Rows(bytes, scales) => Tensor::new(&self.shape(), scaled(bytes, scales)),
         }
     }
@@ -109,6 +147,7 @@ impl Weights {
             }
             let held = match scales.get(&name) {
                 Some(scales) => Some(Held::Rows(elements.into(), Arc::clone(scales))),
+                None if info.dtype == Dtype::F16 => Some(Held::halves(&info.shape, elements)),
                 None => widen(elements, info.dtype).map(|it| Held::F32(Tensor::new(&info.shape, it))),
             };
             match held {
@@ -170,22 +209,7 @@ impl Weights {
     #[must_use]
     pub fn stack(mut self, name: &str, parts: &[String]) -> Self {
         let parts: Vec<Held> = parts.iter().filter_map(|it| self.tensors.remove(it)).collect();
-        let mut bits = (vec![], vec![]);
-        for part in &parts {
-            if let Held::Rows(bytes, scales) = part {
-                bits.0.extend_from_slice(bytes);
-                bits.1.extend_from_slice(scales);
-            }
-        }
-        let shapes: Vec<Vec<usize>> = parts.iter().map(Held::shape).collect();
-        let rows = shapes.iter().map(|it| it[0]).sum();
-        let stacked = if bits.1.len() == rows {
-            Held::Rows(bits.0.into(), bits.1.into())
-        } else {
-            let numbers = parts.iter().flat_map(|it| it.tensor().data.to_vec());
-            Held::F32(Tensor::new(&[&[rows], &shapes[0][1..]].concat(), numbers.collect::<Vec<f32>>()))
-        };
-        self.tensors.insert(name.to_owned(), stacked);
+        self.tensors.insert(name.to_owned(), Held::stack(&parts));
         self
     }
 
@@ -219,13 +243,18 @@ impl Weights {
         self.tensors.get(name).map(Held::shape)
     }
 
-    /// A tensor, if the file holds it. It shares the memory of the file, or is made of its 8 bits.
+    /// A tensor as memory holds it, if the file does.
+    pub(crate) fn held(&self, name: &str) -> Option<&Held> {
+        self.tensors.get(name)
+    }
+
+    /// A tensor, if the file holds it. It shares the memory of the file, or is made of its 8 or 16 bits.
     pub fn read(&self, name: &str) -> Option<Tensor> {
         self.tensors.get(name).map(Held::tensor)
     }
 
     /// Rows `[id, column]` of a matrix that the file holds, written to `out`; ids beyond it are clamped to its last row. Of
-    /// 8 bits only these rows are made.
+    /// 8 or 16 bits only these rows are made.
     pub fn look_up(&self, name: &str, ids: &[f32], out: &mut [f32]) {
         let Some(held) = self.tensors.get(name) else { return };
         let [rows, columns] = held.shape()[..] else { return };
@@ -237,6 +266,9 @@ impl Weights {
             let row_of = row * columns..(row + 1) * columns;
             match held {
                 Held::F32(it) => out.copy_from_slice(&it.data[row_of]),
+                Held::Halves(_, halves) => {
+                    out.iter_mut().zip(&halves[row_of]).for_each(|(y, x)| *y = x.to_f32());
+                }
                 Held::Rows(bytes, scales) => {
                     let numbers = bytes[row_of].iter().map(|it| f32::from(it.cast_signed()) * scales[row]);
                     out.iter_mut().zip(numbers).for_each(|(y, x)| *y = x);

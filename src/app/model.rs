@@ -83,11 +83,13 @@ pub(super) fn megabytes(bytes: u64) -> String {
     format!("{:.0} MB", bytes as f64 / 1e6)
 }
 
-/// What the model is called, and that its weights are coarse, once they are there.
+/// What the model is called, and of how many bits its weights are made if these are fewer than 32, once they are there.
 pub(super) fn title(zoo: &Zoo, id: &str) -> String {
     let title = zoo.get(id).map_or(id, |it| &*it.title);
-    let coarse = zoo.ready(id).is_some_and(|it| it.weights().bits() < 16);
-    if coarse { format!("{title}, 8 bits") } else { title.to_owned() }
+    match zoo.ready(id).map_or(32, |it| it.weights().bits()) {
+        bits @ ..32 => format!("{title}, {bits} bits"),
+        _ => title.to_owned(),
+    }
 }
 
 /// The list of models, and ways to bring another.
@@ -128,11 +130,12 @@ fn entry(ui: &mut Ui, style: &Style, model: &Model, chosen: bool, actions: &mut 
     let memory =
         model.memory.map_or_else(|| "memory unknown".to_owned(), |it| format!("{} of memory", megabytes(it)));
     let state = Weights::of(model);
-    let coarse = matches!(&model.status, Status::Ready(it) if it.weights().bits() < 16);
+    let bits = if let Status::Ready(it) = &model.status { it.weights().bits() } else { 32 };
     let words = match &state {
         Weights::Absent => format!("not loaded, needs {memory}"),
         Weights::Loading { .. } => format!("loading: {}", state.progress()),
-        Weights::Ready => format!("ready, {memory}{}", if coarse { ", made of 8 bits a weight" } else { "" }),
+        Weights::Ready if bits < 32 => format!("ready, {memory}, made of {bits} bits a weight"),
+        Weights::Ready => format!("ready, {memory}"),
         Weights::Failed(words) => words.clone(),
     };
     let kept = model.kept();

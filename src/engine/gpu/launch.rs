@@ -9,6 +9,7 @@ use super::pipelines::{
     REDUCE, SCATTER_ADD, SOFTMAX, SOFTMAX_GRAD, Source, Variant,
 };
 use super::tiles::{Tile, neighbours};
+use super::weights::Form;
 use crate::engine::layout::collapse;
 use crate::engine::plan::{Act, Bound, Kernel, Step};
 use crate::engine::{EngineError, Operand};
@@ -34,6 +35,11 @@ impl Part {
         Self { slot: x.slot, offset: 0 }
     }
 
+    /// What rows of fewer bits are multiplied by, if they are.
+    fn scales(form: Form) -> Option<Self> {
+        if let Form::Rows { scales } = form { Some(Self { slot: scales, offset: 0 }) } else { None }
+    }
+
     /// Rows.
     fn rows(x: &Operand) -> Self {
         Self { slot: x.slot, offset: x.offset }
@@ -55,19 +61,20 @@ pub(super) struct Launch {
 }
 
 impl Launch {
-    /// How a device does `step`; on a `software` one the threads of a workgroup do not work together. A product is cut by `tile`.
-    pub(super) fn new(step: &Step, software: bool, tile: Tile) -> Result<Self, EngineError> {
+    /// How a device does `step`; on a `software` one the threads of a workgroup do not work together. A product is cut by `tile`;
+    /// `forms` is how numbers lie in every slot.
+    pub(super) fn new(step: &Step, software: bool, tile: Tile, forms: &[Form]) -> Result<Self, EngineError> {
         let it = match &step.kernel {
             Kernel::Pointwise { tape, bounds } => Some(pointwise(step, tape, bounds)),
             Kernel::Reduce(f) => reduce(step, *f as u32, software),
             Kernel::Pattern { alpha } => pattern(step, *alpha, software),
             Kernel::Attention { alpha } => attention(step, *alpha),
-            Kernel::Matmul { alpha, act } => matmul(step, *alpha, *act, tile),
+            Kernel::Matmul { alpha, act } => matmul(step, *alpha, *act, tile, forms),
             Kernel::Conv { taps, act } if step.inputs[1].shape.len() == 3 => {
                 Some(depthwise(step, *taps, *act))
             }
             Kernel::Conv { taps, act } => Some(conv(step, *taps, *act)),
-            Kernel::Gather => Some(gather(step)),
+            Kernel::Gather => Some(gather(step, forms)),
             Kernel::Softmax => Some(softmax(step, SOFTMAX, software)),
             Kernel::SoftmaxGrad => Some(softmax(step, SOFTMAX_GRAD, software)),
             Kernel::LayerNormGrad { eps } => Some(layer_norm_grad(step, *eps, software)),
@@ -151,15 +158,17 @@ fn pointwise(step: &Step, tape: &[Instruction], bounds: &[Bound]) -> Launch {
     Launch { inputs, ..Launch::of(step, source, &[], Params(words), grid) }
 }
 
-fn gather(step: &Step) -> Launch {
+fn gather(step: &Step, forms: &[Form]) -> Launch {
     let [table, ids] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
     let ([v, d], [row, column]) = (&table.shape[..], &table.strides[..]) else {
         unreachable!("{step:?} has a table of two axes")
     };
     let len = size(&step.output.shape);
     let params = Params::default().words(&[table.offset, *row, *column, *v, *d, len]);
-    let inputs = vec![Part::whole(table), Part::rows(ids)];
-    Launch { inputs, ..Launch::of(step, GATHER, &[], params, linear(len.div_ceil(GROUP))) }
+    let form = forms[table.slot];
+    let inputs = vec![Part::whole(table), Part::rows(ids), Part::scales(form).unwrap_or(Part::whole(table))];
+    let constants = [("FORM", form.number())];
+    Launch { inputs, ..Launch::of(step, GATHER, &constants, params, linear(len.div_ceil(GROUP))) }
 }
 
 fn reduce(step: &Step, op: u32, software: bool) -> Option<Launch> {
@@ -254,7 +263,7 @@ fn by_row(rows: usize, together: bool) -> [u32; 3] {
     linear(if together { rows } else { rows.div_ceil(GROUP) })
 }
 
-fn matmul(step: &Step, alpha: f32, act: Option<Act>, tile: Tile) -> Option<Launch> {
+fn matmul(step: &Step, alpha: f32, act: Option<Act>, tile: Tile, forms: &[Form]) -> Option<Launch> {
     let [a, w, bias @ ..] = &step.inputs[..] else { unreachable!("{step:?} has two inputs") };
     let (&[outer, inner, m, k], n) = (&a.shape[..], w.shape[3]) else {
         unreachable!("{step:?} has four axes")
@@ -265,11 +274,13 @@ fn matmul(step: &Step, alpha: f32, act: Option<Act>, tile: Tile) -> Option<Launc
     let [outer_y, inner_y, row_y] = step.product_strides();
     let (acts, [low, high]) = follows(act);
     let params = params.words(&[inner_y, outer_y, row_y, acts]).float(low).float(high);
-    let inputs = vec![Part::whole(a), Part::whole(w), bias.first().map_or(Part::whole(a), Part::rows)];
+    let (form, unread) = (forms[w.slot], Part::whole(a));
+    let scales = Part::scales(form).unwrap_or(unread);
+    let inputs = vec![unread, Part::whole(w), bias.first().map_or(unread, Part::rows), scales];
     let [left, right] = neighbours(step).map(|it| it as u32);
     let (source, constants, [rows, columns]) = if tile == Tile::Shared {
-        let turned = [("A_TURNED", u32::from(a.strides[3] != 1)), ("W_TURNED", u32::from(w.strides[3] != 1))];
-        (MATMUL_SHARED, turned.to_vec(), [32, 32])
+        let [a, w] = [a, w].map(|it| u32::from(it.strides[3] != 1));
+        (MATMUL_SHARED, vec![("A_TURNED", a), ("W_TURNED", w), ("W_FORM", form.number())], [32, 32])
     } else {
         let [rows, columns] = match tile {
             Tile::Narrow => [8, 4],
@@ -278,7 +289,8 @@ fn matmul(step: &Step, alpha: f32, act: Option<Act>, tile: Tile) -> Option<Launc
         };
         // As the kernel has it.
         let across = n.div_ceil(columns).next_power_of_two().min(8);
-        let constants = vec![("TILE", tile as u32), ("A_ROWS", left), ("W_ROWS", right)];
+        let constants =
+            vec![("TILE", tile as u32), ("A_ROWS", left), ("W_ROWS", right), ("W_FORM", form.number())];
         (MATMUL, constants, [rows * 32 / across, columns * across])
     };
     let batch = outer * inner;

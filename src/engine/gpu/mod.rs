@@ -12,6 +12,7 @@ mod program;
 mod signal;
 mod tensor;
 mod tiles;
+mod weights;
 
 use std::sync::Arc;
 
@@ -20,11 +21,12 @@ use web_time::Instant;
 use self::context::{Checks, Context, Lease};
 pub use self::generate::source;
 use self::pipelines::Pipelines;
-use self::program::{Program, Uploads};
+use self::program::Program;
 use self::signal::{Receiver, signal};
 pub use self::tensor::DeviceTensor;
 pub use self::tiles::Tile;
 use self::tiles::Tiles;
+use self::weights::Uploads;
 use super::plan::Plan;
 use super::{Cancel, EngineError};
 use crate::graph::Recording;
@@ -155,6 +157,11 @@ impl Gpu {
     /// How many pipelines there are: variants of kernels that some plan used.
     pub fn pipelines(&self) -> usize {
         self.pipelines.len()
+    }
+
+    /// Memory of the weights on the device, in the form in which they lie there.
+    pub fn bytes_of_weights(&self) -> usize {
+        self.uploads.bytes()
     }
 
     /// In how many slices all runs so far were submitted: between two of them others can draw, and a run can be stopped.

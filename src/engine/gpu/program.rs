@@ -1,25 +1,22 @@
 //! A plan made ready for the device: buffers, bind groups and parameters, made once and replayed for new inputs.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::DeviceTensor;
 use super::context::{Checks, Context, Lease};
 use super::launch::{Launch, Part, describe};
 use super::pipelines::Pipelines;
 use super::tiles::Tiles;
+use super::weights::{Form, Uploads, small};
 use crate::engine::plan::{Fill, Plan, Slot, Step};
 use crate::engine::{EngineError, Operand};
 use crate::graph::Recording;
 use crate::platform;
 use crate::trace::Storage;
 
-/// Elements uploaded before the interface gets a chance to draw.
-const BREATH: usize = 4 << 20;
-
-/// Weights on the device by file and name, for as long as a program uses them.
-pub(super) type Uploads = BTreeMap<(u64, String), Weak<Lease>>;
+/// Bytes uploaded before the interface gets a chance to draw.
+const BREATH: usize = 16 << 20;
 
 /// A plan on the device.
 pub(super) struct Program {
@@ -75,21 +72,25 @@ impl Program {
         let mut checks = Checks::default();
         let (mut inputs, mut states) = (vec![], vec![]);
         let mut slots: Vec<Arc<Lease>> = vec![];
+        // What rows of weights are multiplied by has slots behind those of the plan.
+        let mut scales: Vec<Arc<Lease>> = vec![];
+        let mut forms = vec![Form::F32; plan.slots.len()];
+        let small = small(&plan, recording);
         let mut uploaded = 0;
-        uploads.retain(|_, it| it.strong_count() > 0);
+        uploads.tidy();
         for (i, slot) in plan.slots.iter().enumerate() {
             let lease = match &slot.fill {
                 Fill::Weight { set, name } => {
-                    let key = (recording.weights[*set].id(), name.clone());
-                    if let Some(known) = uploads.get(&key).and_then(Weak::upgrade) {
-                        known
-                    } else {
-                        let lease = Arc::new(lease(context, &plan, i, &mut checks)?);
-                        uploads.insert(key, Arc::downgrade(&lease));
-                        upload(&lease, recording, *set, name);
-                        uploaded += slot.len;
-                        lease
+                    let of = (&*recording.weights[*set], &**name);
+                    let (mut leases, bytes) = uploads.get(context, of, small[i], &mut checks)?;
+                    uploaded += bytes;
+                    if leases.len() > 1 {
+                        forms[i] = Form::Rows { scales: plan.slots.len() + scales.len() };
+                        scales.extend(leases.drain(1..));
+                    } else if small[i] {
+                        forms[i] = Form::Halves;
                     }
+                    leases.remove(0)
                 }
                 _ => Arc::new(lease(context, &plan, i, &mut checks)?),
             };
@@ -108,7 +109,8 @@ impl Program {
                 platform::breathe().await;
             }
         }
-        tiles.weigh(&plan.steps);
+        slots.extend(scales);
+        tiles.weigh(&plan.steps, forms);
         let dispatches = dispatches(context, pipelines, tiles, &plan.steps, &slots, &mut checks);
         let passed = checks.pass(context).await;
         if passed.is_err() {
@@ -200,11 +202,6 @@ fn lease(context: &Arc<Context>, plan: &Plan, i: usize, checks: &mut Checks) -> 
         }
     };
     context.lease(&what, *len, checks)
-}
-
-fn upload(lease: &Lease, recording: &Recording, set: usize, name: &str) {
-    let Some(tensor) = recording.weights[set].read(name) else { panic!("recorded weight {name} is gone") };
-    lease.context.queue.write_buffer(&lease.buffer, 0, bytemuck::cast_slice(&tensor.data));
 }
 
 fn dispatches(

@@ -11,6 +11,7 @@ use super::launch::{Launch, vectors};
 use super::pipelines::Pipelines;
 use super::program::Dispatch;
 use super::submit;
+use super::weights::Form;
 use crate::engine::EngineError;
 use crate::engine::plan::{Kernel, Step};
 
@@ -53,11 +54,14 @@ pub(super) struct Tiles {
     known: BTreeMap<Class, Tile>,
     /// Neighbours of sides whose products are many in the plan at hand.
     many: BTreeSet<[usize; 2]>,
+    /// How numbers lie in its slots.
+    forms: Vec<Form>,
 }
 
 impl Tiles {
     pub(super) fn new(software: bool) -> Self {
-        Self { software, measure: !software, only: None, known: BTreeMap::new(), many: BTreeSet::new() }
+        let (known, many) = Default::default();
+        Self { software, measure: !software, only: None, known, many, forms: vec![] }
     }
 
     /// What was found out: batch, m, k, n, rounded up to powers of two, and the fastest way.
@@ -91,7 +95,8 @@ impl Tiles {
     }
 
     /// Looks over a plan before its steps are launched.
-    pub(super) fn weigh(&mut self, steps: &[Step]) {
+    pub(super) fn weigh(&mut self, steps: &[Step], forms: Vec<Form>) {
+        self.forms = forms;
         let mut operations = BTreeMap::<[usize; 2], usize>::new();
         for step in steps.iter().filter(|it| self.software && is_product(it) && is_deep(it)) {
             let sum = operations.entry(neighbours(step)).or_default();
@@ -102,7 +107,11 @@ impl Tiles {
 
     /// How the device does a step.
     pub(super) fn launch(&self, step: &Step) -> Result<Launch, EngineError> {
-        Launch::new(step, self.software, if is_product(step) { self.of(step) } else { Tile::Narrow })
+        self.by(step, if is_product(step) { self.of(step) } else { Tile::Narrow })
+    }
+
+    fn by(&self, step: &Step, tile: Tile) -> Result<Launch, EngineError> {
+        Launch::new(step, self.software, tile, &self.forms)
     }
 
     /// Times the products of a plan whose size is unknown, and has all go the way that is the fastest.
@@ -146,8 +155,7 @@ impl Tiles {
         let mut runs = 1.0;
         for tile in self.ways(step) {
             let mut checks = Checks::default();
-            let dispatch =
-                known.by(context, pipelines, &Launch::new(step, self.software, tile)?, &mut checks);
+            let dispatch = known.by(context, pipelines, &self.by(step, tile)?, &mut checks);
             if checks.pass(context).await.is_err() {
                 pipelines.clear();
                 continue;
@@ -230,8 +238,11 @@ mod tests {
             let [x, w] = [[70, 32], [32, n]].map(|shape| g.input(&Tensor::from_fn(&shape, |i| i[1] as f32)));
             x.matmul(w).keep("y");
             let plan = Plan::compile(&g.finish());
-            let of =
-                |tile| Launch::new(&plan.steps[0], true, tile).map(|it| (it.params, it.inputs.len())).ok();
+            let of = |tile| {
+                Launch::new(&plan.steps[0], true, tile, &[Form::F32; 3])
+                    .map(|it| (it.params, it.inputs.len()))
+                    .ok()
+            };
             let narrow = of(Tile::Narrow);
             assert!(narrow.is_some());
             assert!(

@@ -1,4 +1,4 @@
-// matmul: y[b] = act(alpha * a[b] x w[b] + bias), act = GELU, a clamp or nothing
+// matmul: y[b] = act(alpha * a[b] x w[b] * scales + bias), act = GELU, a clamp or nothing
 //
 // a: [batch, m, k], w: [batch, k, n], any strides; the batch is two axes. bias: [n], rows. y: [batch, m, n], rows anywhere.
 // Cost: 2 m k n operations a batch. A thread keeps 8 x 4 results (8 x 8 and 16 x 16 with TILE 1 and 2) and takes four of k at a
@@ -15,14 +15,17 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read> scales: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
 override TILE: u32 = 0u;
 // Which four neighbours lie in one vec4 of a and w: none (0), those along m or n (1), those along k (2).
 override A_ROWS: u32 = 0u;
 override W_ROWS: u32 = 0u;
+// What a word of w is: an f32 (0); where W_ROWS is 2, two f16 (1) or four whole numbers of 8 bits, of which each column has a scale (2).
+override W_FORM: u32 = 0u;
 const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
 
 // a[.., k .. k + 4] of the row that begins at `row`; zeros beyond the end.
@@ -35,38 +38,41 @@ fn read_a(row: u32, k: u32) -> vec4<f32> {
 
 // Four neighbours of w along n.
 fn read_w(at: u32) -> vec4<f32> {
-    if (W_ROWS == 1u) { return w[at / 4u]; }
+    if (W_ROWS == 1u) { return bitcast<vec4<f32>>(w[at / 4u]); }
     let i = at + FOUR * params.w.w;
-    return vec4<f32>(w[i.x / 4u][i.x % 4u], w[i.y / 4u][i.y % 4u], w[i.z / 4u][i.z % 4u], w[i.w / 4u][i.w % 4u]);
+    let it = vec4<u32>(w[i.x / 4u][i.x % 4u], w[i.y / 4u][i.y % 4u], w[i.z / 4u][i.z % 4u], w[i.w / 4u][i.w % 4u]);
+    return bitcast<vec4<f32>>(it);
+}
+
+// Four neighbours of w along k.
+fn read_k(at: u32) -> vec4<f32> {
+    if (W_FORM == 0u) { return bitcast<vec4<f32>>(w[at / 4u]); }
+    if (W_FORM == 2u) { return vec4<f32>((vec4<i32>(i32(w[at / 16u][at / 4u % 4u])) << vec4(24u, 16u, 8u, 0u)) >> vec4(24u)); }
+    let pairs = w[at / 8u];
+    let it = select(pairs.xy, pairs.zw, at % 8u == 4u);
+    return vec4<f32>(unpack2x16float(it.x), unpack2x16float(it.y));
 }
 
 // Four rows of a, as columns.
 fn block_a(rows: vec4<u32>, k: u32) -> mat4x4<f32> {
-    if (A_ROWS == 1u) {
-        let i = (rows.x + (k + FOUR) * params.a.w) / 4u;
-        return transpose(mat4x4<f32>(a[i.x], a[i.y], a[i.z], a[i.w]));
-    }
+    let i = (rows.x + (k + FOUR) * params.a.w) / 4u;
+    if (A_ROWS == 1u) { return transpose(mat4x4<f32>(a[i.x], a[i.y], a[i.z], a[i.w])); }
     return mat4x4<f32>(read_a(rows.x, k), read_a(rows.y, k), read_a(rows.z, k), read_a(rows.w, k));
 }
 
 // w[.., k .. k + 4, ..] of the columns that begin at `columns`, transposed.
 fn block_w(columns: vec4<u32>, k: u32) -> mat4x4<f32> {
-    if (W_ROWS == 2u) {
-        let i = (columns + k) / 4u;
-        return transpose(mat4x4<f32>(w[i.x], w[i.y], w[i.z], w[i.w]));
-    }
+    let i = columns + k;
+    if (W_ROWS == 2u) { return transpose(mat4x4<f32>(read_k(i.x), read_k(i.y), read_k(i.z), read_k(i.w))); }
     let at = columns.x + min(k + FOUR, vec4<u32>(params.k - 1u)) * params.w.z;
     return mat4x4<f32>(read_w(at.x), read_w(at.y), read_w(at.z), read_w(at.w));
 }
 
 // Where 16 rows of a or columns of w begin. Those over the edge are the last one again: they are read, but not written.
 fn starts(matrix: u32, first: u32, count: u32, stride: u32) -> array<vec4<u32>, 4> {
-    let last = vec4<u32>(count - 1u);
-    let it = first + FOUR;
-    return array(
-        matrix + min(it, last) * stride, matrix + min(it + 4u, last) * stride,
-        matrix + min(it + 8u, last) * stride, matrix + min(it + 12u, last) * stride,
-    );
+    var it: array<vec4<u32>, 4>;
+    for (var i = 0u; i < 4u; i += 1u) { it[i] = matrix + min(first + 4u * i + FOUR, vec4<u32>(count - 1u)) * stride; }
+    return it;
 }
 
 // GELU with the error function of Abramowitz & Stegun 7.1.26, the small side of it without cancellation.
@@ -78,11 +84,14 @@ fn act(x: vec4<f32>) -> vec4<f32> {
     return 0.5 * x * select(2.0 - tail, tail, x < vec4<f32>());
 }
 
-// Writes a block whose columns are rows of y, of the matrix that begins at `first`.
-fn write(first: u32, row: u32, column: u32, block: mat4x4<f32>) {
-    let shift = vec4<f32>(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]);
-    for (var i = 0u; i < 4u && row + i < params.m; i += 1u) {
-        let it = act(params.alpha * block[i] + select(vec4<f32>(), shift, params.outer.w == 1u));
+// Writes blocks whose columns are rows of y, of the matrix that begins at `first`.
+fn write(first: u32, row: u32, column: u32, sums: array<mat4x4<f32>, 4>) {
+    var blocks = sums;
+    let at = column + FOUR;
+    let shift = vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+    let scale = select(vec4(params.alpha), params.alpha * vec4(scales[at.x], scales[at.y], scales[at.z], scales[at.w]), W_FORM == 2u);
+    for (var i = 0u; i < select(8u, 16u, TILE == 2u) && row + i < params.m; i += 1u) {
+        let it = act(scale * blocks[i / 4u][i % 4u] + select(vec4<f32>(), shift, params.outer.w == 1u));
         let at = first + (row + i) * params.y.z + column;
         for (var j = 0u; j < 4u && column + j < params.n; j += 1u) {
             y[at + j] = it[j];
@@ -97,13 +106,6 @@ fn add(sums: ptr<function, array<mat4x4<f32>, 4>>, w: mat4x4<f32>, a: array<mat4
     if (TILE < 2u) { return; }
     (*sums)[2] += w * a[2];
     (*sums)[3] += w * a[3];
-}
-
-fn write_all(first: u32, row: u32, column: u32, sums: array<mat4x4<f32>, 4>) {
-    var blocks = sums;
-    for (var i = 0u; i < select(2u, 4u, TILE == 2u); i += 1u) {
-        write(first, row + 4u * i, column, blocks[i]);
-    }
 }
 
 @compute @workgroup_size(32)
@@ -137,10 +139,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         add(&sums_3, block_w(columns[3], k), a);
     }
     let first_y = batch.x * params.y.x + batch.y * params.y.y;
-    write_all(first_y, row, column, sums_0);
+    write(first_y, row, column, sums_0);
     if (TILE == 0u) { return; }
-    write_all(first_y, row, column + 4u, sums_1);
+    write(first_y, row, column + 4u, sums_1);
     if (TILE == 1u) { return; }
-    write_all(first_y, row, column + 8u, sums_2);
-    write_all(first_y, row, column + 12u, sums_3);
+    write(first_y, row, column + 8u, sums_2);
+    write(first_y, row, column + 12u, sums_3);
 }

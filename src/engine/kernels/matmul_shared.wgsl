@@ -1,4 +1,4 @@
-// matmul_shared: y[b] = act(alpha * a[b] x w[b] + bias), as matmul's, and sums in the same order
+// matmul_shared: y[b] = act(alpha * a[b] x w[b] * scales + bias), as matmul's, and sums in the same order
 //
 // a: [batch, m, k], w: [batch, k, n], any strides; the batch is two axes. bias: [n], rows. y: [batch, m, n], rows anywhere.
 // Cost: 2 m k n operations a batch. The 64 threads of a workgroup make 32 x 32 results from 16 of k at a time, which they read once and
@@ -15,13 +15,16 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read> w: array<u32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read> scales: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
 // Whether neighbours of a lie along m and those of w along k: then threads read them in that order.
 override A_TURNED: bool = false;
 override W_TURNED: bool = false;
+// What a word of w is: an f32 (0), two f16 (1) or four whole numbers of 8 bits, of which each column has a scale (2).
+override W_FORM: u32 = 0u;
 const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
 
 var<workgroup> left: array<vec4<f32>, 160>; // [row, k / 4], rows of 5, so that they lie in different banks
@@ -33,11 +36,17 @@ fn read_a(row: u32, k: u32) -> vec4<f32> {
     return select(vec4<f32>(), vec4<f32>(a[i.x], a[i.y], a[i.z], a[i.w]), k + FOUR < vec4<u32>(params.k));
 }
 
+fn number(i: u32) -> f32 {
+    if (W_FORM == 1u) { return unpack2x16float(w[i / 2u])[i % 2u]; }
+    if (W_FORM == 2u) { return f32(extractBits(bitcast<i32>(w[i / 4u]), 8u * (i % 4u), 8u)); }
+    return bitcast<f32>(w[i]);
+}
+
 // w[.., k, column .. column + 4] of the matrix that begins at `first`; beyond the edges what lies there is read again.
 fn read_w(first: u32, k: u32, column: u32) -> vec4<f32> {
     let row = first + min(k, params.k - 1u) * params.w.z;
     let i = row + min(column + FOUR, vec4<u32>(params.n - 1u)) * params.w.w;
-    return vec4<f32>(w[i.x], w[i.y], w[i.z], w[i.w]);
+    return vec4<f32>(number(i.x), number(i.y), number(i.z), number(i.w));
 }
 
 // GELU with the error function of Abramowitz & Stegun 7.1.26, the small side of it without cancellation.
@@ -51,9 +60,11 @@ fn act(x: vec4<f32>) -> vec4<f32> {
 
 // Writes a block whose columns are rows of y, of the matrix that begins at `first`.
 fn write(first: u32, row: u32, column: u32, block: mat4x4<f32>) {
-    let shift = vec4<f32>(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]);
+    let at = column + FOUR;
+    let shift = vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+    let scale = select(vec4(params.alpha), params.alpha * vec4(scales[at.x], scales[at.y], scales[at.z], scales[at.w]), W_FORM == 2u);
     for (var i = 0u; i < 4u && row + i < params.m; i += 1u) {
-        let it = act(params.alpha * block[i] + select(vec4<f32>(), shift, params.outer.w == 1u));
+        let it = act(scale * block[i] + select(vec4<f32>(), shift, params.outer.w == 1u));
         let at = first + (row + i) * params.y.z + column;
         for (var j = 0u; j < 4u && column + j < params.n; j += 1u) {
             y[at + j] = it[j];

@@ -1,0 +1,103 @@
+//! Weights of 8 and 16 bits: a GPU multiplies by them as they lie in their file, and what comes out is what f32 made of them gives.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod pair;
+
+use std::sync::Arc;
+
+use half::f16;
+use pair::{Pair, SUM, numbers};
+use safetensors::serialize;
+use safetensors::tensor::{Dtype, TensorView};
+use vitrine::engine::gpu::Tile;
+use vitrine::graph::{Graph, Var};
+use vitrine::tensor::Tensor;
+use vitrine::weights::Weights;
+
+/// Records something of a matrix.
+type Record<'r> = dyn for<'g> Fn(&'g Graph, Var<'g>) -> Var<'g> + 'r;
+
+/// A file of matrices, each of 8 bits or of 16, with its rows and columns.
+fn file(matrices: &[(&str, usize, [usize; 2])]) -> Weights {
+    let mut tensors = vec![];
+    for (i, &(name, bits, [rows, columns])) in matrices.iter().enumerate() {
+        let data = numbers(&[rows, columns], 1 + i as u32, 1.0).data;
+        if bits == 16 {
+            let halves: Vec<u8> = data.iter().flat_map(|it| f16::from_f32(*it).to_le_bytes()).collect();
+            tensors.push((name.to_owned(), Dtype::F16, vec![rows, columns], halves));
+            continue;
+        }
+        // From -128 on, which no scale of the largest element gives, but other people's files may have.
+        let bytes = data.iter().map(|it| ((it * 128.0).floor().max(-128.0) as i8).cast_unsigned());
+        tensors.push((name.to_owned(), Dtype::I8, vec![rows, columns], bytes.collect()));
+        let scales = numbers(&[rows], 9, 0.01).data;
+        tensors.push((
+            format!("{name}_scale"),
+            Dtype::F32,
+            vec![rows],
+            bytemuck::cast_slice(&scales).to_vec(),
+        ));
+    }
+    let views = tensors
+        .iter()
+        .map(|(name, dtype, shape, bytes)| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
+    Weights::parse(serialize(views, None).unwrap()).unwrap()
+}
+
+/// By every way to multiply, over the edges of tiles, and with rows that are no whole words.
+#[test]
+fn products_with_weights_of_fewer_bits() {
+    let tiles = [Tile::Narrow, Tile::Wide, Tile::Large, Tile::Shared];
+    for (bits, tile) in [8, 16].into_iter().flat_map(|bits| tiles.map(|tile| (bits, tile))) {
+        let Some(pair) = Pair::by(|gpu| gpu.only(Some(tile))) else { return };
+        for [m, k, n] in [[1, 4, 1], [3, 36, 5], [9, 20, 12], [34, 64, 33], [5, 7, 9], [70, 12, 72]] {
+            let weights = Arc::new(file(&[("w", bits, [n, k])]));
+            pair.check(SUM, |g| {
+                let x = g.input(&numbers(&[m, k], 3, 1.0));
+                let w = g.weight(&weights, "w");
+                let bias = g.input(&numbers(&[n], 4, 1.0));
+                (x.matmul(w.t()) * 0.5 + bias).gelu().keep("x W^T");
+                // Every matrix of a batch with the same one.
+                g.input(&numbers(&[2, m, k], 5, 1.0)).matmul(w.t()).keep("batch");
+            });
+        }
+    }
+}
+
+/// A matrix stays small for those who look rows up and multiply by it, and is f32 where anybody else reads it.
+#[test]
+fn who_reads_weights_of_fewer_bits() {
+    for (bits, columns) in [8, 16].into_iter().flat_map(|bits| [8, 24, 7].map(|n| (bits, n))) {
+        let weights = Arc::new(file(&[("w", bits, [9, columns])]));
+        let x = numbers(&[3, columns], 3, 1.0);
+        let small = 9 * columns * bits / 8 + if bits == 8 { 4 * 9 } else { 0 };
+        let whole = 4 * 9 * columns;
+        let readers: [(usize, &Record<'_>); 6] = [
+            (small, &|g, w| w.gather(g.input(&Tensor::new(&[4], [0.0, 8.0, 12.0, 3.0])))),
+            (small, &|g, w| g.input(&x).matmul(w.t())),
+            (whole, &|_, w| w + 1.0),
+            (whole, &|_, w| w),
+            (whole, &|g, w| g.input(&numbers(&[2, 9], 4, 1.0)).matmul(w)),
+            (whole, &|g, w| g.input(&x).matmul(w.slice(0, 1, 8).t())),
+        ];
+        for (i, (bytes, record)) in readers.into_iter().enumerate() {
+            let Some(pair) = Pair::new() else { return };
+            pair.check(SUM, |g| _ = record(g, g.weight(&weights, "w")).keep("y"));
+            let expected = if columns.is_multiple_of(4) { bytes } else { whole };
+            assert_eq!(pair.gpu.borrow().bytes_of_weights(), expected, "{bits} bits, reader {i}");
+        }
+    }
+}
+
+/// Matrices on top of each other hold the numbers that they held, whatever their bits.
+#[test]
+fn stacked_weights_of_fewer_bits() {
+    for (upper, lower) in [(8, 8), (16, 16), (8, 16), (16, 8)] {
+        let whole = file(&[("upper", upper, [3, 4]), ("lower", lower, [5, 4])]);
+        let parts = ["upper", "lower"].map(|it| whole.read(it).unwrap());
+        let stacked = whole.stack("both", &["upper", "lower"].map(str::to_owned)).read("both").unwrap();
+        assert_eq!(stacked.shape, [8, 4]);
+        assert_eq!(stacked.data[..], parts.map(|it| it.data.to_vec()).concat());
+    }
+}
