@@ -227,7 +227,7 @@ impl Exhibit for ThreeMasks {
                 self.cursor = (distance.round() as i32).clamp(low, high);
                 (scene.focus.locked.query, scene.focus.locked.key) = (None, None);
             }
-            ("maps", Touch::Clicked(i)) => self.large = i,
+            ("all rows", Touch::Clicked(i)) => self.large = i,
             _ => {}
         }
     }

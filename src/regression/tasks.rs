@@ -253,13 +253,24 @@ impl Spectra {
     }
 }
 
-/// Where `of` is least between 0 and `most`, and how small it is there, if it falls and then rises: thirds are cut off, until the
-/// place is known to a thousandth of where it began.
+/// Where `of` is least between 0 and `most`, and how small it is there, if it falls and then rises: the worse end is cut off at the
+/// golden section, where the other place is known already, until the place is known to a thousandth of where it began.
 fn least(most: f64, of: impl Fn(f64) -> f64) -> (f64, f64) {
+    const SECTION: f64 = 0.618_033_988_749_894_9;
+    let at = |from: f64, to: f64| from + SECTION * (to - from);
     let (mut low, mut high) = (0.0, most);
-    for _ in 0..18 {
-        let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
-        if of(a) < of(b) { high = b } else { low = a }
+    let (mut left, mut right) = (at(high, low), at(low, high));
+    let (mut of_left, mut of_right) = (of(left), of(right));
+    for _ in 0..15 {
+        if of_left < of_right {
+            (high, right, of_right) = (right, left, of_left);
+            left = at(high, low);
+            of_left = of(left);
+        } else {
+            (low, left, of_left) = (left, right, of_right);
+            right = at(low, high);
+            of_right = of(right);
+        }
     }
     let best = 0.5 * (low + high);
     (best, of(best))

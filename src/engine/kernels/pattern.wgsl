@@ -74,7 +74,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let places = (group.z * params.m + rows) * params.n;
     // A thread over the edge walks no keys, but passes every barrier.
     let end = select(0u, params.n, row < params.m);
-    let there = min(4u, params.m - min(row, params.m));
 
     var top = LOWEST; // of each query
     for (var j = start; j < end; j += 4u * LANES) {
@@ -86,12 +85,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             scores += block * rows;
         }
         scores *= params.alpha;
-        for (var r = 0u; r < there; r += 1u) {
-            for (var i = 0u; i < min(4u, params.n - j); i += 1u) {
-                var score = scores[r][i];
-                if (params.fielded == 1u) { score += field[first_field[r] + (j + i) * params.field.w]; }
-                y[places[r] + j + i] = score;
-                top[r] = max(top[r], score);
+        // Loops of four that a compiler unrolls: places in vectors are known then.
+        for (var r = 0u; r < 4u; r += 1u) {
+            for (var i = 0u; i < 4u; i += 1u) {
+                if (row + r < params.m && j + i < params.n) {
+                    var score = scores[r][i];
+                    if (params.fielded == 1u) { score += field[first_field[r] + (j + i) * params.field.w]; }
+                    y[places[r] + j + i] = score;
+                    top[r] = max(top[r], score);
+                }
             }
         }
     }
@@ -99,8 +101,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
     var sum = vec4<f32>();
     for (var j = start; j < end; j += 4u * LANES) {
-        for (var r = 0u; r < there; r += 1u) {
-            for (var i = j; i < min(j + 4u, params.n); i += 1u) {
+        for (var r = 0u; r < 4u; r += 1u) {
+            for (var i = j; row + r < params.m && i < min(j + 4u, params.n); i += 1u) {
                 let it = exp(y[places[r] + i] - top[r]);
                 y[places[r] + i] = it;
                 sum[r] += it;
@@ -109,8 +111,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let scale = 1.0 / together(sum, thread, true);
     for (var j = start; j < end; j += 4u * LANES) {
-        for (var r = 0u; r < there; r += 1u) {
-            for (var i = j; i < min(j + 4u, params.n); i += 1u) {
+        for (var r = 0u; r < 4u; r += 1u) {
+            for (var i = j; row + r < params.m && i < min(j + 4u, params.n); i += 1u) {
                 y[places[r] + i] *= scale[r];
             }
         }

@@ -129,7 +129,7 @@ pub(super) fn page(state: &ThreeMasks, scene: &Scene<'_>) -> Option<Page> {
     };
     let place = it.place();
     let cursor = panel("cursor", 1, NUMBERS).titled(format!("Cursor: {place}"));
-    let maps = panel("maps", 5, Room::shaped(4.2, [250.0, 64.0], [0.0, 22.0]).at_most_high(190.0));
+    let maps = panel("all rows", 5, Room::shaped(4.2, [250.0, 64.0], [0.0, 22.0]).at_most_high(190.0));
     let large = MECHANISMS[state.large.min(MECHANISMS.len() - 1)].0;
     Some(row([
         column([
@@ -148,7 +148,7 @@ pub(super) fn page(state: &ThreeMasks, scene: &Scene<'_>) -> Option<Page> {
         ]),
         column([
             maps.titled("All rows").shows(Picture::Fields(all_maps(state, scene)?)).into(),
-            panel("map", 6, Room::shaped(1.0, [200.0, 215.0], [40.0, 80.0]))
+            panel("one map", 6, Room::shaped(1.0, [200.0, 215.0], [40.0, 80.0]))
                 .titled(format!("{large}: weights"))
                 .shows(Picture::Cells(Box::new(cells(state, scene)?)))
                 .into(),
