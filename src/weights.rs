@@ -75,6 +75,14 @@ impl Held {
         }
     }
 
+    fn bytes(&self) -> usize {
+        match self {
+            Self::F32(it) => size_of_val(&*it.data),
+            Self::Halves(_, halves) => size_of_val(&**halves),
+            Self::Rows(bytes, scales) => bytes.len() + size_of_val(&**scales),
+        }
+    }
+
     fn tensor(&self) -> Tensor {
         match self {
             Self::F32(it) => it.clone(),
@@ -281,6 +289,11 @@ impl Weights {
     pub fn unread(&self) -> Option<WeightsError> {
         let (name, dtype) = self.others.first_key_value()?;
         Some(WeightsError::Dtype { name: name.clone(), dtype: *dtype })
+    }
+
+    /// Memory that they take as they are held.
+    pub fn bytes(&self) -> usize {
+        self.tensors.values().map(Held::bytes).sum()
     }
 
     /// Number of parameters.

@@ -90,14 +90,17 @@ fn who_reads_weights_of_fewer_bits() {
     }
 }
 
-/// Matrices on top of each other hold the numbers that they held, whatever their bits.
+/// Matrices on top of each other hold the numbers that they held, whatever their bits, and stay small if all of them are.
 #[test]
 fn stacked_weights_of_fewer_bits() {
-    for (upper, lower) in [(8, 8), (16, 16), (8, 16), (16, 8)] {
+    let (eight, sixteen, more) = (4 * 8 + 4 * 8, 2 * 4 * 8, 4 * 4 * 8);
+    for (upper, lower, bytes) in [(8, 8, eight), (16, 16, sixteen), (8, 16, more), (16, 8, more)] {
         let whole = file(&[("upper", upper, [3, 4]), ("lower", lower, [5, 4])]);
         let parts = ["upper", "lower"].map(|it| whole.read(it).unwrap());
-        let stacked = whole.stack("both", &["upper", "lower"].map(str::to_owned)).read("both").unwrap();
+        let whole = whole.stack("both", &["upper", "lower"].map(str::to_owned));
+        let stacked = whole.read("both").unwrap();
         assert_eq!(stacked.shape, [8, 4]);
         assert_eq!(stacked.data[..], parts.map(|it| it.data.to_vec()).concat());
+        assert_eq!(whole.bytes(), bytes, "{upper} and {lower} bits");
     }
 }

@@ -127,10 +127,14 @@ fn entry(ui: &mut Ui, style: &Style, model: &Model, chosen: bool, actions: &mut 
     if ui.radio(chosen, &model.title).clicked() {
         act(OnModel::Choose(model.id.clone()));
     }
+    let (bits, bytes) = if let Status::Ready(it) = &model.status {
+        (it.weights().bits(), Some(it.weights().bytes() as u64))
+    } else {
+        (32, model.memory)
+    };
     let memory =
-        model.memory.map_or_else(|| "memory unknown".to_owned(), |it| format!("{} of memory", megabytes(it)));
+        bytes.map_or_else(|| "memory unknown".to_owned(), |it| format!("{} of memory", megabytes(it)));
     let state = Weights::of(model);
-    let bits = if let Status::Ready(it) = &model.status { it.weights().bits() } else { 32 };
     let words = match &state {
         Weights::Absent => format!("not loaded, needs {memory}"),
         Weights::Loading { .. } => format!("loading: {}", state.progress()),

@@ -1,7 +1,7 @@
 // gather: y[i, j] = table[ids[i], j]; of a table of 8 bits times scales[ids[i]]
 //
-// table: [v, d], any strides, rows if it is of fewer bits than f32. ids: [n], rows, whole numbers; what lies outside the table is clamped to it.
-// y: [n, d], rows. Cost: two reads and one write an element.
+// table: [v, d], any strides, rows if it is of fewer bits than f32. ids: [n], rows, whole numbers; what lies outside the table is
+// clamped to it. y: [n, d], rows. Cost: two reads and one write an element.
 
 struct Params {
     offset: u32,

@@ -24,7 +24,7 @@ override TILE: u32 = 0u;
 // Which four neighbours lie in one vec4 of a and w: none (0), those along m or n (1), those along k (2).
 override A_ROWS: u32 = 0u;
 override W_ROWS: u32 = 0u;
-// What a word of w is: an f32 (0); where W_ROWS is 2, two f16 (1) or four whole numbers of 8 bits, of which each column has a scale (2).
+// What a word of w is: an f32 (0); where W_ROWS is 2, two f16 (1) or four bytes, read 2^24 times as large, with a scale a column (2).
 override W_FORM: u32 = 0u;
 const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
 
@@ -47,7 +47,8 @@ fn read_w(at: u32) -> vec4<f32> {
 // Four neighbours of w along k.
 fn read_k(at: u32) -> vec4<f32> {
     if (W_FORM == 0u) { return bitcast<vec4<f32>>(w[at / 4u]); }
-    if (W_FORM == 2u) { return vec4<f32>((vec4<i32>(i32(w[at / 16u][at / 4u % 4u])) << vec4(24u, 16u, 8u, 0u)) >> vec4(24u)); }
+    let word = w[at / 16u][at / 4u % 4u];
+    if (W_FORM == 2u) { return vec4<f32>(vec4<i32>(vec4(word << 24u, word << 16u, word << 8u, word) & vec4(0xff000000u))); }
     let pairs = w[at / 8u];
     let it = select(pairs.xy, pairs.zw, at % 8u == 4u);
     return vec4<f32>(unpack2x16float(it.x), unpack2x16float(it.y));
@@ -89,7 +90,8 @@ fn write(first: u32, row: u32, column: u32, sums: array<mat4x4<f32>, 4>) {
     var blocks = sums;
     let at = column + FOUR;
     let shift = vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
-    let scale = select(vec4(params.alpha), params.alpha * vec4(scales[at.x], scales[at.y], scales[at.z], scales[at.w]), W_FORM == 2u);
+    let row_scale = vec4(scales[at.x], scales[at.y], scales[at.z], scales[at.w]) * 0x1p-24f;
+    let scale = params.alpha * select(vec4(1.0), row_scale, W_FORM == 2u);
     for (var i = 0u; i < select(8u, 16u, TILE == 2u) && row + i < params.m; i += 1u) {
         let it = act(scale * blocks[i / 4u][i % 4u] + select(vec4<f32>(), shift, params.outer.w == 1u));
         let at = first + (row + i) * params.y.z + column;

@@ -23,7 +23,7 @@ struct Params {
 // Whether neighbours of a lie along m and those of w along k: then threads read them in that order.
 override A_TURNED: bool = false;
 override W_TURNED: bool = false;
-// What a word of w is: an f32 (0), two f16 (1) or four whole numbers of 8 bits, of which each column has a scale (2).
+// What a word of w is, as in matmul: an f32 (0), two f16 (1) or four bytes, read 2^24 times as large (2).
 override W_FORM: u32 = 0u;
 const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
 
@@ -38,7 +38,7 @@ fn read_a(row: u32, k: u32) -> vec4<f32> {
 
 fn number(i: u32) -> f32 {
     if (W_FORM == 1u) { return unpack2x16float(w[i / 2u])[i % 2u]; }
-    if (W_FORM == 2u) { return f32(extractBits(bitcast<i32>(w[i / 4u]), 8u * (i % 4u), 8u)); }
+    if (W_FORM == 2u) { return f32(i32((w[i / 4u] << (24u - 8u * (i % 4u))) & 0xff000000u)); }
     return bitcast<f32>(w[i]);
 }
 
@@ -62,7 +62,8 @@ fn act(x: vec4<f32>) -> vec4<f32> {
 fn write(first: u32, row: u32, column: u32, block: mat4x4<f32>) {
     let at = column + FOUR;
     let shift = vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
-    let scale = select(vec4(params.alpha), params.alpha * vec4(scales[at.x], scales[at.y], scales[at.z], scales[at.w]), W_FORM == 2u);
+    let row_scale = vec4(scales[at.x], scales[at.y], scales[at.z], scales[at.w]) * 0x1p-24f;
+    let scale = params.alpha * select(vec4(1.0), row_scale, W_FORM == 2u);
     for (var i = 0u; i < 4u && row + i < params.m; i += 1u) {
         let it = act(scale * block[i] + select(vec4<f32>(), shift, params.outer.w == 1u));
         let at = first + (row + i) * params.y.z + column;
