@@ -38,7 +38,7 @@ fn main(
         let i = index / params.d;
         let j = index % params.d;
         let id = u32(clamp(ids[i], 0.0, f32(params.v - 1u)));
-        let it = number(params.offset + id * params.row_stride + j * params.stride);
-        y[index] = select(it, it * scales[id], FORM == 2u);
+        y[index] = number(params.offset + id * params.row_stride + j * params.stride);
+        if (FORM == 2u) { y[index] *= scales[id]; }
     }
 }

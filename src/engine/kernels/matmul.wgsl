@@ -90,8 +90,8 @@ fn write(first: u32, row: u32, column: u32, sums: array<mat4x4<f32>, 4>) {
     var blocks = sums;
     let at = column + FOUR;
     let shift = vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
-    let row_scale = vec4(scales[at.x], scales[at.y], scales[at.z], scales[at.w]) * 0x1p-24f;
-    let scale = params.alpha * select(vec4(1.0), row_scale, W_FORM == 2u);
+    var scale = vec4<f32>(params.alpha);
+    if (W_FORM == 2u) { scale *= vec4<f32>(scales[at.x], scales[at.y], scales[at.z], scales[at.w]) * 0x1p-24f; }
     for (var i = 0u; i < select(8u, 16u, TILE == 2u) && row + i < params.m; i += 1u) {
         let it = act(scale * blocks[i / 4u][i % 4u] + select(vec4<f32>(), shift, params.outer.w == 1u));
         let at = first + (row + i) * params.y.z + column;

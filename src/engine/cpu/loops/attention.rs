@@ -21,8 +21,10 @@ const QUERIES: usize = 8;
 pub fn pattern(out: &mut [f32], [q, k]: [Strided<'_>; 2], field: Option<Strided<'_>>, alpha: f32) {
     let (&[_, inner, m, _], n) = (q.shape, k.shape[3]) else { unreachable!("attention has four axes") };
     matmul(out, [inner * m * n, m * n, n], q, k, None, alpha);
-    for_each_chunk(out, n.max(1), SOFTMAX, |row, out| {
-        if let Some(field) = field {
+    let rows = (BLOCK / n.max(1)).max(1);
+    for_each_chunk(out, rows * n.max(1), SOFTMAX, |block, out| {
+        for (i, out) in out.chunks_mut(n.max(1)).enumerate() {
+            let (row, Some(field)) = (block * rows + i, field) else { break };
             let Matrix { data, strides } = Matrix::of(field, [row / m / inner, row / m % inner], row % m);
             pointwise::add_in_place(out, Strided { data, shape: &[1, n], strides: &strides });
         }
