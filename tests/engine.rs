@@ -241,6 +241,13 @@ fn mixes_are_written_beside_each_other() {
     check(&recording, SUM);
 }
 
+/// A product belongs to one step: as the scores of a pattern it cannot take the pattern before it along as well.
+#[test]
+fn a_mix_is_the_scores_of_the_next_pattern() {
+    let shapes: [&[usize]; 3] = [&[2, 9, 32], &[2, 9, 32], &[2, 9, 5]];
+    op(&shapes, 1, SUM, |x| (x[0].matmul(x[1].t()) * 0.1).softmax().matmul(x[2]).softmax());
+}
+
 #[test]
 fn empty_tensors_give_empty_results() {
     op(&[&[0, 3]], 1, 0.0, |x| (x[0] + 1.0).softmax());
