@@ -13,10 +13,11 @@ mod op;
 mod var;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use ahash::AHashMap;
 pub use conv::Slide;
 pub use define::Def;
 pub use edit::{Edit, How};
@@ -52,7 +53,7 @@ use crate::weights::Weights;
 pub struct Graph {
     inner: RefCell<Recording>,
     scope: RefCell<String>,
-    index: RefCell<HashMap<Node, usize>>,
+    index: RefCell<AHashMap<Node, usize>>,
     edits: Vec<Edit>,
     keeps: Vec<String>,
     /// What stands in the place of taps, by name.

@@ -4,7 +4,7 @@ use nalgebra::{DMatrix, DVector, DVectorView};
 
 use super::{Component, Examples, Features};
 use crate::data::Random;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, size};
 
 /// Where inputs come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +66,9 @@ impl Tasks {
 
     /// One task.
     pub fn draw(&self, random: &mut Random) -> Prompt {
-        let Drawn { w, points, y } = self.drawn(&self.input(), random);
+        let mut source = Source::new(self);
+        source.draw(random);
+        let Source { w, points, y, .. } = source;
         let (known, query) = points.split_at(self.n * self.d);
         let (x, query) = (DMatrix::from_row_slice(self.n, self.d, known), DVector::from_row_slice(query));
         Prompt { examples: Examples { x, y: DVector::from_vec(y) }, answer: query.dot(&w), query, w }
@@ -74,88 +76,121 @@ impl Tasks {
 
     /// `count` tasks as tensors: `x` `[task, pos, d]`, `y` `[task, pos]`, query `[task, d]`, its answer `[task]`.
     pub fn batch(&self, count: usize, random: &mut Random) -> Vec<Tensor> {
-        let (mut x, mut y, mut query, mut answer) = (vec![], vec![], vec![], vec![]);
-        let input = self.input();
+        let shapes = [vec![count, self.n, self.d], vec![count, self.n], vec![count, self.d], vec![count]];
+        let mut all = shapes.each_ref().map(|it| Vec::with_capacity(size(it)));
+        let mut source = Source::new(self);
         for _ in 0..count {
-            let it = self.drawn(&input, random);
-            let (known, asked) = it.points.split_at(self.n * self.d);
-            x.extend(known.iter().map(|it| *it as f32));
-            y.extend(it.y.iter().map(|it| *it as f32));
-            query.extend(asked.iter().map(|it| *it as f32));
-            answer.push(DVectorView::from_slice(asked, self.d).dot(&it.w) as f32);
-        }
-        vec![
-            Tensor::new(&[count, self.n, self.d], x),
-            Tensor::new(&[count, self.n], y),
-            Tensor::new(&[count, self.d], query),
-            Tensor::new(&[count], answer),
-        ]
-    }
-
-    /// The numbers of one task.
-    fn drawn(&self, input: &impl Fn(&mut Random, &mut Vec<f64>), random: &mut Random) -> Drawn {
-        let w = self.weights(random);
-        let mut points = Vec::with_capacity((self.n + 1) * self.d);
-        (0..=self.n).for_each(|_| input(random, &mut points));
-        let answer = |x: &[f64]| x.iter().zip(&w).map(|(x, w)| x * w).sum::<f64>();
-        let mut y: Vec<f64> = points.chunks_exact(self.d).take(self.n).map(answer).collect();
-        if self.noise == 0.0 {
-            random.pass(2 * self.n as u64); // what as many normal numbers take
-        } else {
-            for y in &mut y {
-                *y += self.noise * random.normal();
+            source.draw(random);
+            let (known, asked) = source.points.split_at(self.n * self.d);
+            let answer = DVectorView::from_slice(asked, self.d).dot(&source.w);
+            for (all, own) in all.iter_mut().zip([known, &source.y, asked, &[answer]]) {
+                for it in own {
+                    all.push(*it as f32);
+                }
             }
         }
-        Drawn { w, points, y }
-    }
-
-    fn weights(&self, random: &mut Random) -> DVector<f64> {
-        match &self.prior {
-            Prior::Normal(deviation) => DVector::from_fn(self.d, |_, _| deviation * random.normal()),
-            Prior::Mixture(components) => {
-                let mut left = random.unit() * components.iter().map(|it| it.weight).sum::<f64>();
-                let chosen = components.iter().find(|it| {
-                    left -= it.weight;
-                    left < 0.0
-                });
-                let it = chosen.or(components.last()).unwrap_or_else(|| panic!("a mixture of nothing"));
-                &it.mean + Normal::of(&it.covariance).draw(random)
-            }
-        }
-    }
-
-    /// What draws one input after the other, and puts it behind others.
-    fn input(&self) -> impl Fn(&mut Random, &mut Vec<f64>) {
-        // Its root is the same for all inputs.
-        let normal = match &self.inputs {
-            Covariates::Normal(covariance) => Some(Normal::of(covariance)),
-            _ => None,
-        };
-        let d = self.d;
-        move |random, to| match (&self.inputs, &normal) {
-            (_, Some(normal)) => to.extend(normal.draw(random).iter()),
-            (Covariates::Normal(_), None) => unreachable!("its root is there"),
-            (Covariates::Uniform(range), _) => to.extend((0..d).map(|_| random.between(-range, *range))),
-            (Covariates::Laplace(square), _) => to.extend((0..d).map(|_| {
-                let sign = if random.unit() < 0.5 { -1.0 } else { 1.0 };
-                sign * (0.5 * square).sqrt() * exponential(random)
-            })),
-            (Covariates::Exponential(square), _) => {
-                to.extend((0..d).map(|_| (0.5 * square).sqrt() * exponential(random)));
-            }
-            (Covariates::Features(features), _) => to.extend(features.of(random.between(-1.0, 1.0)).iter()),
-        }
+        shapes.iter().zip(all).map(|(shape, it)| Tensor::new(shape, it)).collect()
     }
 }
 
-/// The numbers of one task.
-struct Drawn {
-    /// The weights, `[d]`.
+/// Draws one task after the other. A training draws thousands between two frames, so it has room for one, and plain loops, which a
+/// program that is built for size has no calls in.
+struct Source<'t> {
+    tasks: &'t Tasks,
+    /// What draws inputs, and the weights of each component, where these are normal: roots are found once.
+    input: Option<Normal>,
+    components: Vec<Normal>,
+    /// The weights of the task that was drawn last, `[d]`.
     w: DVector<f64>,
     /// Inputs and what is asked, one behind the other.
     points: Vec<f64>,
     /// The answers to the inputs.
     y: Vec<f64>,
+}
+
+impl<'t> Source<'t> {
+    fn new(tasks: &'t Tasks) -> Self {
+        let input = match &tasks.inputs {
+            Covariates::Normal(covariance) => Some(Normal::of(covariance)),
+            _ => None,
+        };
+        let components = match &tasks.prior {
+            Prior::Mixture(components) => components.iter().map(|it| Normal::of(&it.covariance)).collect(),
+            Prior::Normal(_) => vec![],
+        };
+        let points = Vec::with_capacity((tasks.n + 1) * tasks.d);
+        Self { tasks, input, components, w: DVector::zeros(tasks.d), points, y: Vec::with_capacity(tasks.n) }
+    }
+
+    fn draw(&mut self, random: &mut Random) {
+        let Tasks { d, n, noise, .. } = *self.tasks;
+        self.weights(random);
+        self.points.clear();
+        for _ in 0..=n {
+            self.input(random);
+        }
+        self.y.clear();
+        for x in self.points.chunks_exact(d.max(1)).take(n) {
+            let mut y = 0.0;
+            for (x, w) in x.iter().zip(self.w.as_slice()) {
+                y += x * w;
+            }
+            self.y.push(y);
+        }
+        if noise == 0.0 {
+            random.pass(2 * n as u64); // what as many normal numbers take
+        } else {
+            for y in &mut self.y {
+                *y += noise * random.normal();
+            }
+        }
+    }
+
+    fn weights(&mut self, random: &mut Random) {
+        match &self.tasks.prior {
+            Prior::Normal(deviation) => {
+                for w in self.w.as_mut_slice() {
+                    *w = deviation * random.normal();
+                }
+            }
+            Prior::Mixture(components) => {
+                let mut left = random.unit() * components.iter().map(|it| it.weight).sum::<f64>();
+                let chosen = components.iter().position(|it| {
+                    left -= it.weight;
+                    left < 0.0
+                });
+                let last = components.len().checked_sub(1);
+                let it = chosen.or(last).unwrap_or_else(|| panic!("a mixture of nothing"));
+                self.w = &components[it].mean + self.components[it].draw(random);
+            }
+        }
+    }
+
+    /// Draws one input and puts it behind the others.
+    fn input(&mut self, random: &mut Random) {
+        let (d, points) = (self.tasks.d, &mut self.points);
+        match (&self.tasks.inputs, &self.input) {
+            (_, Some(normal)) => points.extend(normal.draw(random).iter()),
+            (Covariates::Normal(_), None) => unreachable!("its root is there"),
+            (Covariates::Features(features), _) => points.extend(features.of(random.between(-1.0, 1.0)).iter()),
+            (Covariates::Uniform(range), _) => {
+                for _ in 0..d {
+                    points.push(random.between(-range, *range));
+                }
+            }
+            (Covariates::Laplace(square), _) => {
+                for _ in 0..d {
+                    let sign = if random.unit() < 0.5 { -1.0 } else { 1.0 };
+                    points.push(sign * (0.5 * square).sqrt() * exponential(random));
+                }
+            }
+            (Covariates::Exponential(square), _) => {
+                for _ in 0..d {
+                    points.push((0.5 * square).sqrt() * exponential(random));
+                }
+            }
+        }
+    }
 }
 
 /// An exponentially distributed number of mean 1, whose mean square is 2.

@@ -163,9 +163,13 @@ fn bent() -> Option<Graph> {
 /// Tasks that means are taken over.
 const MANY: usize = 10_000;
 
-/// What a step of rate 1 from zero predicts on many tasks, and the answers.
-fn many(g: &Graph, scale: f32) -> [Var<'_>; 2] {
-    let batch = tasks().batch(MANY, &mut Random::new(0));
+/// The tasks.
+fn many() -> Vec<Tensor> {
+    tasks().batch(MANY, &mut Random::new(0))
+}
+
+/// What a step of rate 1 from zero predicts on tasks, and the answers, both times `scale`.
+fn stepped<'g>(g: &'g Graph, batch: &[Tensor], scale: f32) -> [Var<'g>; 2] {
     let [x, y, query, answer] = [0, 1, 2, 3].map(|i| g.input(&batch[i]) * scale);
     let one = descend(x, y, g.constant(0.0).broadcast(&[D]), g.constant(1.0), 1)[0]; // [task, d, 1]
     [query.reshape(&[MANY, 1, D]).matmul(one).flat(), answer]
@@ -174,7 +178,7 @@ fn many(g: &Graph, scale: f32) -> [Var<'_>; 2] {
 /// How far the rate (0) or the loss (1) of the best step is from the closed form. The loss is a parabola in the rate.
 fn off_formula(_zoo: &Zoo, which: usize) -> Option<Graph> {
     error(|g| {
-        let [said, answer] = many(g, 1.0);
+        let [said, answer] = stepped(g, &many(), 1.0);
         let [both, square, all] = [said * answer, said * said, answer * answer].map(|it| it.mean(0));
         let rate = both / square;
         let (eta, floor) = one_step(D, D, RANGE);
@@ -186,8 +190,9 @@ fn off_formula(_zoo: &Zoo, which: usize) -> Option<Graph> {
 /// The share of the loss that the best step leaves where inputs have another scale.
 fn scaled() -> Option<Graph> {
     error(|g| {
+        let batch = many();
         let left = [0.5, 1.0, 2.0].map(|scale: f32| {
-            let [said, answer] = many(g, scale);
+            let [said, answer] = stepped(g, &batch, scale);
             let off = said * (one_step(D, D, RANGE).0 as f32 / (scale * scale)) - answer;
             (off * off).mean(0) / (answer * answer).mean(0) - 0.494_95
         });
