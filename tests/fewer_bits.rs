@@ -1,4 +1,4 @@
-//! Weights of 8 and 16 bits: a GPU multiplies by them as they lie in their file, and what comes out is what f32 made of them gives.
+//! Weights of 8 and 16 bits: both devices multiply by them as they are, and what comes out is what f32 made of them gives.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,11 +7,13 @@ mod pair;
 use std::sync::Arc;
 
 use half::f16;
-use pair::{Pair, SUM, numbers};
+use pair::{Pair, SUM, numbers, recorded, values};
 use safetensors::serialize;
 use safetensors::tensor::{Dtype, TensorView};
 use vitrine::engine::gpu::Tile;
+use vitrine::engine::{Cancel, cpu::Cpu};
 use vitrine::graph::{Graph, Var};
+use vitrine::platform::block_on;
 use vitrine::tensor::Tensor;
 use vitrine::weights::Weights;
 
@@ -87,6 +89,29 @@ fn who_reads_weights_of_fewer_bits() {
             let expected = if columns.is_multiple_of(4) { bytes } else { whole };
             assert_eq!(pair.gpu.borrow().bytes_of_weights(), expected, "{bits} bits, reader {i}");
         }
+    }
+}
+
+/// The CPU's panels have the bits of the file, and the products are those with the numbers that the bits say.
+#[test]
+fn a_processor_keeps_weights_small() {
+    let (k, n) = (36, 96);
+    for (bits, bytes) in [(8, k * n + 4 * n), (16, 2 * k * n)] {
+        let weights = Arc::new(file(&[("w", bits, [n, k])]));
+        let whole = weights.read("w").unwrap();
+        let mut cpu = Cpu::new();
+        let mut run = |small: bool| {
+            let recording = recorded(|g| {
+                let w = if small { g.weight(&weights, "w") } else { g.input(&whole) };
+                (g.input(&numbers(&[5, k], 3, 1.0)).matmul(w.t()) * 0.5).gelu().keep("y");
+            });
+            let trace = block_on(cpu.run(&recording, &Cancel::default())).unwrap();
+            (values(&trace).remove("y").unwrap(), cpu.bytes_of_weights())
+        };
+        let (expected, none) = run(false);
+        let (found, taken) = run(true);
+        assert_eq!([none, taken], [0, bytes]);
+        assert!(found.max_abs_diff(&expected) < SUM, "{bits} bits");
     }
 }
 

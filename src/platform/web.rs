@@ -72,26 +72,30 @@ extern "C" {
     #[wasm_bindgen(js_namespace = ["window", "product"], js_name = multiply)]
     fn multiply(
         out: *mut f32,
+        out_row: usize,
         a: *const f32,
         a_row: usize,
         b: *const f32,
         bias: *const f32,
         m: usize,
         k: usize,
-        n: usize,
+        columns: usize,
         alpha: f32,
     );
 }
 
 /// Has the module of products, which the page loaded, multiply from now on.
 pub fn fuse() {
-    panels::fuse(|out, a, b, [k, n], Then { alpha, bias, .. }| {
-        let (m, bias) = (out.len() / n, bias.map_or(std::ptr::null(), |it| it[..n].as_ptr()));
+    panels::fuse(|out, a, panels, [k, n], columns, Then { alpha, bias, .. }| {
+        let m = out.len() / n;
+        let bias = bias.map_or(std::ptr::null(), |it| it[columns.clone()].as_ptr());
+        let whole = columns.len() / 8 * 8;
         assert!(
-            a.data.len() >= (m - 1) * a.strides[0] + k && b.len() >= n / 8 * 8 * k,
+            a.data.len() >= (m - 1) * a.strides[0] + k && panels.len() >= whole * k && columns.end <= n,
             "the module looks at no lengths"
         );
-        multiply(out.as_mut_ptr(), a.data.as_ptr(), a.strides[0], b.as_ptr(), bias, m, k, n, alpha);
+        let out = out[columns.start..].as_mut_ptr();
+        multiply(out, n, a.data.as_ptr(), a.strides[0], panels.as_ptr(), bias, m, k, whole, alpha);
     });
 }
 

@@ -172,7 +172,9 @@ impl<'t> Source<'t> {
         match (&self.tasks.inputs, &self.input) {
             (_, Some(normal)) => points.extend(normal.draw(random).iter()),
             (Covariates::Normal(_), None) => unreachable!("its root is there"),
-            (Covariates::Features(features), _) => points.extend(features.of(random.between(-1.0, 1.0)).iter()),
+            (Covariates::Features(features), _) => {
+                points.extend(features.of(random.between(-1.0, 1.0)).iter())
+            }
             (Covariates::Uniform(range), _) => {
                 for _ in 0..d {
                     points.push(random.between(-range, *range));

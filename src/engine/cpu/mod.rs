@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vitrine_loops::attention::{self as mixing, Attention};
-use vitrine_loops::panels::{self, Then};
+use vitrine_loops::panels::{self, Side, Small, Then};
 use vitrine_loops::tape::{self, Place, Reel};
 use vitrine_loops::{Matrix, Strided, conv, depthwise, matmul, places, pointwise, rows};
 use web_time::{Duration, Instant};
@@ -53,6 +53,8 @@ struct Compiled {
     buffers: Vec<Arc<[f32]>>,
     /// Which weights are matrices that only stand on the right of products, and how these see them.
     turned: Vec<Option<Operand>>,
+    /// Those of them that have fewer bits; they have no buffer.
+    small: Vec<Option<Arc<Small>>>,
     /// Which weights are tables of which only rows are looked up.
     tables: Vec<bool>,
     /// At which steps two begin that are done together.
@@ -93,6 +95,11 @@ impl Cpu {
     /// How many plans were compiled so far.
     pub fn compiles(&self) -> usize {
         self.compiles
+    }
+
+    /// Memory of the weights that plans hold, beside the files.
+    pub fn bytes_of_weights(&self) -> usize {
+        self.weights.bytes()
     }
 
     /// Runs `recording`.
@@ -187,7 +194,8 @@ impl Compiled {
         let packed = |it: &Step| it.inputs.get(1).is_some_and(|it| turned[it.slot].is_some());
         // In a page the pieces of long steps are done one by one.
         let attention = if platform::PAGE { vec![] } else { attention::find(&plan, packed) };
-        Self { plan, dispatches, buffers, turned, tables, attention }
+        let small = vec![None; turned.len()];
+        Self { plan, dispatches, buffers, turned, small, tables, attention }
     }
 
     /// Brings the weights that step `i` reads. Each comes when it is first needed: to arrange all of a model takes longer than a
@@ -201,9 +209,14 @@ impl Compiled {
     fn bring_slot(&mut self, slot: usize, files: &[Arc<Weights>], weights: &mut Shared) {
         if let Fill::Weight { set, name } = &self.plan.slots[slot].fill
             && self.buffers[slot].is_empty()
+            && self.small[slot].is_none()
             && !self.tables[slot]
         {
-            self.buffers[slot] = weights.get(&files[*set], name, self.turned[slot].as_ref());
+            let (file, turned) = (&files[*set], self.turned[slot].as_ref());
+            self.small[slot] = turned.and_then(|it| weights.small(file, name, it));
+            if self.small[slot].is_none() {
+                self.buffers[slot] = weights.get(file, name, turned);
+            }
         }
     }
 
@@ -258,15 +271,19 @@ impl Compiled {
             let ids = &step.inputs[1];
             files[*set].look_up(name, &self.buffers[ids.slot][ids.offset..][..size(&ids.shape)], out);
         } else {
-            let packed = step.inputs.get(1).is_some_and(|it| self.turned[it.slot].is_some());
-            run(step, out, &self.buffers, packed);
+            let right = step.inputs.get(1).map(|it| it.slot).filter(|it| self.turned[*it].is_some());
+            let panels = right.map(|it| match &self.small[it] {
+                Some(small) => Side::Small(small),
+                None => Side::F32(&self.buffers[it]),
+            });
+            run(step, out, &self.buffers, panels);
         }
         self.buffers[step.output.slot] = storage;
     }
 }
 
-/// Runs one step; `packed` is a product with panels on its right.
-fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
+/// Runs one step; a product by `panels`, if they are what stands on its right.
+fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], panels: Option<Side<'_>>) {
     let input = |i: usize| strided(&step.inputs[i], buffers);
     match &step.kernel {
         Kernel::Pointwise { tape, bounds } => {
@@ -296,14 +313,14 @@ fn run(step: &Step, out: &mut [f32], buffers: &[Arc<[f32]>], packed: bool) {
         }
         Kernel::Matmul { alpha, act } => {
             let bias = (step.inputs.len() == 3).then(|| input(2).rows());
-            let (a, b) = (input(0), input(1));
-            if packed {
+            let a = input(0);
+            if let Some(b) = panels {
                 let (a, gelu) = (Matrix::of(a, [0, 0], 0), *act == Some(Act::Gelu));
-                let then = Then { alpha: *alpha, bias, gelu };
-                panels::multiply(out, a, b.data, [b.shape[2], b.shape[3]], then);
+                let shape = [2, 3].map(|axis| step.inputs[1].shape[axis]);
+                panels::multiply(out, a, b, shape, Then { alpha: *alpha, bias, gelu });
                 follow(act.filter(|it| *it != Act::Gelu), out);
             } else {
-                matmul::matmul(out, step.product_strides(), a, b, bias, *alpha);
+                matmul::matmul(out, step.product_strides(), a, input(1), bias, *alpha);
                 follow(*act, out);
             }
         }

@@ -3,8 +3,12 @@
 use crate::engine::Operand;
 use crate::engine::plan::{Kernel, Step};
 
-/// Work of a piece in a page, in floating-point operations: 2 ms of a product, and no more than 10 of a softmax.
+/// Work of a piece in a page, in floating-point operations: no more than 10 ms of a softmax.
 pub(super) const PIECE: usize = 16 << 20;
+
+/// A product does so much more in the time. 2 to 4 ms of one are at least 50 rows: each piece makes f32 of weights of fewer bits again,
+/// which takes as long as a row or two.
+const FASTER: usize = 4;
 
 /// Rows of a tile of a product: what is left over below the last costs as much as a whole one.
 const TILE: usize = 4;
@@ -16,7 +20,8 @@ pub(super) fn cut(steps: Vec<Step>, most: usize) -> Vec<Step> {
 
 /// One matrix of a batch can be too much for a piece: it is cut again.
 fn pieces(step: Step, most: usize) -> Vec<Step> {
-    let count = step.flops().div_ceil(most);
+    let product = matches!(step.kernel, Kernel::Matmul { .. });
+    let count = step.flops().div_ceil(if product { FASTER * most } else { most });
     match if count < 2 { None } else { parts(&step, count) } {
         Some(parts) if parts.len() > 1 => cut(parts, most),
         _ => vec![step],

@@ -3,35 +3,69 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use vitrine_loops::{Matrix, panels};
+use half::slice::HalfFloatSliceExt;
+use vitrine_loops::Matrix;
+use vitrine_loops::panels::{self, Small};
 
 use crate::engine::Operand;
 use crate::engine::plan::{Fill, Kernel, Plan, Slot, Step};
 use crate::tensor::size;
-use crate::weights::Weights;
+use crate::weights::{Held, Weights};
 
 /// What plans hold of weights, by file, name and, if it was turned, how it was seen.
 #[derive(Default)]
-pub(super) struct Shared(BTreeMap<(u64, String, Option<Operand>), Weak<[f32]>>);
+pub(super) struct Shared {
+    numbers: BTreeMap<(u64, String, Option<Operand>), Weak<[f32]>>,
+    small: BTreeMap<(u64, String), Weak<Small>>,
+}
 
 impl Shared {
     /// A tensor of the file; with `turned` in the order in which products read what they see of it so.
     pub(super) fn get(&mut self, file: &Weights, name: &str, turned: Option<&Operand>) -> Arc<[f32]> {
         let seen = turned.map(|it| Operand { slot: 0, ..it.clone() });
         let key = (file.id(), name.to_owned(), seen);
-        if let Some(known) = self.0.get(&key).and_then(Weak::upgrade) {
+        if let Some(known) = self.numbers.get(&key).and_then(Weak::upgrade) {
             return known;
         }
         let tensor = file.read(name);
         let data = tensor.unwrap_or_else(|| unreachable!("{name} was there when it was recorded")).data;
         let data = turned.map_or_else(|| Arc::clone(&data), |it| arranged(&data, it));
-        self.0.insert(key, Arc::downgrade(&data));
+        self.numbers.insert(key, Arc::downgrade(&data));
         data
+    }
+
+    /// A matrix of the file that has fewer bits there, as products read it whose right side is `turned`; `None` if it has not, or they
+    /// see its columns.
+    pub(super) fn small(&mut self, file: &Weights, name: &str, turned: &Operand) -> Option<Arc<Small>> {
+        let key = (file.id(), name.to_owned());
+        if let Some(known) = self.small.get(&key).and_then(Weak::upgrade) {
+            return Some(known);
+        }
+        let shape @ [k, n] = [turned.shape[2], turned.shape[3]];
+        let held = file.held(name)?;
+        if turned.strides[2..] != [1, k] || held.shape() != [n, k] {
+            return None;
+        }
+        let small = Arc::new(match held {
+            Held::F32(_) => return None,
+            Held::Rows(bytes, scales) => Small::of_bytes(bytemuck::cast_slice(bytes), scales, shape),
+            Held::Halves(_, it) => Small::of_halves(it.reinterpret_cast(), shape),
+        });
+        self.small.insert(key, Arc::downgrade(&small));
+        Some(small)
+    }
+
+    /// Memory that all take, beside the files.
+    pub(super) fn bytes(&self) -> usize {
+        let numbers = self.numbers.values().filter_map(Weak::upgrade).map(|it| size_of_val(&*it));
+        let small = self.small.values().filter_map(Weak::upgrade).map(|it| it.bytes());
+        numbers.chain(small).sum()
     }
 
     /// Lets go of what no plan holds any more.
     pub(super) fn tidy(&mut self) {
-        self.0.retain(|_, it| it.strong_count() > 0);
+        self.numbers.retain(|_, it| it.strong_count() > 0);
+        self.small.retain(|_, it| it.strong_count() > 0);
     }
 }
 

@@ -67,7 +67,8 @@ impl Compiler<'_> {
     /// What the product that ends at `end` is, and the pattern that is computed within it.
     fn attention(&self, end: usize) -> Option<(Attention, usize)> {
         // As the scores of another pattern it is computed there, from this pattern.
-        let mix = self.plain(end).filter(|it| it.alpha.to_bits() == 1.0_f32.to_bits() && !self.absorbed[end])?;
+        let mix =
+            self.plain(end).filter(|it| it.alpha.to_bits() == 1.0_f32.to_bits() && !self.absorbed[end])?;
         let [Factor { id, swapped }, v] = mix.factors;
         let pattern = *self.patterns.get(&id).filter(|_| !swapped && self.alone(id))?;
         self.of_matrices(id, &[v]).then_some((Attention { pattern, v }, id))

@@ -3,8 +3,11 @@
 
 #[cfg(any(test, target_arch = "wasm32"))]
 mod narrow;
+mod small;
 #[cfg(not(target_arch = "wasm32"))]
 mod wide;
+
+use std::ops::Range;
 
 #[cfg(target_arch = "wasm32")]
 use self::narrow::{multiply as on_all, multiply as here, width};
@@ -12,6 +15,17 @@ use self::narrow::{multiply as on_all, multiply as here, width};
 use self::wide::{multiply as on_all, multiply_here as here, width};
 use crate::spread::for_each_chunk;
 use crate::{Matrix, Strided};
+
+pub use self::small::Small;
+
+/// What stands on the right of a product, in panels.
+#[derive(Clone, Copy)]
+pub enum Side<'a> {
+    /// As [`pack`] makes them.
+    F32(&'a [f32]),
+    /// Of fewer bits.
+    Small(&'a Small),
+}
 
 /// What is done to a product.
 #[derive(Clone, Copy)]
@@ -24,9 +38,12 @@ pub struct Then<'a> {
     pub gelu: bool,
 }
 
-/// What multiplies by the whole panels of a right side, with what comes then but for GELU; arguments as [`multiply`]'s, the left side
-/// in rows.
-pub type Product = fn(&mut [f32], Matrix<'_>, &[f32], [usize; 2], Then<'_>);
+/// Nothing.
+const PLAIN: Then<'_> = Then { alpha: 1.0, bias: None, gelu: false };
+
+/// What multiplies by the whole panels of some columns of a right side, with what comes then but for GELU; the other arguments as
+/// [`multiply`]'s, the left side in rows.
+pub type Product = fn(&mut [f32], Matrix<'_>, &[f32], [usize; 2], Range<usize>, Then<'_>);
 
 /// Has whole panels multiplied by `product` from now on.
 #[cfg(target_arch = "wasm32")]
@@ -72,8 +89,8 @@ fn fill(panel: &mut [f32], b: Matrix<'_>, first: usize, n: usize, width: usize) 
     }
 }
 
-/// `out = alpha * a x b + bias`, shapes `[m, k] x [k, n] -> [m, n]`, then GELU, `b` packed.
-pub fn multiply(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+/// `out = alpha * a x b + bias`, shapes `[m, k] x [k, n] -> [m, n]`, then GELU.
+pub fn multiply(out: &mut [f32], a: Matrix<'_>, b: Side<'_>, [k, n]: [usize; 2], then: Then<'_>) {
     let rows = in_rows(out.len(), a, [k, n]);
     on_all(out, rows.as_ref().map_or(a, Lined::matrix), b, [k, n], then);
 }
@@ -81,7 +98,7 @@ pub fn multiply(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], t
 /// The same on the core that calls.
 pub(crate) fn multiply_here(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
     let rows = in_rows(out.len(), a, [k, n]);
-    here(out, rows.as_ref().map_or(a, Lined::matrix), b, [k, n], then);
+    here(out, rows.as_ref().map_or(a, Lined::matrix), Side::F32(b), [k, n], then);
 }
 
 /// A matrix in rows of `k`.
@@ -109,8 +126,10 @@ mod tests {
 
     use super::*;
 
+    pub(super) type Multiply = fn(&mut [f32], Matrix<'_>, Side<'_>, [usize; 2], Then<'_>);
+
     /// Both kinds of panels: their width, and what multiplies by them.
-    fn kinds(n: usize) -> [(usize, Product); 2] {
+    pub(super) fn kinds(n: usize) -> [(usize, Multiply); 2] {
         [(narrow::width(n), narrow::multiply), (wide::width(n), wide::multiply)]
     }
 
@@ -128,7 +147,7 @@ mod tests {
                 fill(panel, Matrix { data: &b, strides: right }, i * width, n, width);
             }
             let mut out = vec![f32::NAN; m * n];
-            multiply(&mut out, Matrix { data: &rows, strides: [k, 1] }, &panels, [k, n], then);
+            multiply(&mut out, Matrix { data: &rows, strides: [k, 1] }, Side::F32(&panels), [k, n], then);
             for (at, found) in out.iter().enumerate() {
                 let (i, j) = (at / n, at % n);
                 let left = |p| f64::from(a[i * left[0] + p * left[1]]);

@@ -1,7 +1,7 @@
 //! Products by panels that are cut on the spot.
 
 use super::Shared;
-use crate::panels::{self, Then};
+use crate::panels::{self, Side, Then};
 use crate::spread::{for_each_part, vectorised};
 use crate::{Matrix, Strided, fours};
 
@@ -21,7 +21,13 @@ pub(super) fn matmul(out: &mut [f32], places: [usize; 3], a: Strided<'_>, b: Str
     let cut = m > FEW && m * k * n > LITTLE;
     if count == 1 && places[2] == n && cut {
         let panels = panels::pack(Matrix::of(b, [0, 0], 0), shape);
-        return panels::multiply(&mut out[..m * n], Matrix::of(a, [0, 0], 0), &panels, shape, then);
+        return panels::multiply(
+            &mut out[..m * n],
+            Matrix::of(a, [0, 0], 0),
+            Side::F32(&panels),
+            shape,
+            then,
+        );
     }
     let all = Shared::new(out);
     let write = |i: usize, rows: &[f32]| {

@@ -3,11 +3,12 @@
 //! `wasm` has 16 registers of four numbers. A tile of 4 rows by 8 columns keeps its sums in 8 of them; wider tiles spill. A panel stays in
 //! the fastest cache while all rows pass.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use wide::f32x4;
 
-use super::{Product, Then};
+use super::{PLAIN, Product, Side, Then};
 use crate::Matrix;
 use crate::pointwise::gelu_in_place;
 
@@ -26,27 +27,56 @@ pub(super) fn width(_: usize) -> usize {
 }
 
 /// See [`super::multiply`].
-pub(super) fn multiply(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+pub(super) fn multiply(out: &mut [f32], a: Matrix<'_>, b: Side<'_>, [k, n]: [usize; 2], then: Then<'_>) {
     if out.is_empty() {
         return;
     }
-    let mut first = 0;
-    if let Some(fused) = FUSED.get() {
-        fused(out, a, b, [k, n], then);
-        first = n / WIDTH * WIDTH;
+    match b {
+        Side::F32(panels) => by(out, a, panels, [k, n], 0..n, then),
+        Side::Small(b) => {
+            for first in (0..n).step_by(WIDTH) {
+                let columns = first..n.min(first + WIDTH);
+                by(out, a, &b.wide(first * k, WIDTH * k), [k, n], columns, PLAIN);
+            }
+            out.chunks_exact_mut(n).for_each(|row| b.finish(row, 0, then));
+        }
     }
-    product(out, a, b, [k, n], then, first);
     if then.gelu {
         gelu_in_place(out);
     }
 }
 
-/// The columns of the product from `first` on.
+/// Some columns of the product, by their panels.
+fn by(
+    out: &mut [f32],
+    a: Matrix<'_>,
+    panels: &[f32],
+    [k, n]: [usize; 2],
+    columns: Range<usize>,
+    then: Then<'_>,
+) {
+    let mut first = columns.start;
+    if let Some(fused) = FUSED.get() {
+        fused(out, a, panels, [k, n], columns.clone(), then);
+        first += columns.len() / WIDTH * WIDTH;
+    }
+    product(out, a, &panels[(first - columns.start) * k..], [k, n], first..columns.end, then);
+}
+
+/// Some columns of the product.
 #[inline(never)] // alone, V8 keeps the sums in registers
-fn product(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>, first: usize) {
+fn product(
+    out: &mut [f32],
+    a: Matrix<'_>,
+    panels: &[f32],
+    [k, n]: [usize; 2],
+    all: Range<usize>,
+    then: Then<'_>,
+) {
     let m = out.len() / n;
-    for first in (first..n).step_by(WIDTH) {
-        let (panel, columns) = (&b[first * k..][..WIDTH * k], first..n.min(first + WIDTH));
+    for first in all.clone().step_by(WIDTH) {
+        let (panel, columns) =
+            (&panels[(first - all.start) * k..][..WIDTH * k], first..all.end.min(first + WIDTH));
         for row in (0..m).step_by(ROWS) {
             // Below the last row the tile repeats it.
             let tile = std::array::from_fn(|i| &a.data[(row + i).min(m - 1) * a.strides[0]..][..k]);
@@ -96,10 +126,10 @@ mod tests {
         product(
             &mut out,
             Matrix { data: &a, strides: [k, 1] },
-            &b,
+            &b[16 * k..],
             [k, n],
+            16..n,
             Then { alpha: 0.5, bias: None, gelu: false },
-            16,
         );
         for row in out.chunks(n) {
             assert!(row[..16].iter().all(|it| it.is_nan()));

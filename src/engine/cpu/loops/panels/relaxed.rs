@@ -20,29 +20,31 @@ const VECTORS: usize = 2;
 const ROWS: usize = 4;
 const WIDTH: usize = 4 * VECTORS;
 
-/// `out = alpha * a x b + bias` for the whole panels of `b`, shapes `[m, k] x [k, n] -> [m, n]`; `bias` may be null, and from row to row of `a`
-/// it is `a_row`.
+/// `out = alpha * a x b + bias` for the whole panels of `b`, shapes `[m, k] x [k, columns] -> [m, columns]`; `bias` may be null, and from row
+/// to row it is `a_row` and `out_row`.
 ///
 /// # Safety
 ///
-/// `out`, `a`, `b` and `bias` hold `m * n`, `(m - 1) * a_row + k`, `n / 8 * 8 * k` and `n` numbers, and nothing else reads or writes `out`.
+/// `out`, `a`, `b` and `bias` hold `(m - 1) * out_row + columns`, `(m - 1) * a_row + k`, `columns / 8 * 8 * k` and `columns` numbers, and
+/// nothing else reads or writes `out`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn multiply(
     out: *mut f32,
+    out_row: usize,
     a: *const f32,
     a_row: usize,
     b: *const f32,
     bias: *const f32,
     m: usize,
     k: usize,
-    n: usize,
+    columns: usize,
     alpha: f32,
 ) {
-    for column in (0..n / WIDTH * WIDTH).step_by(WIDTH) {
+    for column in (0..columns / WIDTH * WIDTH).step_by(WIDTH) {
         for row in (0..m).step_by(ROWS) {
             // Below the last row the tile repeats it.
             let rows: [usize; ROWS] = core::array::from_fn(|i| if row + i < m { row + i } else { m - 1 });
-            // SAFETY: rows are less than m, columns up to column + 8 less than n, and panel `column / 8` begins at `column * k`.
+            // SAFETY: rows are less than m, columns up to column + 8 at most `columns`, and panel `column / 8` begins at `column * k`.
             unsafe {
                 let sums = sums(rows.map(|it| a.add(it * a_row)), b.add(column * k), k);
                 for (row, sums) in rows.into_iter().zip(sums) {
@@ -51,7 +53,7 @@ pub unsafe extern "C" fn multiply(
                         if !bias.is_null() {
                             y = f32x4_add(y, v128_load(bias.add(column + 4 * i).cast()));
                         }
-                        v128_store(out.add(row * n + column + 4 * i).cast(), y);
+                        v128_store(out.add(row * out_row + column + 4 * i).cast(), y);
                     }
                 }
             }

@@ -2,7 +2,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::Then;
+use super::{PLAIN, Side, Then};
 use crate::Matrix;
 use crate::pointwise::gelu_of;
 use crate::spread::{SMALL, cores, for_each_of};
@@ -45,19 +45,19 @@ fn vectors<S: Simd>(n: usize) -> usize {
 }
 
 /// See [`super::multiply`].
-pub(super) fn multiply(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+pub(super) fn multiply(out: &mut [f32], a: Matrix<'_>, b: Side<'_>, [k, n]: [usize; 2], then: Then<'_>) {
     let work = out.len().saturating_mul(k);
     let parts = if work < SMALL { 1 } else { (work / PART).clamp(cores(), PARTS * cores()) };
     spread(out, a, b, [k, n], then, parts);
 }
 
 /// See [`super::multiply_here`].
-pub(super) fn multiply_here(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>) {
+pub(super) fn multiply_here(out: &mut [f32], a: Matrix<'_>, b: Side<'_>, [k, n]: [usize; 2], then: Then<'_>) {
     spread(out, a, b, [k, n], then, 1);
 }
 
 /// The product in blocks of one size, `parts` at least where it has as many rows or panels.
-fn spread(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: Then<'_>, parts: usize) {
+fn spread(out: &mut [f32], a: Matrix<'_>, b: Side<'_>, [k, n]: [usize; 2], then: Then<'_>, parts: usize) {
     if out.is_empty() {
         return;
     }
@@ -70,7 +70,8 @@ fn spread(out: &mut [f32], a: Matrix<'_>, b: &[f32], [k, n]: [usize; 2], then: T
     for (i, out) in out.chunks_mut(rows * n).enumerate() {
         let block = |column: usize, out| Block {
             a: a.below(i * rows),
-            panels: &b[column * k..],
+            b,
+            first: column,
             k,
             n,
             out,
@@ -120,8 +121,10 @@ struct Block<'a> {
     k: usize,
     /// Columns of the whole right side.
     n: usize,
-    /// The right side from its first panel on.
-    panels: &'a [f32],
+    /// The whole right side.
+    b: Side<'a>,
+    /// Its first column.
+    first: usize,
     out: Out<'a>,
     then: Then<'a>,
 }
@@ -131,14 +134,22 @@ impl WithSimd for Block<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
+        let then = self.then;
+        if let Side::Small(_) = self.b {
+            self.then = PLAIN;
+        }
         match vectors::<S>(self.n) {
             1 => self.tiles::<S, 1>(simd),
             2 => self.tiles::<S, 2>(simd),
             _ => self.tiles::<S, VECTORS>(simd),
         }
-        if self.then.gelu {
-            for i in 0..self.out.shape()[0] {
-                for y in self.out.row(i) {
+        for i in 0..self.out.shape()[0] {
+            let row = self.out.row(i);
+            if let Side::Small(b) = self.b {
+                b.finish(row, self.first, then);
+            }
+            if then.gelu {
+                for y in row {
                     *y = gelu_of([*y]);
                 }
             }
@@ -152,7 +163,16 @@ impl Block<'_> {
     fn tiles<S: Simd, const V: usize>(&mut self, simd: S) {
         let (width, [rows, columns]) = (V * S::F32_LANES, self.out.shape());
         for column in (0..columns).step_by(width) {
-            let panel = S::as_simd_f32s(&self.panels[column * self.k..][..width * self.k]).0;
+            let (start, len) = ((self.first + column) * self.k, width * self.k);
+            let wide: Vec<f32>;
+            let panel = match self.b {
+                Side::F32(panels) => &panels[start..][..len],
+                Side::Small(b) => {
+                    wide = b.wide(start, len);
+                    &wide
+                }
+            };
+            let panel = S::as_simd_f32s(panel).0;
             let mut row = 0;
             while row < rows {
                 row += match rows - row {
