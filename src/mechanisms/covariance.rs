@@ -1,5 +1,7 @@
 //! What makes matrices covariances.
 
+use nalgebra::DMatrix;
+
 use crate::tensor::Tensor;
 
 /// Relative to the largest entry: what f32 leaves of a covariance that was computed in f32.
@@ -24,27 +26,9 @@ fn of_matrix(x: &[f32], d: usize) -> Option<String> {
             return Some(format!("it holds {a} at [{i}, {j}], but {b} at [{j}, {i}]"));
         }
     }
-    (!has_root(x, d, ROUNDED * most)).then(|| "it has a negative eigenvalue".to_owned())
-}
-
-/// Whether elimination finds no pivot below `-least`, and beside pivots of 0 nothing but zeros.
-fn has_root(x: &[f32], d: usize, least: f64) -> bool {
-    let mut rows: Vec<f64> = x.iter().map(|it| f64::from(*it)).collect();
-    for k in 0..d {
-        let pivot = rows[k * d + k];
-        if pivot <= least {
-            // Of entries beside a pivot of 0 a square is at most the product with the other pivot.
-            let beside =
-                (k + 1..d).all(|j| rows[k * d + j].powi(2) <= 4.0 * least * (rows[j * d + j].abs() + least));
-            if pivot < -least || pivot.is_nan() || !beside {
-                return false;
-            }
-            continue;
-        }
-        for i in k + 1..d {
-            let share = rows[i * d + k] / pivot;
-            (k..d).for_each(|j| rows[i * d + j] -= share * rows[k * d + j]);
-        }
-    }
-    true
+    // Of what is no number there are no eigenvalues.
+    let known = x.iter().all(|it| it.is_finite());
+    let matrix = DMatrix::from_row_iterator(d, d, x.iter().map(|it| f64::from(*it)));
+    let whole = known && matrix.symmetric_eigenvalues().iter().all(|it| *it >= -ROUNDED * most);
+    (!whole).then(|| "it has a negative eigenvalue".to_owned())
 }

@@ -173,7 +173,7 @@ impl<'t> Source<'t> {
             (_, Some(normal)) => points.extend(normal.draw(random).iter()),
             (Covariates::Normal(_), None) => unreachable!("its root is there"),
             (Covariates::Features(features), _) => {
-                points.extend(features.of(random.between(-1.0, 1.0)).iter())
+                points.extend(features.of(random.between(-1.0, 1.0)).iter());
             }
             (Covariates::Uniform(range), _) => {
                 for _ in 0..d {
