@@ -33,8 +33,8 @@ pub(super) fn page(state: &IclAlgorithm, trace: &Trace) -> Option<Page> {
         .read("The algorithm whose answers are nearest, at every noise and number of examples, over 32 tasks each.")
         .shows(Picture::Chart(phase(state, trace)?));
     let weights = panel("weights", 2, aside)
-        .titled(format!("The weights behind it{}", linear(state, trace)))
-        .read("The mean square of how far the weights are apart that explain the answers best.")
+        .titled(format!("Their weights{}", linear(state, trace)))
+        .read("The mean square of how far the weights are apart that explain their answers best.")
         .shows(Picture::Chart(over(state, &ilwd, "distance (ILWD)", 1e-4)));
     let probes = panel("probes", 3, aside)
         .titled("What can be read from its layers")

@@ -165,7 +165,7 @@ impl<'a> View<'a> {
             (f64::from(*it) - self.features.of(f64::from(place(i))).dot(&bayes)).abs()
         };
         let apart = said.iter().enumerate().map(off).sum::<f64>() / GRID as f64;
-        format!("Bayes and transformer: {} apart", number(apart as f32))
+        format!("Transformer: {} from Bayes", number(apart as f32))
     }
 
     /// The plane of the weights.

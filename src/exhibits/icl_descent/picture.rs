@@ -258,13 +258,13 @@ fn predictions(trace: &Trace, steps: usize, task: &Prompt) -> Option<Chart> {
 fn heading(state: &IclDescent) -> String {
     let (step, steps, now) =
         state.live(|it| (it.step_count(), it.steps(), it.curves[0].last().map(|it| it[1])));
-    let now = now.map_or_else(String::new, |it| format!(", loss {}", number(it)));
+    let now = now.map_or_else(String::new, |it| format!(": loss {}", number(it)));
     let who = match state.learner {
-        Learner::Tokens => "Two layers learn",
-        Learner::Twice => "A layer, twice",
-        _ => "A layer learns",
+        Learner::Tokens => "Two layers",
+        Learner::Twice => "A layer twice",
+        _ => "A layer",
     };
-    format!("{who}: step {step} of {steps}{now}")
+    format!("{who} at step {step}/{steps}{now}")
 }
 
 /// The loss while the layer learns, and the floors of gradient descent.
