@@ -115,6 +115,23 @@ fn a_processor_keeps_weights_small() {
     }
 }
 
+/// A half that is no number, or infinite, is that on the CPU as well.
+#[test]
+fn halves_that_are_not_finite() {
+    for (bits, says) in [(0x7c00, f32::INFINITY), (0x7e00, f32::NAN)] {
+        let bytes = [0x3c00_u16, bits].map(u16::to_le_bytes).concat();
+        let view = TensorView::new(Dtype::F16, vec![2, 1], &bytes).unwrap();
+        let weights = Arc::new(Weights::parse(serialize([("w", view)], None).unwrap()).unwrap());
+        let recording = recorded(|g| {
+            _ = g.input(&Tensor::new(&[1, 1], [1.0])).matmul(g.weight(&weights, "w").t()).keep("y")
+        });
+        let trace = block_on(Cpu::new().run(&recording, &Cancel::default())).unwrap();
+        let found = values(&trace).remove("y").unwrap().data;
+        assert_eq!(found[0], 1.0);
+        assert!(found[1] == says || found[1].is_nan() && says.is_nan(), "{says}: {}", found[1]);
+    }
+}
+
 /// Matrices on top of each other hold the numbers that they held, whatever their bits, and stay small if all of them are.
 #[test]
 fn stacked_weights_of_fewer_bits() {

@@ -34,8 +34,8 @@ impl Shared {
         data
     }
 
-    /// A matrix of the file that has fewer bits there, as products read it whose right side is `turned`; `None` if it has not, or they
-    /// see its columns.
+    /// A matrix of the file that has fewer bits there, as products read it whose right side is `turned`; `None` if it has not, they
+    /// see its columns, or there are halves in it that are not finite.
     pub(super) fn small(&mut self, file: &Weights, name: &str, turned: &Operand) -> Option<Arc<Small>> {
         let key = (file.id(), name.to_owned());
         if let Some(known) = self.small.get(&key).and_then(Weak::upgrade) {
@@ -47,9 +47,11 @@ impl Shared {
             return None;
         }
         let small = Arc::new(match held {
-            Held::F32(_) => return None,
             Held::Rows(bytes, scales) => Small::of_bytes(bytemuck::cast_slice(bytes), scales, shape),
-            Held::Halves(_, it) => Small::of_halves(it.reinterpret_cast(), shape),
+            Held::Halves(_, it) if it.iter().all(|it| it.is_finite()) => {
+                Small::of_halves(it.reinterpret_cast(), shape)
+            }
+            Held::Halves(..) | Held::F32(_) => return None,
         });
         self.small.insert(key, Arc::downgrade(&small));
         Some(small)
