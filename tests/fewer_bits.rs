@@ -123,7 +123,7 @@ fn halves_that_are_not_finite() {
         let view = TensorView::new(Dtype::F16, vec![2, 1], &bytes).unwrap();
         let weights = Arc::new(Weights::parse(serialize([("w", view)], None).unwrap()).unwrap());
         let recording = recorded(|g| {
-            _ = g.input(&Tensor::new(&[1, 1], [1.0])).matmul(g.weight(&weights, "w").t()).keep("y")
+            g.input(&Tensor::new(&[1, 1], [1.0])).matmul(g.weight(&weights, "w").t()).keep("y");
         });
         let trace = block_on(Cpu::new().run(&recording, &Cancel::default())).unwrap();
         let found = values(&trace).remove("y").unwrap().data;
