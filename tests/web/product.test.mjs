@@ -53,17 +53,17 @@ test("the module multiplies, over odd shapes, and writes nothing else", bounded,
     const all = new Float32Array(memory.buffer);
     let worst = 0;
     const check = (m, k, n, biased, gap) => {
-      const below = k + gap;
+      const [below, line] = [k + gap, n + gap];
       const a = 16; // An address of 0 is no bias.
       const b = a + m * below;
       const bias = b + k * n + 8 * k;
       const out = bias + n;
       for (let i = 0; i < all.length; i++) all[i] = ((i * 7919 + 13) % 101) / 50 - 1;
       const before = all.slice();
-      instance.exports.multiply(4 * out, 4 * a, below, 4 * b, biased ? 4 * bias : 0, m, k, n, 0.5);
+      instance.exports.multiply(4 * out, line, 4 * a, below, 4 * b, biased ? 4 * bias : 0, m, k, n, 0.5);
       const whole = n - n % 8;
       for (let i = 0; i < all.length; i++) {
-        const [row, column] = [Math.floor((i - out) / n), (i - out) % n];
+        const [row, column] = [Math.floor((i - out) / line), (i - out) % line];
         let expected = before[i];
         if (i >= out && row < m && column < whole) {
           expected = 0;
