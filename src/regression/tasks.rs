@@ -1,5 +1,7 @@
 //! Tasks drawn by chance, and how well some steps of gradient descent can solve them.
 
+use std::collections::BTreeMap;
+
 use nalgebra::{DMatrix, DVector, DVectorView};
 
 use super::{Component, Examples, Features};
@@ -97,9 +99,9 @@ impl Tasks {
 /// program that is built for size has no calls in.
 struct Source<'t> {
     tasks: &'t Tasks,
-    /// What draws inputs, and the weights of each component, where these are normal: roots are found once.
+    /// What draws inputs, if these are normal, and the weights of components that were chosen so far: roots are found once.
     input: Option<Normal>,
-    components: Vec<Normal>,
+    components: BTreeMap<usize, Normal>,
     /// The weights of the task that was drawn last, `[d]`.
     w: DVector<f64>,
     /// Inputs and what is asked, one behind the other.
@@ -114,12 +116,15 @@ impl<'t> Source<'t> {
             Covariates::Normal(covariance) => Some(Normal::of(covariance)),
             _ => None,
         };
-        let components = match &tasks.prior {
-            Prior::Mixture(components) => components.iter().map(|it| Normal::of(&it.covariance)).collect(),
-            Prior::Normal(_) => vec![],
-        };
         let points = Vec::with_capacity((tasks.n + 1) * tasks.d);
-        Self { tasks, input, components, w: DVector::zeros(tasks.d), points, y: Vec::with_capacity(tasks.n) }
+        Self {
+            tasks,
+            input,
+            components: BTreeMap::new(),
+            w: DVector::zeros(tasks.d),
+            points,
+            y: Vec::with_capacity(tasks.n),
+        }
     }
 
     fn draw(&mut self, random: &mut Random) {
@@ -161,7 +166,9 @@ impl<'t> Source<'t> {
                 });
                 let last = components.len().checked_sub(1);
                 let it = chosen.or(last).unwrap_or_else(|| panic!("a mixture of nothing"));
-                self.w = &components[it].mean + self.components[it].draw(random);
+                let Component { mean, covariance, .. } = &components[it];
+                let normal = self.components.entry(it).or_insert_with(|| Normal::of(covariance));
+                self.w = mean + normal.draw(random);
             }
         }
     }

@@ -38,7 +38,7 @@ pub struct Then<'a> {
     pub gelu: bool,
 }
 
-/// Nothing.
+/// The product as it is.
 const PLAIN: Then<'_> = Then { alpha: 1.0, bias: None, gelu: false };
 
 /// What multiplies by the whole panels of some columns of a right side, with what comes then but for GELU; the other arguments as
